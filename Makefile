@@ -1,0 +1,53 @@
+# The two commands of a newcomer are "make html" and "make test"; everything else is made by them.
+.DEFAULT_GOAL := help
+.DELETE_ON_ERROR:
+SHELL  := /bin/sh
+PYTHON ?= python3
+VENV   := .venv
+BIN    := $(VENV)/bin
+READY  := $(VENV)/.ready
+PAGE   := doc/_build/html/index.html
+
+.PHONY: help
+help: ## print these targets
+	@echo "Targets:"
+	@sed -n 's/^\([a-z]*\):.*## \(.*\)/  make \1\t\2/p' $(firstword $(MAKEFILE_LIST)) | expand -t 18
+	@echo "Choices, as in \"make html FMRI=my_bold.nii.gz\":"
+	@echo "  FMRI=path      the 4D file to measure on"
+	@echo "  DATA=name      a named file instead: development_fmri or example4d"
+	@echo "  CONCAT=n       join the run to itself n times along time"
+	@echo "  RUNS=n         timed runs of each method (5)"
+	@echo "  FRESH=1        measure again what is stored"
+
+.PHONY: html
+html: $(READY) ## measure what is not measured yet and build the site
+	@$(BIN)/python -m sphinx -n -W --keep-going -q -c . -d doc/_build/doctrees doc doc/_build/html
+	@echo "$(CURDIR)/$(PAGE)"
+
+.PHONY: test
+test: $(READY) ## lint, type-check and run the tests
+	@$(BIN)/python -m ruff check .
+	@$(BIN)/python -m ruff format --check .
+	@$(BIN)/python -m mypy
+	@$(BIN)/python -m pytest
+
+.PHONY: check
+check: html ## judge every claim of the site; fails when one is contradicted
+	@$(BIN)/python -m benchmarks check
+
+.PHONY: measure
+measure: $(READY) ## measure every task without building the site
+	@$(BIN)/python -m benchmarks measure
+
+.PHONY: clean
+clean: ## remove the built site and its measurements; .venv stays
+	rm -rf doc/_build doc/auto_examples
+
+# Installed again only when pyproject.toml changes. The mark is written last, so that an
+# interrupted installation is not taken for a finished one.
+$(READY): pyproject.toml
+	@echo "Preparing $(VENV) (once)"
+	@$(PYTHON) -c 'import sys; sys.exit(sys.version_info < (3, 11) and "Python 3.11 or newer is needed; say which with: make PYTHON=python3.12 html")'
+	@$(PYTHON) -m venv $(VENV)
+	@$(BIN)/python -m pip install --quiet --disable-pip-version-check --editable ".[doc,test]"
+	@touch $@

@@ -1,0 +1,35 @@
+"""Measure how long a method takes and how much memory it needs, faithfully.
+
+``compare(METHODS)`` is for examples and notebooks, ``measure(function, *args)`` for any call.
+"""
+
+from __future__ import annotations
+
+from importlib import import_module
+from typing import TYPE_CHECKING, Any
+
+if TYPE_CHECKING:
+    from .comparing import Comparison, compare
+    from .results import Result
+    from .runner import measure
+
+__all__ = ["Comparison", "Result", "compare", "measure"]
+
+# Loaded when first asked for: a worker imports this package before it measures, and
+# should bring along as little as it can.
+_HOMES = {
+    "Comparison": "comparing",
+    "Result": "results",
+    "compare": "comparing",
+    "measure": "runner",
+}
+
+
+def __getattr__(name: str) -> Any:  # noqa: ANN401
+    if name not in _HOMES:
+        raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
+    return getattr(import_module(f".{_HOMES[name]}", __name__), name)
+
+
+def __dir__() -> list[str]:
+    return sorted(__all__)

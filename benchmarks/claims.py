@@ -1,0 +1,228 @@
+"""Statements that measurements can support or contradict, and their verdicts.
+
+A claim bounds one ratio (or one value) from below, from above, or both. The spread of the
+runs decides: the ratio of two quantities reaches from the least over the largest to the
+largest over the least of their runs.
+"""
+
+from __future__ import annotations
+
+import re
+from dataclasses import asdict, dataclass
+from enum import StrEnum
+from typing import TYPE_CHECKING, Any
+
+from packaging.specifiers import InvalidSpecifier, SpecifierSet
+
+from .errors import FigureError
+from .results import QUANTITIES, Result, Sample
+from .units import format_ratio
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Mapping
+
+_TERM = re.compile(r"(?P<task>\w+)\.(?P<method>\w+)\.(?P<quantity>\w+)")
+
+
+class Verdict(StrEnum):
+    """What the measurements say of a claim."""
+
+    HOLDS = "holds"
+    CONTRADICTED = "contradicted"
+    UNDECIDED = "undecided"
+    ELSEWHERE = "not about this release"
+
+
+@dataclass(frozen=True)
+class Term:
+    """One measured quantity by its name in the pages: ``task.method.quantity``."""
+
+    task: str
+    method: str
+    quantity: str
+
+    @classmethod
+    def parse(cls, text: str) -> Term:
+        """Read ``load.get_fdata.time``.
+
+        Raises
+        ------
+        FigureError
+            The text is not three names joined by points, or the quantity is not one.
+        """
+        match = _TERM.fullmatch(text.strip())
+        if not match:
+            raise FigureError(f"{text!r} is not of the form task.method.quantity.")
+        if match["quantity"] not in QUANTITIES:
+            known = ", ".join(QUANTITIES)
+            raise FigureError(f"{text!r}: there is no such quantity; there are: {known}.")
+        return cls(match["task"], match["method"], match["quantity"])
+
+    def __str__(self) -> str:
+        return f"{self.task}.{self.method}.{self.quantity}"
+
+
+@dataclass(frozen=True)
+class Interval:
+    """A derived figure: its value from the medians, and how far the runs let it reach."""
+
+    median: float
+    low: float
+    high: float
+
+    @classmethod
+    def of(cls, sample: Sample, smallest: float = 0.0) -> Interval:
+        """Take median and range of a sample, nothing below the smallest amount."""
+        return cls(*(max(v, smallest) for v in (sample.median, sample.low, sample.high)))
+
+    def __truediv__(self, other: Interval) -> Interval:
+        return Interval(
+            self.median / other.median, self.low / other.high, self.high / other.low
+        )
+
+
+@dataclass(frozen=True)
+class Expression:
+    """A quantity, or the ratio of two: ``a.b.time`` or ``a.b.time / a.c.time``."""
+
+    terms: tuple[Term, ...]
+
+    @classmethod
+    def parse(cls, text: str) -> Expression:
+        """Read an expression as the pages write it.
+
+        Raises
+        ------
+        FigureError
+            The text is neither a quantity nor the ratio of two of one kind.
+        """
+        terms = tuple(Term.parse(part) for part in text.split("/"))
+        if len(terms) > 2:  # noqa: PLR2004
+            raise FigureError(f"{text!r} has more than one division.")
+        if len({term.quantity for term in terms}) > 1:
+            raise FigureError(f"{text!r} divides two different quantities.")
+        return cls(terms)
+
+    def evaluate(self, find: Callable[[str, str], Result]) -> Interval:
+        """Return the value from stored results.
+
+        Parameters
+        ----------
+        find : callable
+            Gives the result of a task and method, or raises FigureError.
+
+        Raises
+        ------
+        FigureError
+            A result is missing, stale, or without figures.
+        """
+        intervals = []
+        for term in self.terms:
+            sample = find(term.task, term.method).quantity(term.quantity)
+            # Only a ratio needs the floor: nothing cannot be divided by.
+            floor = QUANTITIES[term.quantity].smallest if len(self.terms) > 1 else 0.0
+            intervals.append(Interval.of(sample, floor))
+        return intervals[0] if len(intervals) == 1 else intervals[0] / intervals[1]
+
+    def write(self, value: float) -> str:
+        """Write a value: a ratio without a unit, a quantity in its own."""
+        if len(self.terms) > 1:
+            return format_ratio(value)
+        return QUANTITIES[self.terms[0].quantity].write(value)
+
+    def __str__(self) -> str:
+        return " / ".join(map(str, self.terms))
+
+
+@dataclass(frozen=True)
+class Claim:
+    """A statement of the site, and the bound that makes it checkable.
+
+    Attributes
+    ----------
+    text : str
+        The sentence the reader sees.
+    expression : Expression
+        What is bounded; a ratio has no unit, a single quantity is in s or bytes.
+    at_least, at_most : float or None
+        The bound; one of them at least.
+    place : str
+        Page and line, for reports.
+    releases : tuple of (str, str)
+        Package and version range that the claim is about, for example
+        ``("nilearn", ">=0.13.1")``; empty for every release.
+    """
+
+    text: str
+    expression: Expression
+    at_least: float | None
+    at_most: float | None
+    place: str = ""
+    releases: tuple[tuple[str, str], ...] = ()
+
+    def __post_init__(self) -> None:
+        if self.at_least is None and self.at_most is None:
+            raise FigureError("A claim needs a bound: at-least, at-most, or both.")
+        for _, versions in self.releases:
+            try:
+                SpecifierSet(versions)
+            except InvalidSpecifier as error:
+                raise FigureError(f"{versions!r} is not a version range.") from error
+
+    def as_dict(self) -> dict[str, Any]:
+        """Return the claim as JSON can hold it."""
+        return asdict(self) | {"expression": str(self.expression)}
+
+    @classmethod
+    def from_dict(cls, entry: dict[str, Any]) -> Claim:
+        """Read what `as_dict` returned."""
+        releases = tuple((name, versions) for name, versions in entry["releases"])
+        expression = Expression.parse(entry["expression"])
+        return cls(**entry | {"expression": expression, "releases": releases})
+
+    @property
+    def bound(self) -> str:
+        """The bound in words, for example ``at least 100``."""
+        parts = [(self.at_least, "at least"), (self.at_most, "at most")]
+        return " and ".join(
+            f"{words} {self.expression.write(value)}" for value, words in parts if value is not None
+        )
+
+    def applies(self, packages: Mapping[str, str]) -> bool:
+        """Tell whether the claim is about the releases that were measured."""
+        return all(
+            name in packages and SpecifierSet(versions).contains(packages[name], prereleases=True)
+            for name, versions in self.releases
+        )
+
+    def judge(
+        self, find: Callable[[str, str], Result], packages: Mapping[str, str]
+    ) -> tuple[Verdict, str]:
+        """Return the verdict, and the measured value in words.
+
+        Parameters
+        ----------
+        find : callable
+            Gives the result of a task and method.
+        packages : mapping of str
+            Versions of the packages that were measured.
+
+        Raises
+        ------
+        FigureError
+            A result is missing, stale, or without figures.
+        """
+        if not self.applies(packages):
+            return Verdict.ELSEWHERE, ""
+        value = self.expression.evaluate(find)
+        median, low, high = map(self.expression.write, (value.median, value.low, value.high))
+        return self.verdict(value), f"{median} ({low} to {high})"
+
+    def verdict(self, value: Interval) -> Verdict:
+        """Judge the claim: by the whole spread, never by the median alone."""
+        below, above = self.at_least, self.at_most
+        if (below is not None and value.high < below) or (above is not None and value.low > above):
+            return Verdict.CONTRADICTED
+        if (below is None or value.low >= below) and (above is None or value.high <= above):
+            return Verdict.HOLDS
+        return Verdict.UNDECIDED

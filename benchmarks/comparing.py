@@ -1,0 +1,225 @@
+"""Compare the methods of a task: reuse what is fresh, measure the rest."""
+
+from __future__ import annotations
+
+import os
+import sys
+from dataclasses import dataclass
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from . import agreement, data, folders, gauge, progress, provenance, runner, tables, tasks
+from .errors import BenchmarkError, DataError
+from .results import Data, Result
+from .store import Store
+from .units import format_bytes
+
+if TYPE_CHECKING:
+    from collections.abc import Sequence
+    from types import FunctionType, TracebackType
+
+    from matplotlib.figure import Figure
+
+    from .data import FmriFile
+    from .provenance import Provenance
+    from .tasks import Method, Task
+
+RUNS = 5
+
+_METHOD_AND_FILE = 2
+
+
+@dataclass(frozen=True)
+class Comparison:
+    """The results of one task on one file.
+
+    Attributes
+    ----------
+    task : str
+        Name of the task.
+    results : tuple of Result
+        One for each method, in the order of the task.
+    data : Data
+        The file measured on.
+    provenance : Provenance
+        The machine and the versions.
+    """
+
+    task: str
+    results: tuple[Result, ...]
+    data: Data
+    provenance: Provenance
+
+    @property
+    def caption(self) -> str:
+        """The file and the machine, in one line."""
+        packages = self.provenance.packages
+        versions = ", ".join(f"{name} {packages[name]}" for name in ("nibabel", "nilearn"))
+        return f"{described(self.data)} {self.provenance.cpu}, {versions}."
+
+    def __str__(self) -> str:
+        failed = [f"{r.method}: {r.message}" for r in self.results if r.status != "ok"]
+        return "\n".join([tables.of_results(self.results).text(), "", self.caption, *failed])
+
+    def _repr_html_(self) -> str:
+        return tables.of_results(self.results).html(self.caption)
+
+    def plot_time(self) -> Figure:
+        """Draw the time of each method, every run a dot."""
+        return self._plot("time", "Time")
+
+    def plot_memory(self) -> Figure:
+        """Draw the peak of each method, every run a dot."""
+        return self._plot("peak", "Peak memory")
+
+    def _plot(self, quantity: str, heading: str) -> Figure:
+        from . import figures  # noqa: PLC0415 - matplotlib is slow to import
+
+        title = f"{heading} of each way: {self.task.replace('_', ' ')}, {self.data.name}"
+        return figures.plot(self.results, quantity, title)
+
+
+def compare(
+    methods: Sequence[FunctionType],
+    fmri_path: str | os.PathLike[str] | None = None,
+    *,
+    runs: int | None = None,
+    fresh: bool | None = None,
+) -> Comparison:
+    """Measure every method on one file, each run in a fresh interpreter.
+
+    Results that are still fresh (same code, file, versions and machine) are not measured
+    again. Each finished run is stored at once.
+
+    Parameters
+    ----------
+    methods : sequence of functions
+        Plain functions of the path of the file, all of which return the same.
+    fmri_path : path, optional
+        The file. By default the argument of the script that the methods are in, then what
+        `benchmarks.data.choose` finds.
+    runs : int, optional
+        Time runs of each method; by default the environment variable ``RUNS``, else 5.
+    fresh : bool, optional
+        Whether to measure again what is stored; by default whether ``FRESH`` is set to 1.
+
+    Returns
+    -------
+    Comparison
+
+    Raises
+    ------
+    DataError
+        The file is not fit to be measured on.
+    MethodError
+        A method cannot be sent to a fresh interpreter.
+    DisagreementError
+        Two methods return different things.
+    StoreError
+        Results cannot be read or written.
+    """
+    task = tasks.from_functions(methods)
+    file = data.choose(fmri_path if fmri_path is not None else _script_argument(task))
+    runs = runs if runs is not None else data.whole_number("RUNS", RUNS)
+    fresh = fresh if fresh is not None else os.environ.get("FRESH") == "1"
+    store = store_of(file)
+    pending = {} if fresh else {m.name: stored(store, task, m) for m in task.methods}
+    started = [
+        _started(task, method, file, pending.get(method.name)) for method in task.methods
+    ]
+    wanted = {result.method: runner.missing(result, runs) for result in started}
+    results = {result.method: result for result in started}
+    if any(wanted.values()):
+        progress.say(f"Measuring {task.name} on {file.path}. {file.data.reason}")
+        data.check(file)
+        _measure(task, file, store, results, wanted)
+    return Comparison(task.name, tuple(results.values()), file.data, store.provenance)
+
+
+def described(file_data: Data) -> str:
+    """Return what a file is in one line: name, shape, type, raw size."""
+    shape = " x ".join(map(str, file_data.shape))
+    scaled = ", scaled" if file_data.scaled else ""
+    size = format_bytes(file_data.raw_bytes)
+    return f"{file_data.name}: {shape} voxels, {file_data.dtype}{scaled}, {size} raw size."
+
+
+def store_of(file: FmriFile) -> Store:
+    """Open the results of a file on this machine with these versions."""
+    return Store(folders.results_folder(), file.data, provenance.here(gauge.NAME))
+
+
+def stored(store: Store, task: Task, method: Method) -> Result | None:
+    """Return a stored result if the method's code is still the same and it gave figures."""
+    result = store.get(task.name, method.name)
+    if result and result.source_sha256 == method.source_sha256 and result.status == "ok":
+        return result
+    return None
+
+
+def _script_argument(task: Task) -> str | None:
+    """Return the file given to an example that was started as a script.
+
+    Only then does the command line speak of the methods' file: in a notebook, or while
+    Sphinx runs, it belongs to somebody else.
+    """
+    if task.path is None or not sys.argv[0] or Path(sys.argv[0]).resolve() != task.path.resolve():
+        return None
+    sys.excepthook = _without_traceback
+    if len(sys.argv) > _METHOD_AND_FILE:
+        raise DataError(f"{task.path.name} takes one file, and got {len(sys.argv) - 1}.")
+    return sys.argv[1] if len(sys.argv) == _METHOD_AND_FILE else None
+
+
+def _without_traceback(
+    kind: type[BaseException], error: BaseException, trace: TracebackType | None
+) -> None:
+    """Print an error of this package as its sentence; any other as Python does."""
+    if isinstance(error, BenchmarkError):
+        progress.say(f"Error: {error}")
+    elif isinstance(error, KeyboardInterrupt):
+        progress.say("Interrupted. The finished runs are stored; start again to go on.")
+    else:
+        sys.__excepthook__(kind, error, trace)
+
+
+def _started(task: Task, method: Method, file: FmriFile, found: Result | None) -> Result:
+    return found or Result(
+        task=task.name,
+        method=method.name,
+        source_sha256=method.source_sha256,
+        raw_bytes=file.data.raw_bytes,
+    )
+
+
+def _measure(
+    task: Task,
+    file: FmriFile,
+    store: Store,
+    results: dict[str, Result],
+    wanted: dict[str, list[runner.Kind]],
+) -> None:
+    """Carry out the wanted runs in turns: A B C A B C, so that a drift favours nobody."""
+    rounds = max(map(len, wanted.values()))
+    path = str(file.path)
+    with progress.Meter(task.name, {name: len(kinds) for name, kinds in wanted.items()}) as meter:
+        for index in range(rounds):
+            for method in task.methods:
+                name, kinds = method.name, wanted[method.name]
+                if index >= len(kinds) or results[name].status != "ok":
+                    continue
+                meter.starting(name)
+                outcome = runner.run_once(runner.order(kinds[index], method.function, path))
+                results[name] = runner.extended(results[name], outcome)
+                _check_agreement(task, results, name)
+                store.put(results[name])
+                report = meter.finished if results[name].status == "ok" else meter.dropped
+                report(name, tables.note(results[name]))
+
+
+def _check_agreement(task: Task, results: dict[str, Result], name: str) -> None:
+    """Compare what a method returned with what every other method did."""
+    returned = results[name].returned
+    for other, result in results.items():
+        if returned and other != name and result.returned:
+            agreement.check((name, other), returned, result.returned, task.tolerance)

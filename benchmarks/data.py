@@ -1,0 +1,250 @@
+"""Which fMRI file is measured on, and whether it is fit for that.
+
+In this order: a path (argument of an example, or ``FMRI=``); a named data set (``DATA=``);
+the development fMRI run of nilearn, where it is at hand or can be downloaded soon; else the
+EPI scan that nibabel is packaged with, made longer.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import functools
+import hashlib
+import math
+import os
+import socket
+import subprocess
+import sys
+import zlib
+from dataclasses import dataclass, replace
+from pathlib import Path
+
+import nibabel as nib
+from nibabel.filebasedimages import ImageFileError
+from nibabel.openers import ImageOpener
+from nibabel.spatialimages import HeaderDataError
+
+from . import made
+from .errors import DataError
+from .results import Data
+
+NAMED = ("development_fmri", "example4d")
+
+#: The host that nilearn downloads the development run from, and how long to wait for it.
+DOWNLOAD_HOST = ("osf.io", 443)
+CONNECT_SECONDS = 3
+DOWNLOAD_SECONDS = 120
+
+FETCH = (
+    "from nilearn.datasets import fetch_development_fmri as fetch\n"
+    "print(fetch(n_subjects=1, age_group='adult', verbose=0).func[0])"
+)
+
+_COMPRESSED = (".gz", ".bz2", ".zst")
+_READ_ERRORS = (OSError, EOFError, ValueError, zlib.error, ImageFileError, HeaderDataError)
+_CHUNK_BYTES = 1 << 20
+_FOUR_DIMENSIONS = 4
+
+
+@dataclass(frozen=True)
+class FmriFile:
+    """A 4D file to measure on.
+
+    Attributes
+    ----------
+    path : Path
+        Absolute path.
+    data : Data
+        What figures depend on.
+    """
+
+    path: Path
+    data: Data
+
+
+def choose(fmri_path: str | os.PathLike[str] | None = None) -> FmriFile:
+    """Answer which file is measured on.
+
+    Parameters
+    ----------
+    fmri_path : path, optional
+        The file to take. By default the environment variables ``FMRI``, ``DATA`` and
+        ``CONCAT`` decide, and after them what is at hand.
+
+    Returns
+    -------
+    FmriFile
+        Its header was looked at; that its data can be read is the concern of `check`.
+
+    Raises
+    ------
+    DataError
+        The file is missing, is no 4D image, or its name or ``CONCAT`` is not understood.
+    """
+    path, reason = _path_and_reason(fmri_path)
+    file = describe(path, reason)
+    times = whole_number("CONCAT", 1)
+    if fmri_path is None and times > 1:
+        longer = made.joined(file.path, file.data, times)
+        file = describe(longer, f"{reason} It was joined to itself {times} times along time.")
+    return file
+
+
+def _path_and_reason(fmri_path: str | os.PathLike[str] | None) -> tuple[Path, str]:
+    if fmri_path is not None:
+        return Path(fmri_path), "It was given by its path."
+    if given := os.environ.get("FMRI"):
+        return Path(given), "It was given by FMRI."
+    name = os.environ.get("DATA")
+    if name not in (None, "", *NAMED):
+        raise DataError(f"DATA={name} is not a data set known here; there are: {', '.join(NAMED)}.")
+    if name == "example4d":
+        return made.example4d(), "It was asked for by DATA=example4d."
+    path, failure = _development_fmri(patient=name == "development_fmri")
+    if path:
+        how = "It was asked for by DATA." if name else "It is the default: a run that nilearn keeps."
+        return path, how
+    if name:
+        raise DataError(
+            f"DATA=development_fmri cannot be had: {failure}. Check the network, or give a "
+            "file of your own with FMRI=path."
+        )
+    return made.example4d(), (
+        f"No file was given and nilearn's development run cannot be had ({failure}), so this is "
+        "the EPI scan packaged with nibabel, extended by realistic noise."
+    )
+
+
+@functools.cache
+def _development_fmri(*, patient: bool) -> tuple[Path | None, str]:
+    """Return nilearn's run, or None and why not; fetched apart, so that it can be ended."""
+    if not (cached := _cached_development_fmri()):
+        try:
+            socket.create_connection(DOWNLOAD_HOST, timeout=CONNECT_SECONDS).close()
+        except OSError as error:
+            return None, f"{DOWNLOAD_HOST[0]} cannot be reached: {error.strerror or error}"
+        print("Downloading nilearn's development run", file=sys.stderr)  # noqa: T201
+        try:
+            answer = subprocess.run(
+                [sys.executable, "-c", FETCH],
+                capture_output=True,
+                text=True,
+                check=True,
+                timeout=None if patient else DOWNLOAD_SECONDS,
+            )
+        except subprocess.TimeoutExpired:
+            return None, f"the download took longer than {DOWNLOAD_SECONDS} s"
+        except subprocess.CalledProcessError as error:
+            lines = error.stderr.strip().splitlines()
+            return None, f"nilearn's fetcher failed: {lines[-1] if lines else 'no message'}"
+        cached = Path(answer.stdout.splitlines()[-1])
+    return cached, ""
+
+
+def _cached_development_fmri() -> Path | None:
+    shared = [os.environ.get(name) for name in ("NILEARN_SHARED_DATA", "NILEARN_DATA")]
+    folders = [Path(folder) for folder in shared if folder] + [Path.home() / "nilearn_data"]
+    for folder in folders:
+        found = sorted((folder / "development_fmri").glob("**/*task-pixar*_bold.nii.gz"))
+        if found:
+            return found[0]
+    return None
+
+
+def describe(path: Path, reason: str) -> FmriFile:
+    """Read a file's header and digest.
+
+    Parameters
+    ----------
+    path : Path
+        The file.
+    reason : str
+        Why it was taken, as a sentence.
+
+    Raises
+    ------
+    DataError
+        It does not exist, nibabel cannot open it, or it is not a 4D image.
+    """
+    path = path.expanduser().absolute()
+    if not path.is_file():
+        what = "is a folder" if path.is_dir() else "does not exist"
+        raise DataError(f"{path} {what}. Give the path of a 4D image, for example a BOLD run.")
+    try:
+        stat = path.stat()
+        data = _described(path, stat.st_size, stat.st_mtime_ns)
+    except _READ_ERRORS as error:
+        raise DataError(f"{path} cannot be opened as an image: {error}.") from error
+    return FmriFile(path, replace(data, reason=reason))
+
+
+@functools.cache
+def _described(path: Path, file_bytes: int, _mtime_ns: int) -> Data:
+    img = nib.load(path)
+    shape = tuple(int(n) for n in img.shape)
+    if len(shape) != _FOUR_DIMENSIONS or shape[-1] < 2 or min(shape) < 1:  # noqa: PLR2004
+        raise DataError(
+            f"{path} has the shape {shape}. What is measured needs a 4D image with at least "
+            "two volumes, such as a BOLD run."
+        )
+    dtype = img.get_data_dtype()
+    if dtype.kind not in "iuf":
+        raise DataError(f"{path} holds values of type {dtype}; real numbers are needed.")
+    proxy = img.dataobj
+    return Data(
+        name=path.name,
+        shape=shape,
+        dtype=str(dtype),
+        scaled=(getattr(proxy, "slope", 1), getattr(proxy, "inter", 0)) != (1, 0),
+        compression=path.suffix[1:] if path.suffix in _COMPRESSED else "none",
+        raw_bytes=math.prod(shape) * dtype.itemsize,
+        file_bytes=file_bytes,
+        sha256=_digest(path),
+        reason="",
+    )
+
+
+def _digest(path: Path) -> str:
+    with path.open("rb") as file:
+        return hashlib.file_digest(file, "sha256").hexdigest()
+
+
+def check(file: FmriFile) -> None:
+    """Read the data to the end once, as every figure takes for granted that this works.
+
+    Raises
+    ------
+    DataError
+        The data end early, or the compressed stream is damaged.
+    """
+    img = nib.load(file.path)
+    expected = getattr(img.dataobj, "offset", 0) + file.data.raw_bytes
+    found = 0
+    try:
+        with contextlib.closing(ImageOpener(img.file_map["image"].filename)) as stream:
+            while chunk := stream.read(_CHUNK_BYTES):
+                found += len(chunk)
+    except _READ_ERRORS as error:
+        raise DataError(
+            f"{file.path} is damaged: reading its data failed after {found} bytes ({error}). "
+            "Fetch or convert the file again."
+        ) from error
+    if found < expected:
+        raise DataError(
+            f"{file.path} is cut off: its header promises {expected} bytes and there are {found}. "
+            "Fetch or convert the file again."
+        )
+
+
+def whole_number(name: str, default: int) -> int:
+    """Read a count from an environment variable.
+
+    Raises
+    ------
+    DataError
+        The variable holds something else than a whole number of at least 1.
+    """
+    text = os.environ.get(name) or str(default)
+    if not text.isascii() or not text.isdigit() or int(text) < 1:
+        raise DataError(f"{name}={text} is not a whole number of at least 1.")
+    return int(text)

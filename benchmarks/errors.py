@@ -1,0 +1,27 @@
+"""What can go wrong, each with a sentence that says what happened and what to do next."""
+
+from __future__ import annotations
+
+
+class BenchmarkError(Exception):
+    """Base of every error this package raises on purpose; its text is meant for the user."""
+
+
+class DataError(BenchmarkError):
+    """The fMRI file cannot be measured on: missing, broken, or not a 4D image."""
+
+
+class MethodError(BenchmarkError):
+    """A method cannot be measured: it failed, cannot be sent to a worker, or has no source."""
+
+
+class DisagreementError(BenchmarkError):
+    """Two methods of one task return different results, so neither is published."""
+
+
+class StoreError(BenchmarkError):
+    """Stored results cannot be read or written."""
+
+
+class FigureError(BenchmarkError):
+    """A page asks for a figure that is not measured, is stale, or does not exist."""

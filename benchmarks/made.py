@@ -1,0 +1,162 @@
+"""Data files that are made here, written once to the cache folder: longer runs."""
+
+from __future__ import annotations
+
+import contextlib
+import gzip
+import os
+from pathlib import Path
+from typing import IO, TYPE_CHECKING, cast
+
+import nibabel as nib
+import numpy as np
+from nibabel.openers import ImageOpener
+
+from .errors import DataError
+from .folders import cache_folder
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
+
+    import numpy.typing as npt
+
+    from .results import Data
+
+VOLUMES = 150
+SEED = 20260101
+
+#: Standard deviation over time as a fraction of the signal, and the correlation of one
+#: volume's noise with the next: typical of EPI at 3 T and a repetition time of 2 s
+#: (Krueger and Glover 2001, doi:10.1002/mrm.1240, temporal SNR of about 60 to 100;
+#: Woolrich et al. 2001, doi:10.1006/nimg.2001.0931, AR(1) of 0.2 to 0.4).
+NOISE_FRACTION = 0.015
+AUTOCORRELATION = 0.3
+
+#: Level 1 is several times faster to write than the usual 6 or 9 and inflates as fast.
+GZIP_LEVEL = 1
+_CHUNK_BYTES = 1 << 20
+
+
+def example4d() -> Path:
+    """Return the EPI scan packaged with nibabel, extended in time; make it if need be.
+
+    Its two volumes are averaged, and seeded noise that is correlated in time is added, in
+    proportion to the signal of each voxel. Shape 128 x 96 x 24 x 150, int16, unscaled,
+    written as .nii.gz and as .nii.
+
+    Returns
+    -------
+    Path
+        The .nii.gz file; the .nii file is beside it.
+
+    Raises
+    ------
+    DataError
+        It cannot be written.
+    """
+    compressed = cache_folder() / f"example4d-{VOLUMES}-volumes.nii.gz"
+    plain = compressed.with_suffix("")
+    if compressed.exists() and plain.exists():
+        return compressed
+    source = nib.load(Path(nib.__file__).parent / "tests" / "data" / "example4d.nii.gz")
+    header = source.header.copy()
+    header.set_data_shape((*source.shape[:3], VOLUMES))
+    noise = np.random.default_rng(SEED)
+    mean = source.get_fdata(dtype=np.float32).mean(axis=-1)
+
+    def write(stream: IO[bytes]) -> None:
+        _write_header(stream, header)
+        drift = np.zeros_like(mean)
+        for _ in range(VOLUMES):
+            fresh = noise.standard_normal(mean.shape, dtype=np.float32)
+            drift = AUTOCORRELATION * drift + np.sqrt(1 - AUTOCORRELATION**2) * fresh
+            volume = np.rint(mean * (1 + NOISE_FRACTION * drift))
+            _write_volume(stream, volume.clip(0, np.iinfo(np.int16).max).astype("<i2"))
+
+    _once(plain, write)
+    _once(compressed, lambda stream: _copy(plain, stream))
+    return compressed
+
+
+def joined(path: Path, data: Data, times: int) -> Path:
+    """Return a run joined to itself so many times along time; make it if need be.
+
+    The voxels are copied as they are on disk, so type and scaling stay the same.
+
+    Parameters
+    ----------
+    path : Path
+        A NIfTI file.
+    data : Data
+        Its description.
+    times : int
+        How often its volumes appear in the new file.
+
+    Raises
+    ------
+    DataError
+        It is no single-file NIfTI image, or the longer file cannot be written.
+    """
+    ending = ".nii.gz" if data.compression == "gz" else ".nii"
+    name = f"{data.name.split('.')[0]}-x{times}-{data.sha256[:8]}{ending}"
+    img = nib.load(path)
+    if not isinstance(img, nib.Nifti1Image):
+        raise DataError(f"{path} cannot be joined to itself: CONCAT= needs a NIfTI file.")
+    header = img.header.copy()
+    *space, volumes = data.shape
+    header.set_data_shape((*space, volumes * times))
+    # nibabel moves the scaling from the header to the proxy when it loads an image.
+    header.set_slope_inter(img.dataobj.slope, img.dataobj.inter)
+
+    def write(stream: IO[bytes]) -> None:
+        _write_header(stream, header)
+        for _ in range(times):
+            _copy(path, stream, img.dataobj.offset, data.raw_bytes)
+
+    return _once(cache_folder() / name, write)
+
+
+def _write_header(stream: IO[bytes], header: nib.Nifti1Header) -> None:
+    header.set_data_offset(header.single_vox_offset)
+    header["magic"] = header.single_magic
+    header.extensions.clear()
+    header.write_to(stream)
+    stream.write(b"\0" * (header.single_vox_offset - header.sizeof_hdr))
+
+
+def _write_volume(stream: IO[bytes], volume: npt.NDArray[np.int16]) -> None:
+    stream.write(volume.tobytes(order="F"))
+
+
+def _copy(path: Path, stream: IO[bytes], offset: int = 0, size_bytes: int = -1) -> None:
+    with contextlib.closing(ImageOpener(path)) as source:
+        source.seek(offset)
+        left = size_bytes
+        while chunk := source.read(_CHUNK_BYTES if left < 0 else min(left, _CHUNK_BYTES)):
+            stream.write(chunk)
+            left -= len(chunk) if left >= 0 else 0
+
+
+def _once(path: Path, write: Callable[[IO[bytes]], None]) -> Path:
+    """Write a file that is not there yet, whole or not at all."""
+    if path.exists():
+        return path
+    unfinished = path.with_name(f"{path.name}.{os.getpid()}.new")
+    try:
+        path.parent.mkdir(parents=True, exist_ok=True)
+        with unfinished.open("wb") as file:
+            if path.suffix == ".gz":
+                # No name and no time inside, so that the same data have the same digest.
+                with gzip.GzipFile("", "wb", GZIP_LEVEL, file, mtime=0) as stream:
+                    write(cast("IO[bytes]", stream))
+            else:
+                write(file)
+        unfinished.replace(path)
+    except OSError as error:
+        raise DataError(
+            f"{path} cannot be written: {error.strerror or error}. Make room, or name another "
+            "folder in FMRI_BENCH_CACHE."
+        ) from error
+    finally:
+        unfinished.unlink(missing_ok=True)
+    return path

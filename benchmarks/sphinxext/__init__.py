@@ -1,0 +1,39 @@
+"""Sphinx extension: measured figures, tables and claims in pages. It reads, never measures."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+from . import diagram, inventories, pages
+from .directives import ClaimDirective, MeasurementsDirective, ProvenanceDirective
+from .roles import FigureRole
+
+if TYPE_CHECKING:
+    from sphinx.application import Sphinx
+    from sphinx.util.typing import ExtensionMetadata
+
+
+def setup(app: Sphinx) -> ExtensionMetadata:
+    """Register roles, directives and the handlers that keep pages up to date."""
+    app.add_config_value("measured_claims_file", "", "env", frozenset({str}))
+    app.add_role("measured", FigureRole(terms=1))
+    app.add_role("ratio", FigureRole(terms=2))
+    app.add_directive("measurements", MeasurementsDirective)
+    app.add_directive("claim", ClaimDirective)
+    app.add_directive("provenance", ProvenanceDirective)
+    # Before sphinx-gallery, which measures at builder-inited: a file that is unfit is one
+    # sentence here, and a traceback there.
+    app.connect("config-inited", pages.check_file)
+    app.connect("config-inited", inventories.write)
+    app.connect("builder-inited", pages.begin, priority=900)
+    app.connect("env-get-outdated", pages.outdated)
+    app.connect("env-purge-doc", pages.purge)
+    app.connect("env-merge-info", pages.merge)
+    app.connect("build-finished", pages.finish)
+    diagram.setup(app)
+    return {
+        "version": "1",
+        "env_version": 1,
+        "parallel_read_safe": True,
+        "parallel_write_safe": True,
+    }

@@ -1,0 +1,183 @@
+"""Directives that put measured tables, claims and provenance into a page."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, ClassVar
+
+from docutils import nodes
+from docutils.parsers.rst import directives
+from sphinx.util.docutils import SphinxDirective
+
+from benchmarks import comparing, tables
+from benchmarks.claims import Claim, Expression, Verdict
+from benchmarks.errors import FigureError
+
+from . import pages
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
+
+    from docutils.nodes import Node
+
+    from benchmarks.tables import Table
+
+#: What a verdict is called in the page, and how a reader should take it.
+WORDS = {
+    Verdict.HOLDS: "Holds here",
+    Verdict.CONTRADICTED: "Contradicted by this build",
+    Verdict.UNDECIDED: "Undecided: the runs reach to both sides of the bound",
+    Verdict.ELSEWHERE: "Not about the release installed here",
+}
+
+
+class MeasuredDirective(SphinxDirective):
+    """A directive whose figures may be missing."""
+
+    def run(self) -> list[Node]:
+        """Return the content, or a note in its place and a warning."""
+        pages.this_page(self.env)
+        try:
+            return self.measured()
+        except FigureError as error:
+            pages.problem(self.env, str(error), self.get_location())
+            return [nodes.paragraph("", f"[{error}]", classes=["figure-missing"])]
+
+    def measured(self) -> list[Node]:
+        """Return the content.
+
+        Raises
+        ------
+        FigureError
+            A figure is missing or stale, or the directive is not understood.
+        """
+        raise NotImplementedError
+
+
+class MeasurementsDirective(MeasuredDirective):
+    """``.. measurements:: load``: the table of a task, the published figures beside."""
+
+    required_arguments = 1
+
+    def measured(self) -> list[Node]:
+        """Return the table, and under it the reasons of methods without figures."""
+        task = self.arguments[0]
+        lookup = pages.lookup()
+        results = lookup.of_task(task)
+        published = any(key[0] == task for key in tables.published())
+        table = tables.of_results(results, as_published=published)
+        caption = comparing.Comparison(
+            task, tuple(results), lookup.store.data, lookup.store.provenance
+        ).caption
+        if published:
+            caption = f"{caption} {tables.published_source()}"
+        failures = [f"{r.method}: {r.message}" for r in results if r.status != "ok"]
+        return [_table_node(table, caption), *(nodes.paragraph("", text) for text in failures)]
+
+
+class ClaimDirective(MeasuredDirective):
+    """``.. claim::``: a statement with a bound, and what the measurements say of it."""
+
+    has_content = True
+    option_spec: ClassVar[dict[str, Callable[[str], object]]] = {
+        "faster": directives.unchanged_required,
+        "leaner": directives.unchanged_required,
+        "than": directives.unchanged_required,
+        "value": directives.unchanged_required,
+        "at-least": float,
+        "at-most": float,
+        "nilearn": directives.unchanged_required,
+        "nibabel": directives.unchanged_required,
+    }
+    required_arguments = 0
+    optional_arguments = 1
+
+    def measured(self) -> list[Node]:
+        """Return the statement and its verdict."""
+        lookup = pages.lookup()
+        claim = self._claim()
+        verdict, value = claim.judge(lookup.find, lookup.store.provenance.packages)
+        pages.this_page(self.env).claims.append((claim, verdict, value))
+        line = WORDS[verdict]
+        if value:
+            line += f": measured {value}, claimed {claim.bound}."
+        kind = "elsewhere" if verdict is Verdict.ELSEWHERE else verdict.value
+        box = nodes.container(classes=["claim", f"claim-{kind}"])
+        box += self.parse_content_to_nodes()
+        box += nodes.paragraph("", line, classes=["claim-verdict"])
+        return [box]
+
+    def _claim(self) -> Claim:
+        options = self.options
+        source, line = self.get_source_info()
+        return Claim(
+            text=" ".join(" ".join(self.content).split()),
+            expression=Expression.parse(self._expression()),
+            at_least=options.get("at-least"),
+            at_most=options.get("at-most"),
+            place=f"{self.env.path2doc(source) or source}, line {line}",
+            releases=tuple((p, options[p]) for p in ("nilearn", "nibabel") if p in options),
+        )
+
+    def _expression(self) -> str:
+        """Turn ``:faster: a :than: b`` into ``task.b.time / task.a.time``."""
+        named = {"faster": "time", "leaner": "peak"}
+        given = [name for name in (*named, "value") if name in self.options]
+        if len(given) != 1:
+            raise FigureError("A claim has one of the options faster, leaner and value.")
+        if given[0] == "value":
+            text: str = self.options["value"]
+            return text
+        if "than" not in self.options or not self.arguments:
+            raise FigureError(f"A claim with {given[0]} needs a task, and the option than.")
+        task, better, worse = self.arguments[0], self.options[given[0]], self.options["than"]
+        quantity = named[given[0]]
+        return f"{task}.{worse}.{quantity} / {task}.{better}.{quantity}"
+
+
+class ProvenanceDirective(MeasuredDirective):
+    """``.. provenance::``: machine, versions, file, date, number of runs."""
+
+    def measured(self) -> list[Node]:
+        """Return a list of fields."""
+        store = pages.lookup().store
+        results = store.all()
+        if not results:
+            raise FigureError("Nothing is measured yet. Measure it with: make html.")
+        dates = sorted(result.measured_at for result in results)
+        time_runs = {len(r.time_runs) for r in results if r.status == "ok"}
+        memory_runs = {len(r.memory_runs) for r in results if r.status == "ok"}
+        rows = [
+            ("File", f"{comparing.described(store.data)} {store.data.reason}"),
+            *store.provenance.rows(),
+            ("Measured", f"from {dates[0]} to {dates[-1]}"),
+            ("Runs a method", f"{_range(time_runs)} for time, {_range(memory_runs)} for memory"),
+        ]
+        fields = nodes.field_list(classes=["provenance"])
+        for name, text in rows:
+            body = nodes.field_body("", nodes.paragraph("", text))
+            fields += nodes.field("", nodes.field_name("", name), body)
+        return [fields]
+
+
+def _range(counts: set[int]) -> str:
+    if not counts:
+        return "none"
+    low, high = min(counts), max(counts)
+    return str(low) if low == high else f"{low} to {high}"
+
+
+def _table_node(table: Table, caption: str) -> nodes.table:
+    group = nodes.tgroup(cols=len(table.headings))
+    for index in range(len(table.headings)):
+        group += nodes.colspec(colwidth=2 if index == 0 else 1)
+    group += nodes.thead("", _row(table.headings))
+    group += nodes.tbody("", *map(_row, table.rows))
+    return nodes.table("", nodes.title("", caption), group, classes=["measurements"])
+
+
+def _row(cells: tuple[str, ...]) -> nodes.row:
+    row = nodes.row()
+    for index, text in enumerate(cells):
+        content = nodes.literal("", text) if index == 0 and text.isidentifier() else nodes.Text(text)
+        row += nodes.entry("", nodes.paragraph("", "", content))
+    return row

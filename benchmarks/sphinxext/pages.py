@@ -1,0 +1,134 @@
+"""What pages showed, so that they are read again when a figure may have changed.
+
+A page that shows figures remembers the digest of the results file it was read with. It is
+read again when that changes, whatever the times of the files say, and as long as it has a
+problem: a warning of one build would otherwise be silent in the next.
+"""
+
+from __future__ import annotations
+
+import json
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from sphinx.errors import ConfigError
+from sphinx.util import logging
+
+from benchmarks import comparing, data
+from benchmarks.claims import Claim, Verdict
+from benchmarks.errors import BenchmarkError
+from benchmarks.lookup import Lookup
+
+if TYPE_CHECKING:
+    from collections.abc import Sequence
+
+    from sphinx.application import Sphinx
+    from sphinx.config import Config
+    from sphinx.environment import BuildEnvironment
+
+logger = logging.getLogger(__name__)
+
+_lookup: Lookup | None = None
+
+
+@dataclass
+class Page:
+    """What one page showed.
+
+    Attributes
+    ----------
+    digest : str
+        Of the results file; empty after a problem.
+    claims : list
+        Its claims, each with its verdict and the measured value in words.
+    """
+
+    digest: str
+    claims: list[tuple[Claim, Verdict, str]] = field(default_factory=list)
+
+
+def check_file(_app: Sphinx, _config: Config) -> None:
+    """Refuse a file that is unfit, before anything is measured on it."""
+    try:
+        file = data.choose()
+        if not comparing.store_of(file).path.exists():
+            data.check(file)
+    except BenchmarkError as error:
+        raise ConfigError(str(error)) from error
+
+
+def begin(_app: Sphinx) -> None:
+    """Open the results once the gallery has measured."""
+    global _lookup  # noqa: PLW0603 - not in the environment, which is pickled between builds
+    try:
+        _lookup = Lookup.in_use()
+    except BenchmarkError as error:
+        raise ConfigError(str(error)) from error
+
+
+def lookup() -> Lookup:
+    """Return the results that this build shows."""
+    if _lookup is None:
+        raise ConfigError("Figures are asked for before the build has begun.")
+    return _lookup
+
+
+def all_pages(env: BuildEnvironment) -> dict[str, Page]:
+    """Return what each page showed, by document name."""
+    if not hasattr(env, "measured_pages"):
+        env.measured_pages = {}  # type: ignore[attr-defined]
+    pages: dict[str, Page] = env.measured_pages
+    return pages
+
+
+def this_page(env: BuildEnvironment) -> Page:
+    """Return the record of the page being read; it shows figures from now on."""
+    return all_pages(env).setdefault(env.docname, Page(lookup().digest))
+
+
+def problem(env: BuildEnvironment, message: str, location: Any) -> None:  # noqa: ANN401
+    """Report a figure that cannot be shown, and have the page read again next time."""
+    this_page(env).digest = ""
+    logger.warning(message, location=location, type="measured", subtype="figure")
+
+
+def outdated(
+    _app: Sphinx, env: BuildEnvironment, added: set[str], _changed: set[str], _removed: set[str]
+) -> Sequence[str]:
+    """Return the pages whose figures are no longer those of the results file."""
+    now = lookup().digest
+    return [
+        name
+        for name, page in all_pages(env).items()
+        if name not in added and name in env.found_docs and (page.digest != now or not now)
+    ]
+
+
+def purge(_app: Sphinx, env: BuildEnvironment, docname: str) -> None:
+    """Forget a page that is read again or gone."""
+    all_pages(env).pop(docname, None)
+
+
+def merge(
+    _app: Sphinx, env: BuildEnvironment, docnames: Sequence[str], other: BuildEnvironment
+) -> None:
+    """Take over the pages that another process read."""
+    theirs = all_pages(other)
+    all_pages(env).update({name: theirs[name] for name in docnames if name in theirs})
+
+
+def finish(app: Sphinx, failure: Exception | None) -> None:
+    """Write all claims down for ``make check``, and name those that are contradicted."""
+    if failure is not None:
+        return
+    claims = [entry for page in all_pages(app.env).values() for entry in page.claims]
+    if app.config.measured_claims_file:
+        path = Path(app.config.measured_claims_file)
+        path.parent.mkdir(parents=True, exist_ok=True)
+        path.write_text(json.dumps([claim.as_dict() for claim, _, _ in claims], indent=1))
+    for claim, verdict, value in claims:
+        if verdict is Verdict.CONTRADICTED:
+            # No Sphinx warning: a reader's machine may differ, and the build is sound.
+            line = f"{claim.place}: contradicted: {claim.text} Measured: {value}."
+            logger.info(line, color="red")

@@ -1,0 +1,199 @@
+"""Measured results on disk: one JSON file for each pair of data file and provenance.
+
+History of the schema
+---------------------
+1 : first.
+
+Results of different machines, versions or data files never meet in one file, so nothing
+can merge them by accident. Each finished run is written at once; a file is replaced whole
+or not at all.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import json
+import os
+import re
+import sys
+from dataclasses import asdict
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from .errors import StoreError
+from .provenance import Provenance
+from .results import Data, MemoryRun, Result, Returned, TimeRun
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+
+if sys.platform != "win32":
+    import fcntl
+
+SCHEMA = 1
+
+Key = tuple[str, str, str]
+
+
+class Store:
+    """The results of one data file under one provenance.
+
+    Parameters
+    ----------
+    folder : Path
+        Where results files are; made when the first result is put.
+    data : Data
+        The file that is measured on.
+    provenance : Provenance
+        The machine and the versions.
+
+    Raises
+    ------
+    StoreError
+        There is a results file and it cannot be read. It is left as it is.
+    """
+
+    def __init__(self, folder: Path, data: Data, provenance: Provenance) -> None:
+        stem = re.sub(r"[^\w.-]", "_", data.name.split(".")[0])
+        name = f"{stem}-{data.compression}-{data.sha256[:8]}-{provenance.digest[:8]}.json"
+        self.path = folder / name
+        self.data = data
+        self.provenance = provenance
+        self._results = self._read()
+
+    def get(self, task: str, method: str, cache: str = "warm") -> Result | None:
+        """Return the stored result of a method, or None."""
+        return self._results.get((task, method, cache))
+
+    def all(self) -> list[Result]:
+        """Return every stored result."""
+        return list(self._results.values())
+
+    def put(self, result: Result) -> None:
+        """Add or replace one result, and write the file.
+
+        Raises
+        ------
+        StoreError
+            The file cannot be written; what it held before is still there.
+        """
+        try:
+            self.path.parent.mkdir(parents=True, exist_ok=True)
+            with _locked(self.path.parent):
+                # Another process may have put its results since this one last read.
+                self._results = self._read()
+                self._results[_key(result)] = result
+                _replace(self.path, self._encoded())
+        except OSError as error:
+            raise StoreError(
+                f"The results cannot be written to {self.path}: {error.strerror or error}. "
+                "Those stored before are unharmed; make room or check the permissions, "
+                "and run the same command again."
+            ) from error
+
+    def _encoded(self) -> bytes:
+        content = {
+            "schema": SCHEMA,
+            "provenance": asdict(self.provenance),
+            "data": asdict(self.data),
+            "results": [asdict(self._results[key]) for key in sorted(self._results)],
+        }
+        return json.dumps(content, indent=1).encode()
+
+    def _read(self) -> dict[Key, Result]:
+        if not self.path.exists():
+            return {}
+        return {_key(result): result for result in read(self.path)[2]}
+
+
+def read(path: Path) -> tuple[Provenance, Data, list[Result]]:
+    """Read a results file.
+
+    Raises
+    ------
+    StoreError
+        The file is not JSON, not of this schema, or has parts missing.
+    """
+    advice = "Move it away and measure again, or put back a sound copy."
+    try:
+        content = json.loads(path.read_bytes())
+        schema = content["schema"]
+    except (OSError, ValueError, KeyError, TypeError) as error:
+        raise StoreError(f"{path} is not a readable results file: {error}. {advice}") from error
+    if schema != SCHEMA:
+        raise StoreError(
+            f"{path} has schema {schema!r}, and this version reads schema {SCHEMA}. "
+            "It was written by another version of this project; use that one, or measure again."
+        )
+    try:
+        data = content["data"] | {"shape": tuple(content["data"]["shape"])}
+        results = [_decoded(entry) for entry in content["results"]]
+        return Provenance(**content["provenance"]), Data(**data), results
+    except (AttributeError, KeyError, TypeError, ValueError) as error:
+        raise StoreError(f"{path} is damaged: {error}. {advice}") from error
+
+
+def _decoded(entry: dict[str, Any]) -> Result:
+    returned = entry["returned"]
+    return Result(
+        **entry
+        | {
+            "time_runs": tuple(TimeRun(**run) for run in entry["time_runs"]),
+            "memory_runs": tuple(MemoryRun(**run) for run in entry["memory_runs"]),
+            "returned": returned and _returned(returned),
+        }
+    )
+
+
+def _returned(entry: dict[str, Any]) -> Returned:
+    lists = ("shape", "sums", "sample", "affine")
+    return Returned(**entry | {name: tuple(entry[name]) for name in lists})
+
+
+def _key(result: Result) -> Key:
+    return result.task, result.method, result.cache
+
+
+@contextlib.contextmanager
+def _locked(folder: Path) -> Iterator[None]:
+    """Keep other processes of this package from writing into the folder meanwhile."""
+    if sys.platform == "win32":  # no flock; a lock file would outlive a crash
+        yield
+        return
+    descriptor = os.open(folder, os.O_RDONLY)
+    try:
+        fcntl.flock(descriptor, fcntl.LOCK_EX)
+        yield
+    finally:
+        os.close(descriptor)
+
+
+def _replace(path: Path, content: bytes) -> None:
+    """Put content in the file's place at once, leaving nothing behind if that fails."""
+    temporary = path.with_name(f".{path.name}.new")
+    temporary.unlink(missing_ok=True)  # of a process that was killed between two system calls
+    try:
+        with _unnamed(path.parent, temporary) as descriptor:
+            with os.fdopen(descriptor, "wb", closefd=False) as file:
+                file.write(content)
+            os.fsync(descriptor)
+            if not temporary.exists():
+                # Python follows the link of /proc only if it is given a folder as well.
+                os.link(f"/proc/self/fd/{descriptor}", temporary, src_dir_fd=descriptor)
+        temporary.replace(path)
+    except BaseException:
+        temporary.unlink(missing_ok=True)
+        raise
+
+
+@contextlib.contextmanager
+def _unnamed(folder: Path, named: Path) -> Iterator[int]:
+    """Open a file that has no name yet, so that a kill leaves nothing; else a named one."""
+    try:
+        descriptor = os.open(folder, os.O_TMPFILE | os.O_WRONLY, 0o644)
+    except (AttributeError, OSError):  # other systems, and file systems without it
+        descriptor = os.open(named, os.O_CREAT | os.O_WRONLY | os.O_TRUNC, 0o644)
+    try:
+        yield descriptor
+    finally:
+        os.close(descriptor)

@@ -1,0 +1,194 @@
+"""From an example file, or the functions of one, to a task with its methods.
+
+An example is the only place where a method is written. What identifies a method is its
+code without comments and docstrings, together with the code of the helpers it calls in the
+same file: an edit of either measures it again, a better comment does not.
+"""
+
+from __future__ import annotations
+
+import ast
+import hashlib
+import inspect
+import re
+import runpy
+import textwrap
+from dataclasses import dataclass
+from pathlib import Path
+from types import CodeType, FunctionType, ModuleType
+from typing import TYPE_CHECKING, Any
+
+from .errors import MethodError
+from .folders import EXAMPLES
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator, Sequence
+
+#: Largest relative difference between what two methods of a task return: some tens of the
+#: rounding error of float32 (2**-24), in which several methods compute.
+TOLERANCE = 1e-6
+
+_PREFIX = "plot_"
+
+
+@dataclass(frozen=True)
+class Method:
+    """One way of doing a task.
+
+    Attributes
+    ----------
+    name : str
+        Name of the function.
+    function : function
+        Takes the path of the fMRI file.
+    summary : str
+        First line of its docstring.
+    source_sha256 : str
+        Digest of its code.
+    """
+
+    name: str
+    function: FunctionType
+    summary: str
+    source_sha256: str
+
+
+@dataclass(frozen=True)
+class Task:
+    """What a reader wants done, and the ways of doing it.
+
+    Attributes
+    ----------
+    name : str
+        ``load`` for ``plot_load.py``; ``notebook`` where the methods are in no file.
+    methods : tuple of Method
+        In the order of the example.
+    tolerance : float
+        Largest relative difference between what two methods return.
+    path : Path or None
+        The example file.
+    """
+
+    name: str
+    methods: tuple[Method, ...]
+    tolerance: float = TOLERANCE
+    path: Path | None = None
+
+    def method(self, name: str) -> Method:
+        """Return a method by name; raises MethodError with the names there are."""
+        for method in self.methods:
+            if method.name == name:
+                return method
+        known = ", ".join(method.name for method in self.methods)
+        raise MethodError(f"The task {self.name} has no method {name!r}; it has: {known}.")
+
+
+def from_functions(functions: Sequence[FunctionType]) -> Task:
+    """Make a task of the functions of one file or notebook.
+
+    Parameters
+    ----------
+    functions : sequence of functions
+        Each takes the path of a file. Names must differ.
+
+    Raises
+    ------
+    MethodError
+        There is none, one is no plain function, two have one name, or one has no source.
+    """
+    if not functions:
+        raise MethodError("There is no method to measure: METHODS is empty.")
+    for function in functions:
+        if not isinstance(function, FunctionType):
+            raise MethodError(f"{function!r} is no plain function, as a method must be.")
+    names = [function.__name__ for function in functions]
+    if len(set(names)) < len(names):
+        raise MethodError(f"Two methods have the same name: {', '.join(names)}.")
+    first = functions[0]
+    path = Path(first.__code__.co_filename)
+    tolerance = first.__globals__.get("TOLERANCE", TOLERANCE)
+    methods = tuple(
+        Method(f.__name__, f, (inspect.getdoc(f) or "").partition("\n")[0], source_sha256(f))
+        for f in functions
+    )
+    return Task(_task_name(path), methods, tolerance, path if path.is_file() else None)
+
+
+def from_example(path: Path) -> Task:
+    """Read the task of an example file, without running what its guard holds.
+
+    Raises
+    ------
+    MethodError
+        The file has no list METHODS, or a method is not usable.
+    """
+    definitions = runpy.run_path(str(path), run_name="definitions")
+    if "METHODS" not in definitions:
+        raise MethodError(f"{path} has no list METHODS of the functions to measure.")
+    return from_functions(definitions["METHODS"])
+
+
+def example_paths() -> dict[str, Path]:
+    """Return the example file of each task, by the task's name."""
+    return {_task_name(path): path for path in sorted(EXAMPLES.glob(f"{_PREFIX}*.py"))}
+
+
+def _task_name(path: Path) -> str:
+    if path.parent.resolve() == EXAMPLES:
+        return path.stem.removeprefix(_PREFIX)
+    # An edited copy of an example keeps its prefix, so that it is never taken for the example.
+    return path.stem if path.is_file() else "notebook"
+
+
+def source_sha256(function: FunctionType) -> str:
+    """Return the digest of a method's code and of what it uses from its own file.
+
+    Raises
+    ------
+    MethodError
+        Its source cannot be read, as for a function made by ``exec``.
+    """
+    parts = sorted(_parts(function, set()))
+    return hashlib.sha256("\n".join(parts).encode()).hexdigest()
+
+
+def _parts(function: FunctionType, seen: set[FunctionType]) -> Iterator[str]:
+    """Yield the code of a function, and of each name in its file that it uses."""
+    seen.add(function)
+    yield _code_without_prose(function)
+    for name in sorted(_names(function.__code__)):
+        if name not in function.__globals__:
+            continue
+        value: Any = function.__globals__[name]
+        if isinstance(value, FunctionType) and (
+            value.__code__.co_filename == function.__code__.co_filename
+        ):
+            if value not in seen:
+                yield from _parts(value, seen)
+        elif isinstance(value, ModuleType):
+            yield f"{name} = module {value.__name__}"
+        elif callable(value):
+            origin = getattr(value, "__module__", ""), getattr(value, "__qualname__", name)
+            yield f"{name} = {origin}"
+        else:
+            # Memory addresses in a representation change from one process to the next.
+            yield f"{name} = {re.sub(r' at 0x[0-9a-f]+', '', repr(value))}"
+
+
+def _names(code: CodeType) -> set[str]:
+    nested = (constant for constant in code.co_consts if isinstance(constant, CodeType))
+    return set(code.co_names).union(*map(_names, nested))
+
+
+def _code_without_prose(function: FunctionType) -> str:
+    try:
+        tree = ast.parse(textwrap.dedent(inspect.getsource(function)))
+    except (OSError, SyntaxError) as error:
+        raise MethodError(
+            f"The source of {function.__name__} cannot be read ({error}). Define it with def "
+            "in a file or a notebook cell."
+        ) from error
+    for node in ast.walk(tree):
+        if isinstance(node, ast.FunctionDef) and ast.get_docstring(node) is not None:
+            node.body = node.body[1:]
+    return ast.dump(tree)

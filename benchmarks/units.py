@@ -1,0 +1,81 @@
+"""Write seconds, bytes and ratios the way the site shows them.
+
+Three significant digits: measured times rarely repeat to more than that.
+"""
+
+from __future__ import annotations
+
+import math
+
+KIB = 1024
+MIB = 1024**2
+GIB = 1024**3
+MINUTE_SECONDS = 60
+HOUR_SECONDS = 3600
+
+NARROW_SPACE = "\N{NARROW NO-BREAK SPACE}"
+SPACE = "\N{NO-BREAK SPACE}"
+
+
+def significant(value: float, digits: int = 3) -> str:
+    """Write a number with so many significant digits, without an exponent.
+
+    Parameters
+    ----------
+    value : float
+        Any number; infinity is written as the sign for it.
+    digits : int
+        How many digits count; whole thousands are grouped by narrow spaces.
+
+    Returns
+    -------
+    str
+        For example ``1.22``, ``434`` or ``5 400``.
+    """
+    if not math.isfinite(value):
+        return "∞" if value > 0 else "−∞" if value < 0 else "not a number"
+    if value == 0:
+        return "0"
+    exponent = math.floor(math.log10(abs(value)))
+    rounded = round(value, digits - 1 - exponent)
+    # Rounding may carry over to one more digit before the point: 9.996 is 10.0, not 10.00.
+    exponent = math.floor(math.log10(abs(rounded)))
+    return f"{rounded:,.{max(0, digits - 1 - exponent)}f}".replace(",", NARROW_SPACE)
+
+
+def format_seconds(seconds: float) -> str:
+    """Write a duration in µs, ms or s, for example ``1.22 ms``."""
+    for factor, unit in ((1e6, "µs"), (1e3, "ms")):
+        # The rounded number decides, so that 999.7 ms is written as a second.
+        if float(f"{abs(seconds) * factor:.3g}") < 1000:  # noqa: PLR2004
+            return f"{significant(seconds * factor)}{SPACE}{unit}"
+    return f"{significant(seconds)}{SPACE}s"
+
+
+def format_bytes(size_bytes: float) -> str:
+    """Write a size in MiB or GiB, for example ``0.05 MiB``, ``333 MiB`` or ``3.84 GiB``.
+
+    Below one MiB two decimals are written: memory is counted in pages of 4 KiB, and the
+    third digit of so small an amount says nothing.
+    """
+    if abs(size_bytes) >= 1000 * MIB:
+        return f"{significant(size_bytes / GIB)}{SPACE}GiB"
+    if abs(size_bytes) < MIB:
+        return f"{size_bytes / MIB:.2f}{SPACE}MiB"
+    return f"{significant(size_bytes / MIB)}{SPACE}MiB"
+
+
+def format_ratio(ratio: float) -> str:
+    """Write a ratio with two significant digits, for example ``1.4``, ``12`` or ``5 400``."""
+    return significant(ratio, 2)
+
+
+def format_duration(seconds: float) -> str:
+    """Write the length of a wait, for example ``5 s``, ``3 min 05 s`` or ``1 h 02 min``."""
+    whole = round(seconds)
+    if whole < MINUTE_SECONDS:
+        return f"{whole}{SPACE}s"
+    if whole < HOUR_SECONDS:
+        return f"{whole // MINUTE_SECONDS}{SPACE}min {whole % MINUTE_SECONDS:02d}{SPACE}s"
+    minutes = whole // MINUTE_SECONDS
+    return f"{minutes // 60}{SPACE}h {minutes % 60:02d}{SPACE}min"

@@ -1,0 +1,70 @@
+"""Sphinx configuration: ``sphinx-build -c . doc doc/_build/html``."""
+
+import os
+import shlex
+import sys
+from pathlib import Path
+
+from benchmarks import progress
+from benchmarks.folders import CLAIMS
+from benchmarks.sphinxext import inventories
+
+# Sphinx-gallery changes the folder and replaces standard error while an example runs.
+if fmri := os.environ.get("FMRI"):
+    os.environ["FMRI"] = str(Path(fmri).expanduser().absolute())
+progress.send_to(sys.stderr)
+
+project = "Performance of neuroimaging workflows"
+author = "the authors of neuroimaging-performance"
+copyright = "2026, the authors"
+language = "en"
+
+extensions = [
+    "benchmarks.sphinxext",
+    "myst_parser",
+    "sphinx.ext.intersphinx",
+    "sphinx_copybutton",
+    "sphinx_gallery.gen_gallery",
+]
+exclude_patterns = ["_build", "_inventories", "**/*.ipynb"]
+nitpicky = True
+measured_claims_file = str(CLAIMS)
+
+html_theme = "furo"
+html_title = project
+html_static_path = ["doc/_static"]
+html_css_files = ["figures.css"]
+html_show_sphinx = False
+html_copy_source = False
+
+# The second location serves builds without a network; the links still point online.
+intersphinx_mapping = {
+    name: (site, (None, inventories.location(name)))
+    for name, site in {
+        "nibabel": "https://nipy.org/nibabel/",
+        "nilearn": "https://nilearn.github.io/stable/",
+        "numpy": "https://numpy.org/doc/stable/",
+    }.items()
+}
+intersphinx_timeout = 5
+
+# Drawn while the site is built; the layout that keeps the sides as the source has them.
+mermaid_cmd = shlex.join([sys.executable, "-m", "mermaidx"])
+mermaid_output_format = "svg"
+mermaid_config = {"layout": "dagre", "theme": "default", "look": "classic"}
+
+sphinx_gallery_conf = {
+    "examples_dirs": "../examples",
+    "gallery_dirs": "auto_examples",
+    # Every script runs in every build; compare() decides what is measured again.
+    "run_stale_examples": True,
+    # What would be shown is the time of the build, not of a method.
+    "min_reported_time": float("inf"),
+    "write_computation_times": False,
+    "show_memory": False,
+    "parallel": False,
+    "download_all_examples": False,
+    "show_signature": False,
+    "image_srcset": ["2x"],
+    "within_subsection_order": "FileNameSortKey",
+}
