@@ -23,7 +23,7 @@ CHUNK_VOXELS = 1 << 18
 AFFINE_TOLERANCE = 1e-4
 
 
-def reduce(value: Any) -> Returned:  # noqa: ANN401
+def reduce(value: Any) -> Returned:
     """Reduce a return value to what is compared.
 
     Parameters
@@ -40,7 +40,7 @@ def reduce(value: Any) -> Returned:  # noqa: ANN401
     total = squares = 0.0
     voxels = data.ravel(order="K")  # a view of whatever lies in memory in one piece
     for start in range(0, voxels.size, CHUNK_VOXELS):
-        values = voxels[start : start + CHUNK_VOXELS].astype(np.float64)
+        values = np.nan_to_num(voxels[start : start + CHUNK_VOXELS].astype(np.float64), copy=False)
         total += float(values.sum())
         squares += float(values @ values)
     return Returned(
@@ -67,7 +67,7 @@ def largest_difference(one: Returned, other: Returned) -> float:
     """
     a, b = np.array(one.sample), np.array(other.sample)
     scale = np.nanmax(np.abs([a, b]), initial=0.0)
-    squares = np.nanmax([one.sums[1], other.sums[1]], initial=0.0)
+    squares = max(one.sums[1], other.sums[1])
     scales = [scale] * a.size + [np.sqrt(np.prod(one.shape, dtype=float) * squares), squares]
     a, b = np.append(a, one.sums), np.append(b, other.sums)
     differences = np.abs(a - b) / np.where(np.array(scales) > 0, scales, 1.0)

@@ -16,7 +16,7 @@ from packaging.specifiers import InvalidSpecifier, SpecifierSet
 
 from .errors import FigureError
 from .results import QUANTITIES, Result, Sample
-from .units import format_ratio
+from .units import format_range, format_ratio
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping
@@ -76,9 +76,7 @@ class Interval:
         return cls(*(max(v, smallest) for v in (sample.median, sample.low, sample.high)))
 
     def __truediv__(self, other: Interval) -> Interval:
-        return Interval(
-            self.median / other.median, self.low / other.high, self.high / other.low
-        )
+        return Interval(self.median / other.median, self.low / other.high, self.high / other.low)
 
 
 @dataclass(frozen=True)
@@ -185,7 +183,9 @@ class Claim:
         """The bound in words, for example ``at least 100``."""
         parts = [(self.at_least, "at least"), (self.at_most, "at most")]
         return " and ".join(
-            f"{words} {self.expression.write(value)}" for value, words in parts if value is not None
+            f"{words} {self.expression.write(value)}"
+            for value, words in parts
+            if value is not None
         )
 
     def applies(self, packages: Mapping[str, str]) -> bool:
@@ -215,8 +215,9 @@ class Claim:
         if not self.applies(packages):
             return Verdict.ELSEWHERE, ""
         value = self.expression.evaluate(find)
-        median, low, high = map(self.expression.write, (value.median, value.low, value.high))
-        return self.verdict(value), f"{median} ({low} to {high})"
+        write = self.expression.write
+        spread = format_range(write, value.low, value.high)
+        return self.verdict(value), f"{write(value.median)} ({spread})"
 
     def verdict(self, value: Interval) -> Verdict:
         """Judge the claim: by the whole spread, never by the median alone."""

@@ -124,9 +124,7 @@ def compare(
     fresh = fresh if fresh is not None else os.environ.get("FRESH") == "1"
     store = store_of(file)
     pending = {} if fresh else {m.name: stored(store, task, m) for m in task.methods}
-    started = [
-        _started(task, method, file, pending.get(method.name)) for method in task.methods
-    ]
+    started = [_started(task, method, file, pending.get(method.name)) for method in task.methods]
     wanted = {result.method: runner.missing(result, runs) for result in started}
     results = {result.method: result for result in started}
     if any(wanted.values()):

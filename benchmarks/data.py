@@ -18,6 +18,7 @@ import sys
 import zlib
 from dataclasses import dataclass, replace
 from pathlib import Path
+from typing import Any
 
 import nibabel as nib
 from nibabel.filebasedimages import ImageFileError
@@ -97,12 +98,16 @@ def _path_and_reason(fmri_path: str | os.PathLike[str] | None) -> tuple[Path, st
         return Path(given), "It was given by FMRI."
     name = os.environ.get("DATA")
     if name not in (None, "", *NAMED):
-        raise DataError(f"DATA={name} is not a data set known here; there are: {', '.join(NAMED)}.")
+        raise DataError(
+            f"DATA={name} is not a data set known here; there are: {', '.join(NAMED)}."
+        )
     if name == "example4d":
         return made.example4d(), "It was asked for by DATA=example4d."
     path, failure = _development_fmri(patient=name == "development_fmri")
     if path:
-        how = "It was asked for by DATA." if name else "It is the default: a run that nilearn keeps."
+        how = (
+            "It was asked for by DATA." if name else "It is the default: a run that nilearn keeps."
+        )
         return path, how
     if name:
         raise DataError(
@@ -180,7 +185,7 @@ def describe(path: Path, reason: str) -> FmriFile:
 
 @functools.cache
 def _described(path: Path, file_bytes: int, _mtime_ns: int) -> Data:
-    img = nib.load(path)
+    img: Any = nib.load(path)
     shape = tuple(int(n) for n in img.shape)
     if len(shape) != _FOUR_DIMENSIONS or shape[-1] < 2 or min(shape) < 1:  # noqa: PLR2004
         raise DataError(
@@ -217,7 +222,7 @@ def check(file: FmriFile) -> None:
     DataError
         The data end early, or the compressed stream is damaged.
     """
-    img = nib.load(file.path)
+    img: Any = nib.load(file.path)
     expected = getattr(img.dataobj, "offset", 0) + file.data.raw_bytes
     found = 0
     try:

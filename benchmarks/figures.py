@@ -2,16 +2,18 @@
 
 from __future__ import annotations
 
+import statistics
 from typing import TYPE_CHECKING
 
 import matplotlib.pyplot as plt
 from matplotlib.ticker import FuncFormatter, NullFormatter
 
-from .results import QUANTITIES, Result
+from .results import QUANTITIES, Quantity, Result, Sample
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
+    from matplotlib.axes import Axes
     from matplotlib.figure import Figure
 
 #: Blue and orange of Okabe and Ito's palette, told apart by colour-blind readers and in grey.
@@ -39,29 +41,17 @@ def plot(results: Sequence[Result], quantity: str, title: str) -> Figure:
     """
     shown = [result for result in results if result.status == "ok"]
     known = QUANTITIES[quantity]
+    samples = [result.quantity(quantity) for result in shown]
     figure, axes = plt.subplots(
         figsize=(_WIDTH_INCHES, 1.4 + _ROW_INCHES * max(1, len(shown))), layout="constrained"
     )
-    for row, result in enumerate(shown):
-        sample = result.quantity(quantity)
-        values = [max(value, known.smallest) for value in sample.values]
-        axes.plot(values, [row] * len(values), "o", color=RUN_COLOUR, alpha=0.5, markersize=6)
-        median = max(sample.median, known.smallest)
-        axes.plot([median] * 2, [row - 0.3, row + 0.3], "-", color=MEDIAN_COLOUR, linewidth=3)
-        axes.annotate(
-            known.write(sample.median), (median, row - 0.32), ha="center", va="bottom", fontsize=9
-        )
-    medians = [max(result.quantity(quantity).median, known.smallest) for result in shown]
-    if medians and max(medians) > LOG_FROM * min(medians):
-        axes.set_xscale("log")
-        axes.xaxis.set_minor_formatter(NullFormatter())
-        axes.margins(x=0.12)
-        scale = ", logarithmic"
-    else:
-        axes.set_xlim(left=0)
-        axes.margins(x=0.12)
-        scale = ""
-    axes.xaxis.set_major_formatter(FuncFormatter(lambda value, _: known.write(value)))
+    for row, sample in enumerate(samples):
+        _draw_row(axes, row, sample, known)
+    scale = _set_scale(axes, [sample.median for sample in samples])
+    # A tick is a round number of what it is written in.
+    axes.xaxis.set_major_formatter(
+        FuncFormatter(lambda value, _: known.write(value * known.drawn_in))
+    )
     axes.set_yticks(range(len(shown)), [result.method for result in shown])
     axes.set_ylim(len(shown) - 0.5, -0.7)
     axes.grid(axis="x", alpha=0.3)
@@ -70,3 +60,24 @@ def plot(results: Sequence[Result], quantity: str, title: str) -> Figure:
     missing = len(results) - len(shown)
     figure.suptitle(title + (f" ({missing} without figures)" if missing else ""))
     return figure
+
+
+def _draw_row(axes: Axes, row: int, sample: Sample, known: Quantity) -> None:
+    # Nothing has no place on a logarithmic axis; a page of memory stands for it.
+    drawn = [max(value, known.smallest / 100) / known.drawn_in for value in sample.values]
+    median = statistics.median(drawn)
+    axes.plot(drawn, [row] * len(drawn), "o", color=RUN_COLOUR, alpha=0.5, markersize=6)
+    axes.plot([median] * 2, [row - 0.3, row + 0.3], "-", color=MEDIAN_COLOUR, linewidth=3)
+    text = known.write(sample.median)
+    axes.annotate(text, (median, row - 0.32), ha="center", va="bottom", fontsize=9)
+
+
+def _set_scale(axes: Axes, medians: Sequence[float]) -> str:
+    """Choose the axis, and return what its label has to add."""
+    axes.margins(x=0.12)
+    if medians and max(medians) > LOG_FROM * min(medians):
+        axes.set_xscale("log")
+        axes.xaxis.set_minor_formatter(NullFormatter())
+        return ", logarithmic"
+    axes.set_xlim(left=0)
+    return ""

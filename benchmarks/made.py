@@ -4,15 +4,15 @@ from __future__ import annotations
 
 import contextlib
 import gzip
-import os
 from pathlib import Path
-from typing import IO, TYPE_CHECKING, cast
+from typing import TYPE_CHECKING, Any, BinaryIO, cast
 
 import nibabel as nib
 import numpy as np
 from nibabel.openers import ImageOpener
 
 from .errors import DataError
+from .files import written_whole
 from .folders import cache_folder
 
 if TYPE_CHECKING:
@@ -58,13 +58,13 @@ def example4d() -> Path:
     plain = compressed.with_suffix("")
     if compressed.exists() and plain.exists():
         return compressed
-    source = nib.load(Path(nib.__file__).parent / "tests" / "data" / "example4d.nii.gz")
+    source: Any = nib.load(Path(nib.__file__).parent / "tests" / "data" / "example4d.nii.gz")
     header = source.header.copy()
     header.set_data_shape((*source.shape[:3], VOLUMES))
     noise = np.random.default_rng(SEED)
     mean = source.get_fdata(dtype=np.float32).mean(axis=-1)
 
-    def write(stream: IO[bytes]) -> None:
+    def write(stream: BinaryIO) -> None:
         _write_header(stream, header)
         drift = np.zeros_like(mean)
         for _ in range(VOLUMES):
@@ -99,8 +99,8 @@ def joined(path: Path, data: Data, times: int) -> Path:
     """
     ending = ".nii.gz" if data.compression == "gz" else ".nii"
     name = f"{data.name.split('.')[0]}-x{times}-{data.sha256[:8]}{ending}"
-    img = nib.load(path)
-    if not isinstance(img, nib.Nifti1Image):
+    img: Any = nib.load(path)
+    if img.file_map.keys() != {"image"} or not hasattr(img.header, "single_magic"):
         raise DataError(f"{path} cannot be joined to itself: CONCAT= needs a NIfTI file.")
     header = img.header.copy()
     *space, volumes = data.shape
@@ -108,7 +108,7 @@ def joined(path: Path, data: Data, times: int) -> Path:
     # nibabel moves the scaling from the header to the proxy when it loads an image.
     header.set_slope_inter(img.dataobj.slope, img.dataobj.inter)
 
-    def write(stream: IO[bytes]) -> None:
+    def write(stream: BinaryIO) -> None:
         _write_header(stream, header)
         for _ in range(times):
             _copy(path, stream, img.dataobj.offset, data.raw_bytes)
@@ -116,20 +116,19 @@ def joined(path: Path, data: Data, times: int) -> Path:
     return _once(cache_folder() / name, write)
 
 
-def _write_header(stream: IO[bytes], header: nib.Nifti1Header) -> None:
+def _write_header(stream: BinaryIO, header: Any) -> None:
     header.set_data_offset(header.single_vox_offset)
     header["magic"] = header.single_magic
     header.extensions.clear()
-    header.write_to(stream)
-    stream.write(b"\0" * (header.single_vox_offset - header.sizeof_hdr))
+    header.write_to(stream)  # for a single file, with the four bytes up to the voxels
 
 
-def _write_volume(stream: IO[bytes], volume: npt.NDArray[np.int16]) -> None:
+def _write_volume(stream: BinaryIO, volume: npt.NDArray[np.int16]) -> None:
     stream.write(volume.tobytes(order="F"))
 
 
-def _copy(path: Path, stream: IO[bytes], offset: int = 0, size_bytes: int = -1) -> None:
-    with contextlib.closing(ImageOpener(path)) as source:
+def _copy(path: Path, stream: BinaryIO, offset: int = 0, size_bytes: int = -1) -> None:
+    with contextlib.closing(ImageOpener(str(path))) as source:
         source.seek(offset)
         left = size_bytes
         while chunk := source.read(_CHUNK_BYTES if left < 0 else min(left, _CHUNK_BYTES)):
@@ -137,26 +136,21 @@ def _copy(path: Path, stream: IO[bytes], offset: int = 0, size_bytes: int = -1) 
             left -= len(chunk) if left >= 0 else 0
 
 
-def _once(path: Path, write: Callable[[IO[bytes]], None]) -> Path:
+def _once(path: Path, write: Callable[[BinaryIO], None]) -> Path:
     """Write a file that is not there yet, whole or not at all."""
     if path.exists():
         return path
-    unfinished = path.with_name(f"{path.name}.{os.getpid()}.new")
     try:
-        path.parent.mkdir(parents=True, exist_ok=True)
-        with unfinished.open("wb") as file:
+        with written_whole(path) as file:
             if path.suffix == ".gz":
                 # No name and no time inside, so that the same data have the same digest.
                 with gzip.GzipFile("", "wb", GZIP_LEVEL, file, mtime=0) as stream:
-                    write(cast("IO[bytes]", stream))
+                    write(cast("BinaryIO", stream))
             else:
                 write(file)
-        unfinished.replace(path)
     except OSError as error:
         raise DataError(
             f"{path} cannot be written: {error.strerror or error}. Make room, or name another "
             "folder in FMRI_BENCH_CACHE."
         ) from error
-    finally:
-        unfinished.unlink(missing_ok=True)
     return path

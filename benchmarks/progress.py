@@ -47,7 +47,7 @@ class Meter:
         self._wanted = dict(wanted)
         self._done = dict.fromkeys(wanted, 0)
         self._started = time.monotonic()
-        console = Console(file=_stream or sys.stderr)
+        console = Console(file=_stream or sys.stderr, force_jupyter=False)
         self._live = console.is_terminal
         self._bar = Progress(
             TextColumn("{task.description}"),

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import contextlib
+import functools
 import hashlib
 import json
 import os
@@ -43,9 +44,6 @@ class Provenance:
         Versions of the installed `PACKAGES`.
     gauge : str
         How memory was read; figures of different gauges are not comparable.
-    commit : str
-        Commit of the project, with ``+`` where the tree had changes; not part of the
-        identity, since most commits change no method.
     """
 
     cpu: str
@@ -55,14 +53,12 @@ class Provenance:
     python: str
     packages: dict[str, str] = field(hash=False)
     gauge: str
-    commit: str = ""
 
     @property
     def digest(self) -> str:
         """Digest of all that must be equal for figures to stand in one table."""
-        identity = {name: value for name, value in asdict(self).items() if name != "commit"}
         # A machine's total shrinks by some MiB from one boot to the next.
-        identity["memory_bytes"] = round(self.memory_bytes / GIB)
+        identity = asdict(self) | {"memory_bytes": round(self.memory_bytes / GIB)}
         return hashlib.sha256(json.dumps(identity, sort_keys=True).encode()).hexdigest()
 
     def rows(self) -> list[tuple[str, str]]:
@@ -74,7 +70,6 @@ class Provenance:
             ("Python", self.python),
             ("Packages", ", ".join(f"{name} {v}" for name, v in self.packages.items())),
             ("Memory gauge", self.gauge),
-            ("Commit", self.commit or "not from a checkout"),
         ]
 
 
@@ -94,7 +89,6 @@ def here(gauge: str) -> Provenance:
         python=f"{platform.python_implementation()} {platform.python_version()}",
         packages=installed_packages(),
         gauge=gauge,
-        commit=_commit(),
     )
 
 
@@ -122,7 +116,9 @@ def _cpu_model() -> str:
     return platform.processor() or platform.machine()
 
 
-def _commit() -> str:
+@functools.cache
+def commit() -> str:
+    """Return the project's commit, with ``+`` where the tree has changes; empty without git."""
     git = shutil.which("git")
     if git is None or not (PROJECT / ".git").exists():
         return ""
@@ -133,5 +129,5 @@ def _commit() -> str:
         )
         return answer.stdout.strip()
 
-    commit = ask("rev-parse", "--short=10", "HEAD")
-    return f"{commit}+" if commit and ask("status", "--porcelain") else commit
+    name = ask("rev-parse", "--short=10", "--verify", "HEAD")
+    return f"{name}+" if name and ask("status", "--porcelain") else name

@@ -11,14 +11,14 @@ from dataclasses import dataclass, field
 from typing import TYPE_CHECKING
 
 from .errors import FigureError
-from .units import format_bytes, format_ratio, format_seconds
+from .units import MIB, format_bytes, format_ratio, format_seconds
 
 if TYPE_CHECKING:
     from collections.abc import Callable
 
 #: Memory is counted in pages of 4 KiB and the kernel's counters lag by some of them, so a
 #: peak below this cannot be told from nothing. Ratios take it as the smallest amount.
-SMALLEST_BYTES = 0.1 * 1024**2
+SMALLEST_BYTES = 0.1 * MIB
 
 
 @dataclass(frozen=True)
@@ -109,7 +109,7 @@ class Returned:
     dtype : str
         Type of the values as an array holds them; empty for anything else.
     sums : tuple of float
-        Sum of the values, and sum of their squares, in float64.
+        Sum of the values, and sum of their squares, in float64, NaN taken as 0.
     sample : tuple of float
         Values at evenly spread voxels, in C order of their flat index.
     affine : tuple of float
@@ -173,6 +173,8 @@ class Result:
         With another status than ``"ok"``: a sentence for the reader.
     measured_at : str
         When the last run ended (ISO 8601, UTC).
+    commit : str
+        Commit of the project at that time, with ``+`` where the tree had changes.
     raw_bytes : int or None
         Raw size of the file measured on: voxels x bytes per voxel on disk, uncompressed.
     time_runs, memory_runs : tuple
@@ -189,6 +191,7 @@ class Result:
     status: str = "ok"
     message: str = ""
     measured_at: str = ""
+    commit: str = ""
     raw_bytes: int | None = None
     time_runs: tuple[TimeRun, ...] = ()
     memory_runs: tuple[MemoryRun, ...] = ()
@@ -203,9 +206,7 @@ class Result:
     @property
     def cpu_seconds(self) -> Sample:
         """CPU time of the call, the processes it started included, s."""
-        return Sample(
-            tuple(run.cpu_seconds + run.children_cpu_seconds for run in self.time_runs)
-        )
+        return Sample(tuple(run.cpu_seconds + run.children_cpu_seconds for run in self.time_runs))
 
     @property
     def peak_bytes(self) -> Sample:
@@ -249,18 +250,33 @@ class Result:
 
 @dataclass(frozen=True)
 class Quantity:
-    """How one quantity is headed and written, and the smallest amount that means anything."""
+    """What the faces need to know of one quantity.
+
+    Attributes
+    ----------
+    heading : str
+        Its name in tables and plots.
+    field : str
+        The attribute of `Result` that holds it.
+    write : callable
+        Writes a value with its unit.
+    smallest : float
+        The smallest amount that means anything; ratios take nothing as less.
+    drawn_in : float
+        The unit of plots, so that their ticks are round numbers.
+    """
 
     heading: str
     field: str
     write: Callable[[float], str]
     smallest: float
+    drawn_in: float = 1.0
 
 
 QUANTITIES = {
     "time": Quantity("time", "wall_seconds", format_seconds, 1e-7),
     "cpu": Quantity("CPU time", "cpu_seconds", format_seconds, 1e-7),
-    "peak": Quantity("peak", "peak_bytes", format_bytes, SMALLEST_BYTES),
-    "kept": Quantity("kept", "kept_bytes", format_bytes, SMALLEST_BYTES),
+    "peak": Quantity("peak", "peak_bytes", format_bytes, SMALLEST_BYTES, MIB),
+    "kept": Quantity("kept", "kept_bytes", format_bytes, SMALLEST_BYTES, MIB),
     "multiplier": Quantity("multiplier", "multiplier", format_ratio, 1e-3),
 }

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import contextlib
-import datetime
+import datetime as dt
 import json
 import os
 import pickle
@@ -16,11 +16,12 @@ from typing import IO, TYPE_CHECKING, Any, Literal
 
 import cloudpickle
 
+from . import provenance
 from .errors import MethodError
 from .results import MemoryRun, Result, Returned, TimeRun
 
 if TYPE_CHECKING:
-    from collections.abc import Callable
+    from collections.abc import Callable, Iterator
 
 Kind = Literal["time", "memory"]
 
@@ -50,7 +51,11 @@ class Outcome:
 
 
 def measure(
-    function: Callable[..., Any], /, *args: Any, runs: int = 5, **kwargs: Any  # noqa: ANN401
+    function: Callable[..., Any],
+    /,
+    *args: Any,
+    runs: int = 5,
+    **kwargs: Any,
 ) -> Result:
     """Measure one call of any function, each run in a fresh interpreter.
 
@@ -78,7 +83,8 @@ def measure(
     if runs < 1:
         raise ValueError(f"runs is {runs}; there must be at least 1")
     result = Result(task="", method=getattr(function, "__name__", repr(function)))
-    payloads = {kind: order(kind, function, *args, **kwargs) for kind in ("memory", "time")}
+    kinds: tuple[Kind, ...] = ("memory", "time")
+    payloads = {kind: order(kind, function, *args, **kwargs) for kind in kinds}
     for kind in missing(result, runs):
         result = extended(result, run_once(payloads[kind]))
         if result.status != "ok":
@@ -94,37 +100,33 @@ def missing(result: Result, runs: int) -> list[Kind]:
     memory = max(0, min(runs, MEMORY_RUNS) - len(result.memory_runs))
     time = max(0, runs - len(result.time_runs))
     rounds = max(memory, time)
-    return [
-        kind
-        for index in range(rounds)
-        for kind, wanted in (("memory", memory), ("time", time))
-        if index < wanted
-    ]
+    wanted: tuple[tuple[Kind, int], ...] = (("memory", memory), ("time", time))
+    return [kind for index in range(rounds) for kind, count in wanted if index < count]
 
 
 def extended(result: Result, outcome: Outcome | Failure) -> Result:
     """Return a result with one more run, or with the reason why there is none."""
-    now = datetime.datetime.now(datetime.UTC).isoformat(timespec="seconds")
+    result = replace(
+        result,
+        measured_at=dt.datetime.now(dt.UTC).isoformat(timespec="seconds"),
+        commit=provenance.commit(),
+    )
     if isinstance(outcome, Failure):
+        # Runs that went well before are no figures of a method that then failed.
         return replace(
             result,
             status=outcome.status,
             message=outcome.message,
-            measured_at=now,
             time_runs=(),
             memory_runs=(),
         )
     if isinstance(outcome.run, TimeRun):
-        return replace(result, time_runs=(*result.time_runs, outcome.run), measured_at=now)
-    return replace(
-        result,
-        memory_runs=(*result.memory_runs, outcome.run),
-        returned=outcome.returned,
-        measured_at=now,
-    )
+        return replace(result, time_runs=(*result.time_runs, outcome.run))
+    memory_runs = (*result.memory_runs, outcome.run)
+    return replace(result, memory_runs=memory_runs, returned=outcome.returned)
 
 
-def order(kind: Kind, function: Callable[..., Any], /, *args: Any, **kwargs: Any) -> bytes:  # noqa: ANN401
+def order(kind: Kind, function: Callable[..., Any], /, *args: Any, **kwargs: Any) -> bytes:
     """Pickle what a worker is to do.
 
     Raises
@@ -133,13 +135,14 @@ def order(kind: Kind, function: Callable[..., Any], /, *args: Any, **kwargs: Any
         Something of it cannot be pickled.
     """
     try:
-        return cloudpickle.dumps((kind, function, args, kwargs))
+        payload: bytes = cloudpickle.dumps((kind, function, args, kwargs))
     except (pickle.PicklingError, TypeError, AttributeError, ValueError) as error:
         name = getattr(function, "__name__", repr(function))
         raise MethodError(
             f"{name} cannot be sent to a fresh interpreter: {error}. Open files, locks and "
             "connections cannot travel; make them inside the function."
         ) from error
+    return payload
 
 
 def run_once(payload: bytes, time_limit: float = TIME_LIMIT_SECONDS) -> Outcome | Failure:
@@ -208,7 +211,7 @@ def _end(worker: subprocess.Popen[bytes]) -> None:
 
 
 @contextlib.contextmanager
-def _lifeline() -> Any:  # noqa: ANN401
+def _lifeline() -> Iterator[int]:
     """Give the end of a pipe that hangs up when this process ends, in whatever way."""
     reading, writing = os.pipe()
     try:
@@ -216,5 +219,3 @@ def _lifeline() -> Any:  # noqa: ANN401
     finally:
         os.close(reading)
         os.close(writing)
-
-

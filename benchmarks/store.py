@@ -17,15 +17,16 @@ import os
 import re
 import sys
 from dataclasses import asdict
-from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from .errors import StoreError
+from .files import written_whole
 from .provenance import Provenance
 from .results import Data, MemoryRun, Result, Returned, TimeRun
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
+    from pathlib import Path
 
 if sys.platform != "win32":
     import fcntl
@@ -78,12 +79,13 @@ class Store:
             The file cannot be written; what it held before is still there.
         """
         try:
-            self.path.parent.mkdir(parents=True, exist_ok=True)
+            self.path.parent.mkdir(parents=True, exist_ok=True)  # for the lock
             with _locked(self.path.parent):
                 # Another process may have put its results since this one last read.
                 self._results = self._read()
                 self._results[_key(result)] = result
-                _replace(self.path, self._encoded())
+                with written_whole(self.path) as file:
+                    file.write(self._encoded())
         except OSError as error:
             raise StoreError(
                 f"The results cannot be written to {self.path}: {error.strerror or error}. "
@@ -164,36 +166,5 @@ def _locked(folder: Path) -> Iterator[None]:
     try:
         fcntl.flock(descriptor, fcntl.LOCK_EX)
         yield
-    finally:
-        os.close(descriptor)
-
-
-def _replace(path: Path, content: bytes) -> None:
-    """Put content in the file's place at once, leaving nothing behind if that fails."""
-    temporary = path.with_name(f".{path.name}.new")
-    temporary.unlink(missing_ok=True)  # of a process that was killed between two system calls
-    try:
-        with _unnamed(path.parent, temporary) as descriptor:
-            with os.fdopen(descriptor, "wb", closefd=False) as file:
-                file.write(content)
-            os.fsync(descriptor)
-            if not temporary.exists():
-                # Python follows the link of /proc only if it is given a folder as well.
-                os.link(f"/proc/self/fd/{descriptor}", temporary, src_dir_fd=descriptor)
-        temporary.replace(path)
-    except BaseException:
-        temporary.unlink(missing_ok=True)
-        raise
-
-
-@contextlib.contextmanager
-def _unnamed(folder: Path, named: Path) -> Iterator[int]:
-    """Open a file that has no name yet, so that a kill leaves nothing; else a named one."""
-    try:
-        descriptor = os.open(folder, os.O_TMPFILE | os.O_WRONLY, 0o644)
-    except (AttributeError, OSError):  # other systems, and file systems without it
-        descriptor = os.open(named, os.O_CREAT | os.O_WRONLY | os.O_TRUNC, 0o644)
-    try:
-        yield descriptor
     finally:
         os.close(descriptor)

@@ -15,7 +15,7 @@ from rich.table import Table as RichTable
 
 from .folders import REFERENCE
 from .results import QUANTITIES, Result
-from .units import format_bytes, format_ratio, format_seconds
+from .units import format_bytes, format_range, format_ratio, format_seconds
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -42,7 +42,14 @@ class Table:
         for row in self.rows:
             table.add_row(*row)
         output = io.StringIO()
-        console = Console(file=output, width=_TEXT_WIDTH, highlight=False, markup=False)
+        # In a notebook, rich would display the table itself instead of writing it.
+        console = Console(
+            file=output,
+            width=_TEXT_WIDTH,
+            highlight=False,
+            markup=False,
+            force_jupyter=False,
+        )
         console.print(table)
         return "\n".join(line.rstrip() for line in output.getvalue().splitlines())
 
@@ -71,9 +78,9 @@ def of_results(results: Sequence[Result], *, as_published: bool = False) -> Tabl
     as_published : bool
         Whether to add what the original chapter published, where it did.
     """
-    headings = ["method", "time (median)", "time (range)", "peak", "kept", "multiplier"]
+    headings = ["method", "time", "range of time", "peak", "kept", "multiplier"]
     if as_published:
-        headings += ["time as published", "peak as published"]
+        headings += ["time, as published", "peak, as published"]
     rows = []
     for result in results:
         row = _measured(result)
@@ -90,7 +97,7 @@ def _measured(result: Result) -> list[str]:
     time = result.wall_seconds
     return [
         format_seconds(time.median),
-        f"{format_seconds(time.low)} to {format_seconds(time.high)}",
+        format_range(format_seconds, time.low, time.high),
         format_bytes(result.peak_bytes.median),
         format_bytes(result.kept_bytes.median),
         NONE if result.multiplier is None else format_ratio(result.multiplier),

@@ -6,6 +6,10 @@ Three significant digits: measured times rarely repeat to more than that.
 from __future__ import annotations
 
 import math
+from typing import TYPE_CHECKING
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
 
 KIB = 1024
 MIB = 1024**2
@@ -79,3 +83,11 @@ def format_duration(seconds: float) -> str:
         return f"{whole // MINUTE_SECONDS}{SPACE}min {whole % MINUTE_SECONDS:02d}{SPACE}s"
     minutes = whole // MINUTE_SECONDS
     return f"{minutes // 60}{SPACE}h {minutes % 60:02d}{SPACE}min"
+
+
+def format_range(write: Callable[[float], str], low: float, high: float) -> str:
+    """Write a range, the unit once if it is the same, for example ``360 to 441 ms``."""
+    first, last = write(low), write(high)
+    number, _, unit = first.rpartition(SPACE)
+    same = number and unit == last.rpartition(SPACE)[2]
+    return f"{number if same else first} to {last}"

@@ -43,7 +43,7 @@ def die_with_parent(lifeline: int) -> None:
         return
     import fcntl  # noqa: PLC0415
 
-    os.set_inheritable(lifeline, False)
+    os.set_inheritable(lifeline, False)  # noqa: FBT003
     fcntl.fcntl(lifeline, fcntl.F_SETOWN, -os.getpgrp())
     fcntl.fcntl(lifeline, fcntl.F_SETSIG, signal.SIGKILL)
     fcntl.fcntl(lifeline, fcntl.F_SETFL, os.O_ASYNC)
@@ -117,7 +117,7 @@ def main() -> None:
     try:
         kind, function, args, kwargs = pickle.load(sys.stdin.buffer)  # noqa: S301
 
-        def call() -> Any:  # noqa: ANN401
+        def call() -> Any:
             return function(*args, **kwargs)
 
         call()  # lazy imports, caches and first touches of memory belong to no run

@@ -150,6 +150,7 @@ class ProvenanceDirective(MeasuredDirective):
             ("File", f"{comparing.described(store.data)} {store.data.reason}"),
             *store.provenance.rows(),
             ("Measured", f"from {dates[0]} to {dates[-1]}"),
+            ("Commit", ", ".join(sorted({r.commit for r in results})) or "not from a checkout"),
             ("Runs a method", f"{_range(time_runs)} for time, {_range(memory_runs)} for memory"),
         ]
         fields = nodes.field_list(classes=["provenance"])
@@ -178,6 +179,8 @@ def _table_node(table: Table, caption: str) -> nodes.table:
 def _row(cells: tuple[str, ...]) -> nodes.row:
     row = nodes.row()
     for index, text in enumerate(cells):
-        content = nodes.literal("", text) if index == 0 and text.isidentifier() else nodes.Text(text)
+        content = (
+            nodes.literal("", text) if index == 0 and text.isidentifier() else nodes.Text(text)
+        )
         row += nodes.entry("", nodes.paragraph("", "", content))
     return row

@@ -78,7 +78,7 @@ def all_pages(env: BuildEnvironment) -> dict[str, Page]:
     """Return what each page showed, by document name."""
     if not hasattr(env, "measured_pages"):
         env.measured_pages = {}  # type: ignore[attr-defined]
-    pages: dict[str, Page] = env.measured_pages
+    pages: dict[str, Page] = env.measured_pages  # type: ignore[attr-defined]
     return pages
 
 
@@ -87,7 +87,7 @@ def this_page(env: BuildEnvironment) -> Page:
     return all_pages(env).setdefault(env.docname, Page(lookup().digest))
 
 
-def problem(env: BuildEnvironment, message: str, location: Any) -> None:  # noqa: ANN401
+def problem(env: BuildEnvironment, message: str, location: Any) -> None:
     """Report a figure that cannot be shown, and have the page read again next time."""
     this_page(env).digest = ""
     logger.warning(message, location=location, type="measured", subtype="figure")

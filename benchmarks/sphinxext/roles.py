@@ -32,13 +32,17 @@ class FigureRole(SphinxRole):
         """Write the median; a figure that is missing or stale is a warning and red text."""
         pages.this_page(self.env)
         try:
-            expression = Expression.parse(self.text)
-            if len(expression.terms) != self._terms:
-                wanted = "one quantity" if self._terms == 1 else "a ratio of two quantities"
-                raise FigureError(f":{self.name}:`{self.text}` is not {wanted}.")
+            expression = self._expression()
             value = expression.evaluate(pages.lookup().find)
         except FigureError as error:
             pages.problem(self.env, str(error), self.get_location())
             return [nodes.inline(self.rawtext, f"[{error}]", classes=["figure-missing"])], []
         text = expression.write(value.median)
         return [nodes.inline(self.rawtext, text, classes=["figure"])], []
+
+    def _expression(self) -> Expression:
+        expression = Expression.parse(self.text)
+        if len(expression.terms) != self._terms:
+            wanted = "one quantity" if self._terms == 1 else "a ratio of two quantities"
+            raise FigureError(f":{self.name}:`{self.text}` is not {wanted}.")
+        return expression

@@ -1,0 +1,61 @@
+import os
+import runpy
+import textwrap
+
+import nibabel as nib
+import numpy as np
+import pytest
+
+SHAPE = (8, 7, 6, 5)
+
+
+@pytest.fixture(autouse=True)
+def apart(tmp_path_factory, monkeypatch):
+    """Keep tests away from the reader's files, results and choices."""
+    folder = tmp_path_factory.mktemp("apart")
+    for name in ("FMRI", "DATA", "CONCAT", "RUNS", "FRESH"):
+        monkeypatch.delenv(name, raising=False)
+    monkeypatch.setenv("FMRI_BENCH_RESULTS", str(folder / "results"))
+    monkeypatch.setenv("FMRI_BENCH_CACHE", str(folder / "cache"))
+    monkeypatch.setenv("NILEARN_DATA", str(folder / "nilearn"))
+    monkeypatch.setenv("HOME", str(folder))
+
+
+def save_run(path, dtype=np.int16, slope=1.0, inter=0.0, shape=SHAPE, kind=nib.Nifti1Image):
+    """Write a small image of seeded noise around a signal that differs between voxels."""
+    noise = np.random.default_rng(1)
+    mean = noise.uniform(500, 1500, shape[:3])
+    mean = mean.reshape(shape[:3] + (1,) * (len(shape) - 3))
+    values = (mean + noise.normal(0, 10, shape)).astype(dtype)
+    affine = np.diag([3, 3, 3.5, 1])
+    header = kind.header_class(endianness="<" if np.dtype(dtype).isnative else ">")
+    img = kind(values, affine, header)
+    img.header.set_data_dtype(dtype)
+    img.header.set_slope_inter(slope, inter)
+    img.header.set_zooms((3, 3, 3.5, 2)[: len(shape)])
+    nib.save(img, path)
+    return path
+
+
+@pytest.fixture
+def fmri_path(tmp_path):
+    return save_run(tmp_path / "sub-01_task-rest_bold.nii.gz")
+
+
+@pytest.fixture
+def example(tmp_path):
+    """Return a function that writes an example file and gives the functions in it."""
+
+    def write(source, name="my_example.py"):
+        path = tmp_path / name
+        path.write_text(textwrap.dedent(source))
+        return runpy.run_path(str(path), run_name="definitions")["METHODS"]
+
+    return write
+
+
+def children():
+    """Return the process ids of all processes that descend from this one."""
+    import psutil
+
+    return {process.pid for process in psutil.Process(os.getpid()).children(recursive=True)}

@@ -1,0 +1,43 @@
+import doctest
+import re
+
+import pytest
+from conftest import save_run
+
+from benchmarks.folders import DOC, EXAMPLES
+
+PAGES = sorted(DOC.glob("*.rst"))
+EXAMPLE_TEXTS = sorted([*EXAMPLES.glob("*.py"), *EXAMPLES.glob("*.rst")])
+
+#: A number with a unit of time, memory or proportion, as nobody should have typed it.
+FIGURE = re.compile(
+    r"\d[\d.,]*\s*(?:µs|us|ms|s|sec(?:ond)?s?|min(?:ute)?s?|[KMGT]i?B|[kMGT]B|bytes?|%|percent"
+    r"|times|x|×|-fold)(?![\w/])"
+)
+
+
+@pytest.mark.parametrize("path", PAGES + EXAMPLE_TEXTS, ids=lambda path: path.name)
+def test_no_figure_is_typed(path):
+    for number, line in enumerate(path.read_text().splitlines(), 1):
+        assert not FIGURE.search(line), f"{path.name}:{number}: {line.strip()}"
+
+
+@pytest.mark.parametrize(
+    "text", ["took 6.56 s", "3936.60 MiB", "a peak of 2GB", "5 times faster", "12 %", "300x"]
+)
+def test_the_search_for_figures_finds_them(text):
+    assert FIGURE.search(text)
+
+
+@pytest.mark.parametrize("text", ["since 0.13.1", "float64", "a 4D image", ":at-least: 20"])
+def test_the_search_for_figures_finds_nothing_else(text):
+    assert not FIGURE.search(text)
+
+
+def test_the_sessions_of_the_chapter_are_true(tmp_path):
+    path = str(save_run(tmp_path / "bold.nii.gz"))
+    failures, tried = doctest.testfile(
+        str(DOC / "performance_comparison.rst"), module_relative=False, globs={"fmri_path": path}
+    )
+    assert tried > 10
+    assert failures == 0

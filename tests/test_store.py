@@ -1,0 +1,104 @@
+import json
+import os
+from dataclasses import replace
+from pathlib import Path
+
+import pytest
+
+from benchmarks import provenance
+from benchmarks.errors import StoreError
+from benchmarks.results import Data, MemoryRun, Result, Returned, TimeRun
+from benchmarks.store import Store, read
+
+DATA = Data("a b.nii.gz", (8, 7, 6, 5), "int16", False, "gz", 3360, 2000, "0" * 64, "Given.")
+HERE = provenance.here("gauge")
+RESULT = Result(
+    "load",
+    "get_fdata",
+    "abc",
+    raw_bytes=3360,
+    time_runs=(TimeRun(0.1, 0.1, 0.0),),
+    memory_runs=(MemoryRun(1, 2, 3),),
+    returned=Returned("array", (2,), "int16", (1.0, float("nan")), (1.0, 0.0), (1.0,) * 16),
+)
+
+
+@pytest.fixture
+def store(tmp_path):
+    return Store(tmp_path / "results", DATA, HERE)
+
+
+def test_what_is_put_is_read_again(store):
+    store.put(RESULT)
+    again = Store(store.path.parent, DATA, HERE)
+    assert repr(again.get("load", "get_fdata")) == repr(RESULT)
+    assert again.get("load", "other") is None
+    stored_provenance, data, results = read(store.path)
+    assert (stored_provenance, data, len(results)) == (HERE, DATA, 1)
+
+
+def test_units_stand_in_the_names_of_fields(store):
+    store.put(RESULT)
+    entry = json.loads(store.path.read_bytes())["results"][0]
+    assert entry["time_runs"] == [
+        {"wall_seconds": 0.1, "cpu_seconds": 0.1, "children_cpu_seconds": 0.0}
+    ]
+    assert set(entry["memory_runs"][0]) == {"peak_bytes", "kept_bytes", "baseline_bytes"}
+
+
+def test_other_data_and_other_machines_have_files_of_their_own(store):
+    other_data = Store(store.path.parent, replace(DATA, sha256="1" * 64), HERE)
+    other_machine = Store(store.path.parent, DATA, replace(HERE, cpu="another"))
+    assert len({store.path, other_data.path, other_machine.path}) == 3
+
+
+def test_two_processes_do_not_lose_each_others_results(store):
+    other = Store(store.path.parent, DATA, HERE)
+    store.put(RESULT)
+    other.put(replace(RESULT, method="native"))
+    names = {result.method for result in Store(store.path.parent, DATA, HERE).all()}
+    assert names == {"get_fdata", "native"}
+
+
+@pytest.mark.parametrize(
+    ("content", "message"),
+    [
+        (b"", "not a readable results file"),
+        (b"{", "not a readable results file"),
+        (b"[]", "not a readable results file"),
+        (b"{}", "not a readable results file"),
+        (b'{"schema": 99}', "another version of this project"),
+        (b'{"schema": 1}', "is damaged"),
+        (b'{"schema": 1, "provenance": {}, "data": {"shape": []}, "results": []}', "is damaged"),
+        (b"\xff\xfe", "not a readable results file"),
+    ],
+)
+def test_a_broken_file_is_refused_and_left_as_it_is(store, content, message):
+    store.path.parent.mkdir()
+    store.path.write_bytes(content)
+    with pytest.raises(StoreError, match=message):
+        Store(store.path.parent, DATA, HERE)
+    assert store.path.read_bytes() == content
+
+
+def test_fields_of_a_stranger_are_refused(store):
+    store.put(RESULT)
+    content = json.loads(store.path.read_bytes())
+    content["results"][0]["surprise"] = 1
+    store.path.write_text(json.dumps(content))
+    with pytest.raises(StoreError, match="is damaged"):
+        read(store.path)
+
+
+def test_a_write_that_fails_says_what_to_do_and_loses_nothing(store, monkeypatch):
+    store.put(RESULT)
+    before = store.path.read_bytes()
+
+    def full(_descriptor):
+        raise OSError(28, "No space left on device")
+
+    monkeypatch.setattr(os, "fsync", full)
+    with pytest.raises(StoreError, match=r"No space left on device.*make room"):
+        store.put(replace(RESULT, method="native"))
+    assert store.path.read_bytes() == before
+    assert [path.name for path in Path(store.path.parent).iterdir()] == [store.path.name]

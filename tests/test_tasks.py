@@ -1,0 +1,89 @@
+import pytest
+
+from benchmarks import tasks
+from benchmarks.errors import MethodError
+from benchmarks.folders import EXAMPLES
+
+SOURCE = '''
+import numpy as np
+FACTOR = 2
+
+def helper(x):
+    """Multiply."""
+    return x * FACTOR
+
+def double(fmri_path):
+    """Double it."""
+    values = [helper(n) for n in range(3)]
+    return np.array(values)
+
+METHODS = [double]
+'''
+
+
+def digest(example, source):
+    return tasks.from_functions(example(source)).methods[0].source_sha256
+
+
+@pytest.mark.parametrize(
+    ("old", "new"),
+    [
+        ("    values =", "    # A comment.\n    values ="),
+        ("Double it.", "Multiply by two."),
+        ("Multiply.", "A better sentence."),
+        ("\ndef double", "\n\n\ndef other(): return 1\n\ndef double"),
+    ],
+)
+def test_prose_and_other_code_do_not_change_a_method(example, old, new):
+    assert digest(example, SOURCE) == digest(example, SOURCE.replace(old, new))
+
+
+@pytest.mark.parametrize(
+    ("old", "new"),
+    [
+        ("range(3)", "range(4)"),
+        ("x * FACTOR", "x + FACTOR"),
+        ("FACTOR = 2", "FACTOR = 3"),
+        ("import numpy as np", "import math as np"),
+    ],
+)
+def test_its_code_and_what_it_uses_in_its_file_do(example, old, new):
+    assert digest(example, SOURCE) != digest(example, SOURCE.replace(old, new))
+
+
+def test_an_example_is_read_without_running_its_guard(tmp_path):
+    path = tmp_path / "mine.py"
+    path.write_text(SOURCE + "\nTOLERANCE = 0.5\nif __name__ == '__main__':\n    raise OSError\n")
+    task = tasks.from_example(path)
+    assert (task.name, task.tolerance, task.path) == ("mine", 0.5, path)
+    assert (task.methods[0].name, task.methods[0].summary) == ("double", "Double it.")
+
+
+def test_an_edited_copy_of_an_example_is_not_taken_for_it(tmp_path):
+    copy = tmp_path / "plot_load.py"
+    copy.write_text((EXAMPLES / "plot_load.py").read_text())
+    assert tasks.from_example(copy).name == "plot_load"
+    assert tasks.from_example(EXAMPLES / "plot_load.py").name == "load"
+
+
+def test_every_example_has_a_task_of_its_name():
+    assert {"load", "mean_over_time"} <= set(tasks.example_paths())
+
+
+def test_what_cannot_be_measured_is_refused(example, tmp_path):
+    with pytest.raises(MethodError, match="METHODS is empty"):
+        tasks.from_functions([])
+    with pytest.raises(MethodError, match="no plain function"):
+        tasks.from_functions([len])
+    (double,) = example(SOURCE)
+    with pytest.raises(MethodError, match="same name: double, double"):
+        tasks.from_functions([double, double])
+    made = {}
+    exec("def made(fmri_path): return 1", made)  # noqa: S102
+    with pytest.raises(MethodError, match="source of made cannot be read"):
+        tasks.from_functions([made["made"]])
+    (tmp_path / "none.py").write_text("x = 1\n")
+    with pytest.raises(MethodError, match="no list METHODS"):
+        tasks.from_example(tmp_path / "none.py")
+    with pytest.raises(MethodError, match="it has: double"):
+        tasks.from_functions([double]).method("triple")
