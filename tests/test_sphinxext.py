@@ -1,0 +1,307 @@
+import io
+import json
+import re
+import shutil
+
+import pytest
+from conftest import save_run
+from sphinx.application import Sphinx
+from sphinx.errors import ConfigError
+from sphinx.util.docutils import docutils_namespace, patch_docutils
+
+from benchmarks import compare, comparing, data, lookup, tasks
+from benchmarks.__main__ import main
+from benchmarks.store import Store
+
+EXAMPLE = """
+import time
+import nibabel as nib
+
+def quick(fmri_path):
+    return nib.load(fmri_path)
+
+def slow(fmri_path):
+    time.sleep(0.2)
+    return nib.load(fmri_path)
+
+METHODS = [quick, slow]
+"""
+
+PAGE = """
+Title
+=====
+
+It took :measured:`small.slow.time`, or :ratio:`small.slow.time / small.quick.time` times.
+
+.. measurements:: small
+
+.. claim:: small
+   :faster: quick
+   :than: slow
+   :at-least: 2
+
+   Quick is twice as fast.
+
+.. provenance::
+"""
+
+
+@pytest.fixture(scope="module")
+def measured(tmp_path_factory):
+    """Measure a small task once for all tests here."""
+    folder = tmp_path_factory.mktemp("measured")
+    (folder / "examples").mkdir()
+    (folder / "examples" / "plot_small.py").write_text(EXAMPLE)
+    fmri_path = save_run(folder / "bold.nii.gz")
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(tasks, "EXAMPLES", folder / "examples")
+        patch.setenv("FMRI_BENCH_RESULTS", str(folder / "results"))
+        lookup.task_named.cache_clear()
+        task = lookup.task_named("small")
+        compare([method.function for method in task.methods], fmri_path, runs=2)
+    return folder
+
+
+@pytest.fixture
+def project(tmp_path, monkeypatch, measured):
+    """Return a function that builds a small site with one measured task."""
+    shutil.copytree(measured, tmp_path, dirs_exist_ok=True)
+    monkeypatch.setattr(tasks, "EXAMPLES", tmp_path / "examples")
+    monkeypatch.setenv("FMRI_BENCH_RESULTS", str(tmp_path / "results"))
+    monkeypatch.setenv("FMRI", str(tmp_path / "bold.nii.gz"))
+    lookup.task_named.cache_clear()
+    source = tmp_path / "source"
+    source.mkdir()
+
+    def build(page=None, parallel=1, **settings):
+        if page is not None:
+            (source / "index.rst").write_text(page)
+        warnings = io.StringIO()
+        status = io.StringIO()
+        with patch_docutils(str(source)), docutils_namespace():
+            app = Sphinx(
+                source,
+                None,
+                tmp_path / "html",
+                tmp_path / "doctrees",
+                "html",
+                confoverrides={
+                    "extensions": ["benchmarks.sphinxext"],
+                    "measured_claims_file": str(tmp_path / "claims.json"),
+                    "html_theme": "basic",
+                }
+                | settings,
+                status=status,
+                parallel=parallel,
+                warning=warnings,
+            )
+            app.build()
+        text = re.sub("\x1b\\[[0-9;]*m", "", warnings.getvalue())
+        return (tmp_path / "html" / "index.html").read_text(), text, status.getvalue()
+
+    yield build
+    lookup.task_named.cache_clear()
+
+
+def change(method, **changes):
+    """Change a stored result as another measurement would."""
+    from dataclasses import replace
+
+    store = comparing.store_of(data.choose())
+    store.put(replace(store.get("small", method), **changes))
+
+
+def test_figures_tables_claims_and_provenance_are_in_the_page(project):
+    page, warnings, _ = project(PAGE)
+    assert warnings == ""
+    assert re.search(r"It took <span class=\"figure\">2\d\d\xa0ms</span>", page)
+    assert page.count("<tr") == 3
+    assert "Holds here: measured" in page
+    assert "claimed at least 2.0" in page
+    assert "8 x 7 x 6 x 5 voxels" in page
+    assert "nibabel" in page
+
+
+def test_a_second_build_reads_nothing_again_and_another_measurement_does(project):
+    first, _, _ = project(PAGE)
+    _, _, status = project()
+    assert "0 added, 0 changed" in status
+    change("slow", time_runs=comparing.Result("", "").time_runs + tuple(_times(7.0)))
+    page, warnings, _ = project()
+    assert warnings == ""
+    assert page != first
+    assert "7.00\xa0s" in page
+
+
+def test_a_results_file_restored_with_an_older_time_is_noticed(project):
+    import os
+
+    project(PAGE)
+    path = comparing.store_of(data.choose()).path
+    path.write_text(path.read_text().replace('wall_seconds": 0.2', 'wall_seconds": 9.2'))
+    os.utime(path, (1, 1))
+    page, _, _ = project()
+    assert "9.2" in page
+
+
+@pytest.mark.parametrize(
+    ("text", "message"),
+    [
+        (":measured:`small.missing.time`", "it has: quick, slow"),
+        (":measured:`other.slow.time`", "There is no task 'other'; there are: small"),
+        (":measured:`small.slow.speed`", "no such quantity"),
+        (":measured:`small.slow.time / small.quick.time`", "is not one quantity"),
+        (":ratio:`small.slow.time`", "is not a ratio of two quantities"),
+        (".. measurements:: other", "There is no task"),
+        (".. claim:: small\n   :faster: quick\n   :at-least: 2\n\n   Text.", "the option than"),
+        (".. claim::\n   :at-least: 2\n\n   Text.", "one of the options"),
+        (".. claim::\n   :value: small.slow.time\n\n   Text.", "needs a bound"),
+    ],
+)
+def test_a_figure_that_is_not_there_is_a_warning_in_every_build(project, text, message):
+    for page in (f"Title\n=====\n\n{text}\n", None):
+        markup, warnings, _ = project(page)
+        assert message in warnings
+        assert "measured.figure" in warnings
+        assert "index.rst:4" in warnings
+        assert "figure-missing" in markup
+
+
+def test_what_is_stale_or_unmeasured_names_the_command(project):
+    change("slow", source_sha256="of other code")
+    _, warnings, _ = project(PAGE)
+    assert (
+        "small.slow was measured before its code changed. Measure it with: make html" in warnings
+    )
+    comparing.store_of(data.choose()).path.unlink()
+    _, warnings, _ = project()
+    assert "small.slow is not measured on" in warnings
+
+
+def test_a_failed_method_shows_its_reason_and_has_no_figures(project):
+    change("slow", status="raised", message="raised ValueError: <b>", time_runs=(), memory_runs=())
+    page, warnings, _ = project(PAGE)
+    assert "small.slow has no figures: raised ValueError: &lt;b&gt;" in page
+    assert "has no figures" in warnings
+
+
+def test_a_contradicted_claim_is_shown_reported_and_no_warning(project):
+    false = PAGE.replace(":at-least: 2", ":at-least: 100000000")
+    for page in (false, None):
+        markup, warnings, status = project(page)
+        assert "claim-contradicted" in markup
+        assert "Contradicted by this build: measured" in markup
+        assert "contradicted: Quick is twice as fast." in status
+        assert warnings == ""
+
+
+def test_a_claim_about_other_releases_says_so(project):
+    page, _, _ = project(PAGE.replace(":at-least: 2", ":at-least: 2\n   :nilearn: <0.1"))
+    assert "Not about the release installed here" in page
+
+
+def test_pages_read_in_parallel_keep_their_figures(project, tmp_path):
+    for number in range(8):
+        (tmp_path / "source" / f"page{number}.rst").write_text(":orphan:\n\n" + PAGE)
+    _, warnings, _ = project(PAGE, parallel=2)
+    assert warnings == ""
+    claims = json.loads((tmp_path / "claims.json").read_text())
+    assert len(claims) == 9
+
+
+def test_a_page_that_is_gone_takes_its_claims_along(project, tmp_path):
+    extra = tmp_path / "source" / "extra.rst"
+    extra.write_text(":orphan:\n\n" + PAGE)
+    project(PAGE)
+    extra.unlink()
+    project()
+    assert len(json.loads((tmp_path / "claims.json").read_text())) == 1
+
+
+def test_a_file_that_is_unfit_ends_the_build_with_a_sentence(project, monkeypatch, tmp_path):
+    monkeypatch.setenv("FMRI", str(tmp_path / "missing.nii"))
+    with pytest.raises(ConfigError, match="does not exist"):
+        project(PAGE)
+
+
+def test_a_diagram_is_drawn_into_the_page_with_a_label(project):
+    import shlex
+    import sys
+
+    page, warnings, _ = project(
+        'T\n=\n\n.. mermaid::\n   :alt: From "a" to b.\n\n   flowchart LR\n       a --> b\n',
+        mermaid_cmd=shlex.join([sys.executable, "-m", "mermaidx"]),
+    )
+    assert warnings == ""
+    assert '<svg role="img" aria-label="From &quot;a&quot; to b."' in page
+    assert "<object" not in page
+
+
+def test_an_inventory_is_made_of_a_list(project, tmp_path):
+    from sphinx.util.inventory import InventoryFile
+
+    lists = tmp_path / "source" / "_inventories"
+    lists.mkdir()
+    (lists / "nibabel.txt").write_text("nibabel.load py:function 1 page.html#$ -\n")
+    project(PAGE)
+    made = tmp_path / "source" / "_build" / "inventories" / "nibabel.inv"
+    with made.open("rb") as file:
+        inventory = InventoryFile.load(file, "https://site", lambda base, end: f"{base}/{end}")
+    assert inventory["py:function"]["nibabel.load"].uri == "https://site/page.html#nibabel.load"
+
+
+def _times(seconds):
+    from benchmarks.results import TimeRun
+
+    return [TimeRun(seconds, seconds, 0.0)]
+
+
+@pytest.fixture
+def check(project, tmp_path, monkeypatch):
+    """Return a function that builds a page and runs the command that judges its claims."""
+    from click.testing import CliRunner
+
+    from benchmarks import folders
+
+    monkeypatch.setattr(folders, "CLAIMS", tmp_path / "claims.json")
+    monkeypatch.setattr(folders, "DOC", tmp_path / "source")
+    monkeypatch.setattr(folders, "EXAMPLES", tmp_path / "examples")
+
+    def run(page):
+        project(page)
+        return CliRunner().invoke(main, ["check"])
+
+    return run
+
+
+def test_the_check_command_prints_verdict_value_and_bound(check):
+    answer = check(PAGE)
+    assert answer.exit_code == 0, answer.output
+    assert "HOLDS  index, line 9: Quick is twice as fast." in answer.output
+    assert "small.slow.time / small.quick.time: measured" in answer.output
+    assert "claimed at least 2.0" in answer.output
+    assert answer.output.endswith("1 holds\n")
+
+
+def test_the_check_command_fails_on_a_contradicted_claim(check):
+    answer = check(PAGE.replace(":at-least: 2", ":at-least: 100000000"))
+    assert answer.exit_code == 1
+    assert "CONTRADICTED" in answer.output
+
+
+def test_a_page_newer_than_the_collected_claims_is_refused(check, tmp_path):
+    import os
+
+    check(PAGE)
+    os.utime(tmp_path / "claims.json", (1, 1))
+    from click.testing import CliRunner
+
+    answer = CliRunner().invoke(main, ["check"])
+    assert "Run: make html" in str(answer.exception)
+
+
+def test_nothing_measured_has_no_provenance(project):
+    assert isinstance(comparing.store_of(data.choose()), Store)
+    comparing.store_of(data.choose()).path.unlink()
+    _, warnings, _ = project("T\n=\n\n.. provenance::\n")
+    assert "Nothing is measured yet" in warnings
