@@ -21,6 +21,7 @@ help: ## print these targets
 
 .PHONY: html
 html: $(READY) ## measure what is not measured yet and build the site
+	@$(BIN)/python -m benchmarks file
 	@$(BIN)/python -m sphinx -n -W --keep-going -q -c . -d doc/_build/doctrees doc doc/_build/html
 	@echo "$(CURDIR)/$(PAGE)"
 

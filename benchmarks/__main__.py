@@ -18,6 +18,13 @@ def main() -> None:
 
 
 @main.command()
+def file() -> None:
+    """Say which file is measured on and why, and check that it is fit for that."""
+    chosen, _ = comparing.ready()
+    click.echo(f"{chosen.path}: {comparing.described(chosen.data)} {chosen.data.reason}")
+
+
+@main.command()
 @click.argument("names", metavar="[TASK]...", nargs=-1)
 def measure(names: tuple[str, ...]) -> None:
     """Measure tasks (all by default) on the file that FMRI, DATA and CONCAT name."""

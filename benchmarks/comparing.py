@@ -119,17 +119,15 @@ def compare(
         Results cannot be read or written.
     """
     task = tasks.from_functions(methods)
-    file = data.choose(fmri_path if fmri_path is not None else _script_argument(task))
+    file, store = ready(fmri_path if fmri_path is not None else _script_argument(task))
     runs = runs if runs is not None else data.whole_number("RUNS", RUNS)
     fresh = fresh if fresh is not None else os.environ.get("FRESH") == "1"
-    store = store_of(file)
     pending = {} if fresh else {m.name: stored(store, task, m) for m in task.methods}
     started = [_started(task, method, file, pending.get(method.name)) for method in task.methods]
     wanted = {result.method: runner.missing(result, runs) for result in started}
     results = {result.method: result for result in started}
     if any(wanted.values()):
         progress.say(f"Measuring {task.name} on {file.path}. {file.data.reason}")
-        data.check(file)
         _measure(task, file, store, results, wanted)
     return Comparison(task.name, tuple(results.values()), file.data, store.provenance)
 
@@ -140,6 +138,23 @@ def described(file_data: Data) -> str:
     scaled = ", scaled" if file_data.scaled else ""
     size = format_bytes(file_data.raw_bytes)
     return f"{file_data.name}: {shape} voxels, {file_data.dtype}{scaled}, {size} raw size."
+
+
+def ready(fmri_path: str | os.PathLike[str] | None = None) -> tuple[FmriFile, Store]:
+    """Choose the file, and make sure that it can be measured on and its results be read.
+
+    Raises
+    ------
+    DataError
+        The file is not fit to be measured on.
+    StoreError
+        Its results cannot be read.
+    """
+    file = data.choose(fmri_path)
+    store = store_of(file)
+    if not store.all():  # results are a proof that the data could be read
+        data.check(file)
+    return file, store
 
 
 def store_of(file: FmriFile) -> Store:

@@ -21,8 +21,7 @@ def setup(app: Sphinx) -> ExtensionMetadata:
     app.add_directive("measurements", MeasurementsDirective)
     app.add_directive("claim", ClaimDirective)
     app.add_directive("provenance", ProvenanceDirective)
-    # Before sphinx-gallery, which measures at builder-inited: a file that is unfit is one
-    # sentence here, and a traceback there.
+    # Before sphinx-gallery, which measures at builder-inited and wraps an error in its own.
     app.connect("config-inited", pages.check_file)
     app.connect("config-inited", inventories.write)
     app.connect("builder-inited", pages.begin, priority=900)

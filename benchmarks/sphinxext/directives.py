@@ -171,16 +171,11 @@ def _table_node(table: Table, caption: str) -> nodes.table:
     group = nodes.tgroup(cols=len(table.headings))
     for index in range(len(table.headings)):
         group += nodes.colspec(colwidth=2 if index == 0 else 1)
-    group += nodes.thead("", _row(table.headings))
-    group += nodes.tbody("", *map(_row, table.rows))
+    group += nodes.thead("", _row(*map(nodes.Text, table.headings)))
+    body = [_row(nodes.literal("", name), *map(nodes.Text, cells)) for name, *cells in table.rows]
+    group += nodes.tbody("", *body)
     return nodes.table("", nodes.title("", caption), group, classes=["measurements"])
 
 
-def _row(cells: tuple[str, ...]) -> nodes.row:
-    row = nodes.row()
-    for index, text in enumerate(cells):
-        content = (
-            nodes.literal("", text) if index == 0 and text.isidentifier() else nodes.Text(text)
-        )
-        row += nodes.entry("", nodes.paragraph("", "", content))
-    return row
+def _row(*cells: Node) -> nodes.row:
+    return nodes.row("", *(nodes.entry("", nodes.paragraph("", "", cell)) for cell in cells))

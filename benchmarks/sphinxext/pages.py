@@ -15,7 +15,7 @@ from typing import TYPE_CHECKING, Any
 from sphinx.errors import ConfigError
 from sphinx.util import logging
 
-from benchmarks import comparing, data
+from benchmarks import comparing
 from benchmarks.claims import Claim, Verdict
 from benchmarks.errors import BenchmarkError
 from benchmarks.lookup import Lookup
@@ -51,9 +51,7 @@ class Page:
 def check_file(_app: Sphinx, _config: Config) -> None:
     """Refuse a file that is unfit, before anything is measured on it."""
     try:
-        file = data.choose()
-        if not comparing.store_of(file).path.exists():
-            data.check(file)
+        comparing.ready()
     except BenchmarkError as error:
         raise ConfigError(str(error)) from error
 
