@@ -21,7 +21,7 @@ def main() -> None:
 def file() -> None:
     """Say which file is measured on and why, and check that it is fit for that."""
     chosen, _ = comparing.ready()
-    click.echo(f"{chosen.path}: {comparing.described(chosen.data)} {chosen.data.reason}")
+    click.echo(f"In {chosen.path.parent}: {comparing.described(chosen.data)} {chosen.data.reason}")
 
 
 @main.command()

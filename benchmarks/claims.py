@@ -183,10 +183,13 @@ class Claim:
         """The bound in words, for example ``at least 100``."""
         parts = [(self.at_least, "at least"), (self.at_most, "at most")]
         return " and ".join(
-            f"{words} {self.expression.write(value)}"
-            for value, words in parts
-            if value is not None
+            f"{words} {self._exactly(value)}" for value, words in parts if value is not None
         )
+
+    def _exactly(self, value: float) -> str:
+        """Write a bound without rounding it, unless it has a unit."""
+        plain = len(self.expression.terms) > 1 or self.expression.terms[0].quantity == "multiplier"
+        return f"{value:g}" if plain else self.expression.write(value)
 
     def applies(self, packages: Mapping[str, str]) -> bool:
         """Tell whether the claim is about the releases that were measured."""
