@@ -11,7 +11,7 @@ from typing import Any
 import numpy as np
 
 from .errors import DisagreementError
-from .results import Returned
+from .runs import Returned
 
 #: Voxels that are compared one by one; the sums stand for the others.
 SAMPLED_VOXELS = 500

@@ -8,9 +8,20 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from . import agreement, data, folders, gauge, progress, provenance, runner, tables, tasks
+from . import (
+    agreement,
+    data,
+    folders,
+    gauge,
+    progress,
+    provenance,
+    runner,
+    selfcheck,
+    tables,
+    tasks,
+)
 from .errors import BenchmarkError, DataError
-from .results import Data, Result
+from .results import Result
 from .store import Store
 from .units import format_bytes
 
@@ -22,11 +33,21 @@ if TYPE_CHECKING:
 
     from .data import FmriFile
     from .provenance import Provenance
+    from .runs import Data
     from .tasks import Method, Task
 
 RUNS = 5
 
 _METHOD_AND_FILE = 2
+
+
+@dataclass(frozen=True)
+class Plan:
+    """How the methods of a task are measured."""
+
+    runs: int
+    cache: runner.Cache
+    limits: runner.Limits
 
 
 @dataclass(frozen=True)
@@ -58,11 +79,12 @@ class Comparison:
         return f"{described(self.data)} {self.provenance.cpu}, {versions}."
 
     def __str__(self) -> str:
-        failed = [f"{r.method}: {r.message}" for r in self.results if r.status != "ok"]
-        return "\n".join([tables.of_results(self.results).text(), "", self.caption, *failed])
+        remarks = tables.remarks(self.results)
+        return "\n".join([tables.of_results(self.results).text(), "", self.caption, *remarks])
 
     def _repr_html_(self) -> str:
-        return tables.of_results(self.results).html(self.caption)
+        caption = " ".join([self.caption, *tables.remarks(self.results)])
+        return tables.of_results(self.results).html(caption)
 
     def plot_time(self) -> Figure:
         """Draw the time of each method, every run a dot."""
@@ -79,12 +101,14 @@ class Comparison:
         return figures.plot(self.results, quantity, title)
 
 
-def compare(
+def compare(  # noqa: PLR0913 - each choice has a default
     methods: Sequence[FunctionType],
     fmri_path: str | os.PathLike[str] | None = None,
     *,
     runs: int | None = None,
     fresh: bool | None = None,
+    cache: runner.Cache = "warm",
+    limits: runner.Limits = runner.DEFAULT_LIMITS,
 ) -> Comparison:
     """Measure every method on one file, each run in a fresh interpreter.
 
@@ -102,6 +126,10 @@ def compare(
         Time runs of each method; by default the environment variable ``RUNS``, else 5.
     fresh : bool, optional
         Whether to measure again what is stored; by default whether ``FRESH`` is set to 1.
+    cache : {"warm", "cold"}
+        Whether the file is dropped from the page cache before each run.
+    limits : Limits
+        When a run is stopped.
 
     Returns
     -------
@@ -115,6 +143,8 @@ def compare(
         A method cannot be sent to a fresh interpreter.
     DisagreementError
         Two methods return different things.
+    GaugeError
+        The memory gauge is wrong on this machine.
     StoreError
         Results cannot be read or written.
     """
@@ -122,13 +152,15 @@ def compare(
     file, store = ready(fmri_path if fmri_path is not None else _script_argument(task))
     runs = runs if runs is not None else data.whole_number("RUNS", RUNS)
     fresh = fresh if fresh is not None else os.environ.get("FRESH") == "1"
-    pending = {} if fresh else {m.name: stored(store, task, m) for m in task.methods}
-    started = [_started(task, method, file, pending.get(method.name)) for method in task.methods]
-    wanted = {result.method: runner.missing(result, runs) for result in started}
-    results = {result.method: result for result in started}
-    if any(wanted.values()):
+    plan = Plan(runs, cache, limits)
+    results = {}
+    for method in task.methods:
+        found = None if fresh else stored(store, task, method, cache)
+        results[method.name] = found or _begun(task, method, file, cache)
+    if any(runner.missing(result, runs) for result in results.values()):
         progress.say(f"Measuring {task.name} on {file.path}. {file.data.reason}")
-        _measure(task, file, store, results, wanted)
+        selfcheck.ensure(store, file)
+        _measure(task, file, store, results, plan)
     return Comparison(task.name, tuple(results.values()), file.data, store.provenance)
 
 
@@ -159,12 +191,12 @@ def ready(fmri_path: str | os.PathLike[str] | None = None) -> tuple[FmriFile, St
 
 def store_of(file: FmriFile) -> Store:
     """Open the results of a file on this machine with these versions."""
-    return Store(folders.results_folder(), file.data, provenance.here(gauge.NAME))
+    return Store(folders.results_folder(), file.data, provenance.here(gauge.name(), file.path))
 
 
-def stored(store: Store, task: Task, method: Method) -> Result | None:
+def stored(store: Store, task: Task, method: Method, cache: str = "warm") -> Result | None:
     """Return a stored result if the method's code is still the same and it gave figures."""
-    result = store.get(task.name, method.name)
+    result = store.get(task.name, method.name, cache)
     if result and result.source_sha256 == method.source_sha256 and result.status == "ok":
         return result
     return None
@@ -196,38 +228,37 @@ def _without_traceback(
         sys.__excepthook__(kind, error, trace)
 
 
-def _started(task: Task, method: Method, file: FmriFile, found: Result | None) -> Result:
-    return found or Result(
+def _begun(task: Task, method: Method, file: FmriFile, cache: str) -> Result:
+    return Result(
         task=task.name,
         method=method.name,
         source_sha256=method.source_sha256,
         raw_bytes=file.data.raw_bytes,
+        cache=cache,
     )
 
 
 def _measure(
-    task: Task,
-    file: FmriFile,
-    store: Store,
-    results: dict[str, Result],
-    wanted: dict[str, list[runner.Kind]],
+    task: Task, file: FmriFile, store: Store, results: dict[str, Result], plan: Plan
 ) -> None:
-    """Carry out the wanted runs in turns: A B C A B C, so that a drift favours nobody."""
-    rounds = max(map(len, wanted.values()))
-    path = str(file.path)
-    with progress.Meter(task.name, {name: len(kinds) for name, kinds in wanted.items()}) as meter:
-        for index in range(rounds):
+    """Carry out the missing runs in turns: A B C A B C, so that a drift favours nobody."""
+    wanted = {name: len(runner.missing(result, plan.runs)) for name, result in results.items()}
+    with progress.Meter(task.name, wanted) as meter:
+        while any(wanted.values()):
             for method in task.methods:
-                name, kinds = method.name, wanted[method.name]
-                if index >= len(kinds) or results[name].status != "ok":
+                name = method.name
+                kinds = runner.missing(results[name], plan.runs) if wanted[name] else []
+                if not kinds:
                     continue
                 meter.starting(name)
-                outcome = runner.run_once(runner.order(kinds[index], method.function, path))
+                order = runner.order(kinds[0], method.function, str(file.path), cache=plan.cache)
+                outcome = runner.run_once(order, plan.limits)
                 results[name] = runner.extended(results[name], outcome)
                 _check_agreement(task, results, name)
                 store.put(results[name])
-                report = meter.finished if results[name].status == "ok" else meter.dropped
-                report(name, tables.note(results[name]))
+                failed = results[name].status != "ok"
+                wanted[name] = 0 if failed else len(runner.missing(results[name], plan.runs))
+                meter.finished(name, wanted[name], tables.note(results[name]))
 
 
 def _check_agreement(task: Task, results: dict[str, Result], name: str) -> None:

@@ -27,7 +27,7 @@ from nibabel.spatialimages import HeaderDataError
 
 from . import made
 from .errors import DataError
-from .results import Data
+from .runs import Data
 
 NAMED = ("development_fmri", "example4d")
 

@@ -25,3 +25,7 @@ class StoreError(BenchmarkError):
 
 class FigureError(BenchmarkError):
     """A page asks for a figure that is not measured, is stale, or does not exist."""
+
+
+class GaugeError(BenchmarkError):
+    """The memory gauge is wrong here, so nothing is measured with it."""

@@ -20,7 +20,7 @@ if TYPE_CHECKING:
 
     import numpy.typing as npt
 
-    from .results import Data
+    from .runs import Data
 
 VOLUMES = 150
 SEED = 20260101

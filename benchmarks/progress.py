@@ -78,30 +78,26 @@ class Meter:
             self._row, description=f"{self._task}: {method}, {run}", times=self._times()
         )
 
-    def finished(self, method: str, note: str) -> None:
+    def finished(self, method: str, left: int, note: str) -> None:
         """Count one run; after the last of a method, print its line.
 
         Parameters
         ----------
         method : str
             Name of the method.
+        left : int
+            How many runs it still needs: more than thought for a noisy one, none if it failed.
         note : str
             Its figures so far, for the line.
         """
         self._done[method] += 1
-        self._bar.update(self._row, advance=1, times=self._times())
-        if self._done[method] == self._wanted[method]:
+        self._wanted[method] = self._done[method] + left
+        total = sum(self._wanted.values())
+        self._bar.update(self._row, advance=1, total=total, times=self._times())
+        if not left:
             self._bar.console.print(
                 f"{self._task}.{method}: {note}", markup=False, highlight=False, soft_wrap=True
             )
-
-    def dropped(self, method: str, note: str) -> None:
-        """Leave out the runs that a failed method does not need any more."""
-        self._bar.update(
-            self._row, total=sum(self._wanted.values()) - self._wanted[method] + self._done[method]
-        )
-        self._wanted[method] = self._done[method] + 1
-        self.finished(method, note)
 
     def _times(self) -> str:
         elapsed = time.monotonic() - self._started

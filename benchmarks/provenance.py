@@ -8,8 +8,10 @@ import hashlib
 import json
 import os
 import platform
+import re
 import shutil
 import subprocess
+import zlib
 from dataclasses import asdict, dataclass, field
 from importlib import metadata
 from pathlib import Path
@@ -24,6 +26,12 @@ from .units import GIB, format_bytes
 PACKAGES = ("nibabel", "nilearn", "numpy", "scipy", "joblib", "indexed_gzip")
 
 
+#: Environment variables that set how many threads numerical libraries use.
+THREAD_SETTINGS = ("OMP_NUM_THREADS", "OPENBLAS_NUM_THREADS", "MKL_NUM_THREADS")
+
+_CGROUP = Path("/sys/fs/cgroup")
+
+
 @dataclass(frozen=True)
 class Provenance:
     """What a figure depends on besides the method and the file.
@@ -32,26 +40,35 @@ class Provenance:
     ----------
     cpu : str
         Model name of the processor.
-    cores : int
-        Cores that this process may use.
+    cores : float
+        Cores that this process may use: by its affinity, and by the quota of its cgroup.
     memory_bytes : int
-        Physical memory of the machine.
+        Memory of the machine, or the limit of its cgroup where that is less.
     system : str
-        Operating system and kernel release.
+        Operating system, kernel release, and whether it runs in a virtual machine.
     python : str
         Python implementation and version.
     packages : dict of str
         Versions of the installed `PACKAGES`.
+    zlib : str
+        The library that Python inflates .gz files with, and its version.
+    threads : str
+        `THREAD_SETTINGS` in force.
+    file_system : str
+        Type of the file system that the data file is on.
     gauge : str
         How memory was read; figures of different gauges are not comparable.
     """
 
     cpu: str
-    cores: int
+    cores: float
     memory_bytes: int
     system: str
     python: str
     packages: dict[str, str] = field(hash=False)
+    zlib: str
+    threads: str
+    file_system: str
     gauge: str
 
     @property
@@ -64,30 +81,37 @@ class Provenance:
     def rows(self) -> list[tuple[str, str]]:
         """Return the lines of the provenance block: what, and its value."""
         return [
-            ("Processor", f"{self.cpu}, cores in use: {self.cores}"),
+            ("Processor", f"{self.cpu}, cores in use: {self.cores:g}"),
             ("Memory", format_bytes(self.memory_bytes)),
             ("System", self.system),
-            ("Python", self.python),
+            ("File system", self.file_system),
+            ("Python", f"{self.python}, {self.zlib}"),
             ("Packages", ", ".join(f"{name} {v}" for name, v in self.packages.items())),
+            ("Threads", self.threads),
             ("Memory gauge", self.gauge),
         ]
 
 
-def here(gauge: str) -> Provenance:
+def here(gauge: str, path: Path) -> Provenance:
     """Describe this machine and this environment.
 
     Parameters
     ----------
     gauge : str
         Name of the memory gauge in use.
+    path : Path
+        The data file.
     """
     return Provenance(
         cpu=_cpu_model(),
         cores=_cores(),
-        memory_bytes=psutil.virtual_memory().total,
-        system=f"{platform.system()} {platform.release()}",
+        memory_bytes=_memory_bytes(),
+        system=f"{platform.system()} {platform.release()}{_virtual()}",
         python=f"{platform.python_implementation()} {platform.python_version()}",
         packages=installed_packages(),
+        zlib=f"zlib {zlib.ZLIB_RUNTIME_VERSION}",
+        threads=_threads(),
+        file_system=_file_system(path),
         gauge=gauge,
     )
 
@@ -101,10 +125,43 @@ def installed_packages() -> dict[str, str]:
     return versions
 
 
-def _cores() -> int:
+def _cores() -> float:
+    cores: float = os.cpu_count() or 1
     if hasattr(os, "sched_getaffinity"):
-        return len(os.sched_getaffinity(0))
-    return os.cpu_count() or 1
+        cores = len(os.sched_getaffinity(0))
+    with contextlib.suppress(OSError, ValueError):  # no cgroup, or one without a quota ("max")
+        quota, period = (_CGROUP / "cpu.max").read_text().split()
+        cores = min(cores, int(quota) / int(period))
+    return cores
+
+
+def _memory_bytes() -> int:
+    total: int = psutil.virtual_memory().total
+    with contextlib.suppress(OSError, ValueError):  # no cgroup, or one without a limit ("max")
+        total = min(total, int((_CGROUP / "memory.max").read_text()))
+    return total
+
+
+def _virtual() -> str:
+    with contextlib.suppress(OSError):
+        if re.search(r"^flags\b.*\bhypervisor\b", Path("/proc/cpuinfo").read_text(), re.MULTILINE):
+            return ", virtual machine"
+    return ""
+
+
+def _threads() -> str:
+    settings = [f"{name}={os.environ[name]}" for name in THREAD_SETTINGS if name in os.environ]
+    return ", ".join(settings) or "as the libraries choose"
+
+
+def _file_system(path: Path) -> str:
+    """Return the type of the file system that a file is on: of its longest mount point."""
+    mounts = [
+        (part.mountpoint, part.fstype)
+        for part in psutil.disk_partitions(all=True)
+        if path.resolve().is_relative_to(part.mountpoint)
+    ]
+    return max(mounts, key=lambda mount: len(mount[0]))[1] if mounts else "unknown"
 
 
 def _cpu_model() -> str:

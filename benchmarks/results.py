@@ -1,127 +1,31 @@
-"""Raw runs and what follows from them.
+"""The result of a method: its raw runs, and the statistics that follow from them.
 
-Only what was read from the clock and the gauge is kept; medians, ranges and ratios are
-derived when they are asked for, so that a better statistic needs no new measurement.
+Medians, ranges and intervals are derived when they are asked for, so that a better statistic
+needs no new measurement.
 """
 
 from __future__ import annotations
 
+import math
 import statistics
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING
 
 from .errors import FigureError
+from .runs import SMALLEST_BYTES, MemoryRun, Returned, Series, TimeRun
 from .units import MIB, format_bytes, format_ratio, format_seconds
 
 if TYPE_CHECKING:
     from collections.abc import Callable
 
-#: Memory is counted in pages of 4 KiB and the kernel's counters lag by some of them, so a
-#: peak below this cannot be told from nothing. Ratios take it as the smallest amount.
-SMALLEST_BYTES = 0.1 * MIB
+#: Of the interval of a median.
+CONFIDENCE = 0.95
 
+#: A result is noisy if the interval of its median time is wider than this fraction of it.
+NOISY_FROM = 0.10
 
-@dataclass(frozen=True)
-class Data:
-    """The fMRI file that was measured on, as far as figures depend on it.
-
-    Attributes
-    ----------
-    name : str
-        File name, without its folder.
-    shape : tuple of int
-        Number of voxels along x, y, z, and of volumes.
-    dtype : str
-        Type of a voxel on disk, for example ``"int16"``.
-    scaled : bool
-        Whether the header asks for values to be multiplied or shifted when read.
-    compression : str
-        ``"none"``, or the ending of the compressed file: ``"gz"``, ``"bz2"``, ``"zst"``.
-    raw_bytes : int
-        Number of voxels x bytes per voxel on disk, uncompressed.
-    file_bytes : int
-        Size of the file on disk.
-    sha256 : str
-        Digest of the file's bytes.
-    reason : str
-        Why this file was taken, as a sentence.
-    """
-
-    name: str
-    shape: tuple[int, ...]
-    dtype: str
-    scaled: bool
-    compression: str
-    raw_bytes: int
-    file_bytes: int
-    sha256: str
-    reason: str
-
-
-@dataclass(frozen=True)
-class TimeRun:
-    """One execution under the clock, in a fresh interpreter, nothing watching memory.
-
-    Attributes
-    ----------
-    wall_seconds : float
-        From just before the call to just after it, before the return value is looked at.
-    cpu_seconds : float
-        CPU time of the worker process, all threads.
-    children_cpu_seconds : float
-        CPU time of processes that the call started and that ended during it.
-    """
-
-    wall_seconds: float
-    cpu_seconds: float
-    children_cpu_seconds: float
-
-
-@dataclass(frozen=True)
-class MemoryRun:
-    """One execution under the memory gauge, in a fresh interpreter.
-
-    Attributes
-    ----------
-    peak_bytes : int
-        Highest resident memory during the call minus ``baseline_bytes``.
-    kept_bytes : int
-        Resident memory while the return value is alive minus ``baseline_bytes``.
-    baseline_bytes : int
-        Resident memory just before the call: imports and a warm-up call done.
-    """
-
-    peak_bytes: int
-    kept_bytes: int
-    baseline_bytes: int
-
-
-@dataclass(frozen=True)
-class Returned:
-    """What a method returned, reduced to what two methods can be compared by.
-
-    Attributes
-    ----------
-    kind : str
-        ``"array"`` for images and arrays, else the name of the type.
-    shape : tuple of int
-        Shape of the array; empty for anything else.
-    dtype : str
-        Type of the values as an array holds them; empty for anything else.
-    sums : tuple of float
-        Sum of the values, and sum of their squares, in float64, NaN taken as 0.
-    sample : tuple of float
-        Values at evenly spread voxels, in C order of their flat index.
-    affine : tuple of float
-        The 16 values of an image's affine, in mm; empty for an array.
-    """
-
-    kind: str
-    shape: tuple[int, ...] = ()
-    dtype: str = ""
-    sums: tuple[float, ...] = ()
-    sample: tuple[float, ...] = ()
-    affine: tuple[float, ...] = ()
+#: What disturbed a run is named if it took at least this fraction of its time.
+DISTURBING_FROM = 0.05
 
 
 @dataclass(frozen=True)
@@ -145,6 +49,35 @@ class Sample:
     def median(self) -> float:
         """Middle value; raises FigureError without runs."""
         return statistics.median(self._seen())
+
+    @property
+    def interval(self) -> tuple[float, float]:
+        """Interval that holds the true median with a probability of 95 %.
+
+        It assumes nothing of the distribution: the number of values below the true median
+        is binomial (Conover, Practical Nonparametric Statistics, chapter 3.2). Fewer than
+        six values cannot reach 95 %; then it is their range.
+
+        Raises
+        ------
+        FigureError
+            There is no value.
+        """
+        ordered = sorted(self._seen())
+        count = len(ordered)
+        tail, outside = 0.0, 0
+        for below in range(count // 2):
+            tail += 2 * math.comb(count, below) / 2**count
+            if tail > 1 - CONFIDENCE:
+                break
+            outside = below
+        return ordered[outside], ordered[-1 - outside]
+
+    @property
+    def width(self) -> float:
+        """Width of `interval` as a fraction of the median; 0 where all values are 0."""
+        low, high = self.interval
+        return (high - low) / self.median if high > low else 0.0
 
     @property
     def low(self) -> float:
@@ -210,8 +143,32 @@ class Result:
 
     @property
     def peak_bytes(self) -> Sample:
-        """Peak, bytes."""
-        return Sample(tuple(run.peak_bytes for run in self.memory_runs))
+        """Peak, bytes: of the runs with sharp bounds, where there are any."""
+        sharp = [run for run in self.memory_runs if run.is_sharp]
+        return Sample(tuple(run.peak_bytes for run in sharp or self.memory_runs))
+
+    @property
+    def noise(self) -> str:
+        """Why the time is noisy, or that no reason was seen; empty if it is not noisy."""
+        if not self.time_runs or self.wall_seconds.width <= NOISY_FROM:
+            return ""
+        total = sum(run.wall_seconds for run in self.time_runs)
+        reasons = [
+            words
+            for words, seconds in (
+                ("other work had the processor", sum(r.waited_seconds for r in self.time_runs)),
+                ("the host took the processor", sum(r.stolen_seconds for r in self.time_runs)),
+            )
+            if seconds >= DISTURBING_FROM * total
+        ]
+        if any(run.major_faults for run in self.time_runs):
+            reasons.append("pages were read from disk")
+        return " and ".join(reasons) or "no reason was seen"
+
+    @property
+    def series(self) -> Series:
+        """Memory over time of the last memory run; empty without one."""
+        return self.memory_runs[-1].series if self.memory_runs else Series()
 
     @property
     def kept_bytes(self) -> Sample:

@@ -4,34 +4,65 @@ from __future__ import annotations
 
 import contextlib
 import datetime as dt
-import json
 import os
 import pickle
 import signal
-import subprocess
 import sys
 import tempfile
 from dataclasses import dataclass, replace
-from typing import IO, TYPE_CHECKING, Any, Literal
+from pathlib import Path
+from typing import TYPE_CHECKING, Any, Literal
 
 import cloudpickle
+import psutil
 
-from . import provenance
+from . import gauge, provenance, starting
 from .errors import MethodError
-from .results import MemoryRun, Result, Returned, TimeRun
+from .results import NOISY_FROM, Result
+from .runs import MemoryRun, Returned, Series, TimeRun
+from .units import format_bytes, format_duration
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterator
+    from collections.abc import Callable
 
 Kind = Literal["time", "memory"]
+Cache = Literal["warm", "cold"]
 
 #: Peaks repeat to a fraction of a MiB, so that more memory runs than this say nothing new.
 MEMORY_RUNS = 3
 
-#: Nothing measured here takes near as long on data that fit into memory.
-TIME_LIMIT_SECONDS = 900.0
+#: If the bounds of a peak are not sharp, so many more runs may be tried.
+BLURRED_RUNS = 2
+
+#: Time runs are added to a noisy result up to this number. From nine values on, the interval
+#: of the median leaves out the least and the largest, so that one outlier does not matter.
+MOST_TIME_RUNS = 9
 
 _STDERR_LINES = 3
+_LISTS = ("shape", "sums", "sample", "affine")
+
+
+@dataclass(frozen=True)
+class Limits:
+    """When a run is stopped.
+
+    Attributes
+    ----------
+    seconds : float
+        From the start of the worker, import and warm-up call included.
+    memory_bytes : int or None
+        Memory of its process tree; None for 90 % of what is available at the start.
+    """
+
+    seconds: float = 900.0
+    memory_bytes: int | None = None
+
+    def bytes_now(self) -> int:
+        """Return the memory limit of a run that starts now."""
+        return self.memory_bytes or round(0.9 * psutil.virtual_memory().available)
+
+
+DEFAULT_LIMITS = Limits()
 
 
 @dataclass(frozen=True)
@@ -50,11 +81,21 @@ class Outcome:
     returned: Returned | None = None
 
 
+@dataclass(frozen=True)
+class Order:
+    """One run to carry out."""
+
+    kind: Kind
+    payload: bytes
+
+
 def measure(
     function: Callable[..., Any],
     /,
     *args: Any,
     runs: int = 5,
+    cache: Cache = "warm",
+    limits: Limits = DEFAULT_LIMITS,
     **kwargs: Any,
 ) -> Result:
     """Measure one call of any function, each run in a fresh interpreter.
@@ -67,6 +108,12 @@ def measure(
         Its arguments.
     runs : int
         Number of time runs; of memory runs there are as many, but at most `MEMORY_RUNS`.
+        A noisy result gets more time runs, up to `MOST_TIME_RUNS`, a blurred one more
+        memory runs.
+    cache : {"warm", "cold"}
+        Whether the files among the arguments are dropped from the page cache before each run.
+    limits : Limits
+        When a run is stopped.
 
     Returns
     -------
@@ -82,13 +129,10 @@ def measure(
     """
     if runs < 1:
         raise ValueError(f"runs is {runs}; there must be at least 1")
-    result = Result(task="", method=getattr(function, "__name__", repr(function)))
-    kinds: tuple[Kind, ...] = ("memory", "time")
-    payloads = {kind: order(kind, function, *args, **kwargs) for kind in kinds}
-    for kind in missing(result, runs):
-        result = extended(result, run_once(payloads[kind]))
-        if result.status != "ok":
-            break
+    result = Result(task="", method=getattr(function, "__name__", repr(function)), cache=cache)
+    while result.status == "ok" and (kinds := missing(result, runs)):
+        given = order(kinds[0], function, *args, cache=cache, **kwargs)
+        result = extended(result, run_once(given, limits))
     return result
 
 
@@ -97,10 +141,14 @@ def missing(result: Result, runs: int) -> list[Kind]:
 
     Memory first: it also tells what the method returns, and so whether methods agree.
     """
-    memory = max(0, min(runs, MEMORY_RUNS) - len(result.memory_runs))
+    sharp = sum(run.is_sharp for run in result.memory_runs)
+    enough = min(runs, MEMORY_RUNS)
+    memory = max(0, min(enough - sharp, enough + BLURRED_RUNS - len(result.memory_runs)))
     time = max(0, runs - len(result.time_runs))
-    rounds = max(memory, time)
+    if time == 0 and runs > 1 and result.wall_seconds.width > NOISY_FROM:
+        time = int(len(result.time_runs) < MOST_TIME_RUNS)
     wanted: tuple[tuple[Kind, int], ...] = (("memory", memory), ("time", time))
+    rounds = max(memory, time)
     return [kind for index in range(rounds) for kind, count in wanted if index < count]
 
 
@@ -122,11 +170,13 @@ def extended(result: Result, outcome: Outcome | Failure) -> Result:
         )
     if isinstance(outcome.run, TimeRun):
         return replace(result, time_runs=(*result.time_runs, outcome.run))
-    memory_runs = (*result.memory_runs, outcome.run)
-    return replace(result, memory_runs=memory_runs, returned=outcome.returned)
+    earlier = tuple(replace(run, series=Series()) for run in result.memory_runs)
+    return replace(result, memory_runs=(*earlier, outcome.run), returned=outcome.returned)
 
 
-def order(kind: Kind, function: Callable[..., Any], /, *args: Any, **kwargs: Any) -> bytes:
+def order(
+    kind: Kind, function: Callable[..., Any], /, *args: Any, cache: Cache = "warm", **kwargs: Any
+) -> Order:
     """Pickle what a worker is to do.
 
     Raises
@@ -134,88 +184,98 @@ def order(kind: Kind, function: Callable[..., Any], /, *args: Any, **kwargs: Any
     MethodError
         Something of it cannot be pickled.
     """
+    given = [*args, *kwargs.values()] if cache == "cold" else []
+    paths = [os.fspath(value) for value in given if isinstance(value, (str, os.PathLike))]
+    cold = [path for path in paths if Path(path).is_file()]
     try:
-        payload: bytes = cloudpickle.dumps((kind, function, args, kwargs))
+        return Order(kind, cloudpickle.dumps((kind, function, args, kwargs, cold)))
     except (pickle.PicklingError, TypeError, AttributeError, ValueError) as error:
         name = getattr(function, "__name__", repr(function))
         raise MethodError(
             f"{name} cannot be sent to a fresh interpreter: {error}. Open files, locks and "
             "connections cannot travel; make them inside the function."
         ) from error
-    return payload
 
 
-def run_once(payload: bytes, time_limit: float = TIME_LIMIT_SECONDS) -> Outcome | Failure:
+def run_once(given: Order, limits: Limits = DEFAULT_LIMITS) -> Outcome | Failure:
     """Carry out one order in a fresh interpreter.
 
-    The order, the answer and the error output are in files without a name, and the worker
-    hangs on a pipe: if this process is killed, neither a file nor a process stays.
+    What the worker is given and answers goes through files without a name, and its keeper
+    hangs on this process by a pipe: if this process is killed, neither a file nor a process
+    stays.
 
     Parameters
     ----------
-    payload : bytes
+    given : Order
         From `order`.
-    time_limit : float
-        Seconds after which the run is stopped, its import and warm-up included.
+    limits : Limits
+        When the run is stopped.
     """
-    with (
-        tempfile.TemporaryFile() as given,
-        tempfile.TemporaryFile() as answer,
-        tempfile.TemporaryFile() as printed,
-        _lifeline() as lifeline,
-    ):
-        given.write(payload)
-        given.seek(0)
-        worker = subprocess.Popen(
-            [sys.executable, "-P", "-m", "benchmarks.worker", str(lifeline)],
-            stdin=given,
-            stdout=answer,
-            stderr=printed,
-            pass_fds=(lifeline,),
-            start_new_session=True,
-            # Methods of an importable module are sent by its name.
-            env=os.environ | {"PYTHONPATH": os.pathsep.join(filter(None, sys.path))},
-        )
-        try:
-            code = worker.wait(time_limit)
-        except subprocess.TimeoutExpired:
-            return Failure("stopped", f"stopped after its time limit of {time_limit:g} s")
-        finally:
-            _end(worker)
-        return _understood(code, answer, printed)
-
-
-def _understood(code: int, answer: IO[bytes], printed: IO[bytes]) -> Outcome | Failure:
-    answer.seek(0)
-    content = json.loads(answer.read() or b"{}")
-    if error := content.get("error"):
-        return Failure("raised", f"raised {error}")
-    if code != 0 or not content:
+    killed_before = _kernel_kills()
+    memory_limit = limits.bytes_now()
+    full_order = {
+        "kind": given.kind,
+        "payload": given.payload,
+        "time_limit": limits.seconds,
+        "memory_limit": memory_limit,
+    }
+    # Methods of an importable module are sent by its name.
+    environment = os.environ | {"PYTHONPATH": os.pathsep.join(filter(None, sys.path))}
+    with tempfile.TemporaryFile() as answer, tempfile.TemporaryFile() as printed:
+        start = starting.with_keeper if gauge.name() == gauge.NAME else starting.alone
+        report = start(full_order, environment, answer, printed)
         printed.seek(0)
         lines = printed.read().decode(errors="replace").splitlines()[-_STDERR_LINES:]
+    kept = report.get("keeper", {"code": 1, "ended": "", "left": 0})
+    worked = report.get("worker", {})
+    if kept["ended"] or "error" in worked or kept["code"] != 0 or not worked or kept["left"]:
+        by_kernel = _kernel_kills() > killed_before
+        return _failure(kept, worked, limits.seconds, memory_limit, lines, by_kernel=by_kernel)
+    return _outcome(given.kind, worked, kept)
+
+
+def _failure(  # noqa: PLR0913 - all that can tell one end from another
+    kept: dict[str, Any],
+    worked: dict[str, Any],
+    time_limit: float,
+    memory_limit: int,
+    printed: list[str],
+    *,
+    by_kernel: bool,
+) -> Failure:
+    """Tell the ends of a run apart, each with a sentence."""
+    code = kept["code"]
+    if kept["ended"] == "time":
+        words = f"stopped after its time limit of {format_duration(time_limit)}"
+        return Failure("over time", words)
+    if kept["ended"] == "memory":
+        words = f"stopped when it held more than its memory limit of {format_bytes(memory_limit)}"
+        return Failure("over memory", words)
+    if "error" in worked:
+        return Failure("raised", f"raised {worked['error']}")
+    if code == -signal.SIGKILL and by_kernel:
+        return Failure("killed", "ended by the kernel, which had no memory left")
+    if code != 0 or not worked:
         ended = f"was ended by {signal.Signals(-code).name}" if code < 0 else f"ended with {code}"
-        return Failure("crashed", " / ".join([f"its interpreter {ended}", *lines]))
-    if "wall_seconds" in content["run"]:
-        return Outcome(TimeRun(**content["run"]))
-    lists = ("shape", "sums", "sample", "affine")
-    returned = content["returned"]
-    returned |= {name: tuple(returned[name]) for name in lists}
-    return Outcome(MemoryRun(**content["run"]), Returned(**returned))
+        return Failure("crashed", " / ".join([f"its interpreter {ended}", *printed]))
+    count = f"{kept['left']} process{'es' * (kept['left'] > 1)}"
+    return Failure("left running", f"left {count} running when it was done, which was ended")
 
 
-def _end(worker: subprocess.Popen[bytes]) -> None:
-    """End the worker's whole session: whatever it started and left running too."""
-    with contextlib.suppress(ProcessLookupError):
-        os.killpg(worker.pid, signal.SIGKILL)
-    worker.wait()
+def _outcome(kind: Kind, worked: dict[str, Any], kept: dict[str, Any]) -> Outcome:
+    if kind == "time":
+        return Outcome(TimeRun(**worked["run"]))
+    read = worked.get("run") or kept["memory"]
+    series = Series(**{name: tuple(values) for name, values in read.pop("series", {}).items()})
+    returned = worked["returned"]
+    returned |= {name: tuple(returned[name]) for name in _LISTS}
+    return Outcome(MemoryRun(**read | {"series": series}), Returned(**returned))
 
 
-@contextlib.contextmanager
-def _lifeline() -> Iterator[int]:
-    """Give the end of a pipe that hangs up when this process ends, in whatever way."""
-    reading, writing = os.pipe()
-    try:
-        yield reading
-    finally:
-        os.close(reading)
-        os.close(writing)
+def _kernel_kills() -> int:
+    """Return how many processes the kernel has killed for want of memory."""
+    with contextlib.suppress(OSError):
+        for line in Path("/proc/vmstat").read_text().splitlines():
+            if line.startswith("oom_kill "):
+                return int(line.split()[1])
+    return 0

@@ -22,7 +22,8 @@ from typing import TYPE_CHECKING, Any
 from .errors import StoreError
 from .files import written_whole
 from .provenance import Provenance
-from .results import Data, MemoryRun, Result, Returned, TimeRun
+from .results import Result
+from .runs import Data, MemoryRun, Returned, Series, TimeRun
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -141,10 +142,15 @@ def _decoded(entry: dict[str, Any]) -> Result:
         **entry
         | {
             "time_runs": tuple(TimeRun(**run) for run in entry["time_runs"]),
-            "memory_runs": tuple(MemoryRun(**run) for run in entry["memory_runs"]),
+            "memory_runs": tuple(_memory_run(run) for run in entry["memory_runs"]),
             "returned": returned and _returned(returned),
         }
     )
+
+
+def _memory_run(entry: dict[str, Any]) -> MemoryRun:
+    series = Series(**{name: tuple(values) for name, values in entry["series"].items()})
+    return MemoryRun(**entry | {"series": series})
 
 
 def _returned(entry: dict[str, Any]) -> Returned:

@@ -96,7 +96,7 @@ def _measured(result: Result) -> list[str]:
         return [result.status, *[NONE] * 4]
     time = result.wall_seconds
     return [
-        format_seconds(time.median),
+        ("~" if result.noise else "") + format_seconds(time.median),
         format_range(format_seconds, time.low, time.high),
         format_bytes(result.peak_bytes.median),
         format_bytes(result.kept_bytes.median),
@@ -109,6 +109,26 @@ def _written(wall_seconds: float | None, increment_bytes: float | None) -> list[
         NONE if wall_seconds is None else format_seconds(wall_seconds),
         NONE if increment_bytes is None else format_bytes(increment_bytes),
     ]
+
+
+def remarks(results: Sequence[Result]) -> list[str]:
+    """Return a sentence for each result that needs one: failed, noisy, or blurred."""
+    sentences = []
+    for result in results:
+        if result.status != "ok":
+            sentences.append(f"{result.method}: {result.message}.")
+            continue
+        if result.noise:
+            low, high = result.wall_seconds.interval
+            spread = format_range(format_seconds, low, high)
+            sentences.append(
+                f"{result.method}: noisy time, the true median lies in {spread}; {result.noise}."
+            )
+        if not any(run.is_sharp for run in result.memory_runs):
+            last = result.memory_runs[-1]
+            spread = format_range(format_bytes, last.low_bytes, last.high_bytes)
+            sentences.append(f"{result.method}: the peak lies in {spread}.")
+    return sentences
 
 
 def note(result: Result) -> str:

@@ -6,7 +6,8 @@ from hypothesis import strategies as st
 
 from benchmarks.claims import Claim, Expression, Interval, Verdict
 from benchmarks.errors import FigureError
-from benchmarks.results import MemoryRun, Result, TimeRun
+from benchmarks.results import Result
+from benchmarks.runs import MemoryRun, TimeRun
 from benchmarks.units import MIB
 
 RESULTS = {

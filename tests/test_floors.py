@@ -9,11 +9,13 @@ from benchmarks.folders import PROJECT
 PACKAGE = PROJECT / "benchmarks"
 
 FLOORS = [
-    {"errors", "units", "folders", "files"},
-    {"results"},
-    {"claims", "provenance", "agreement", "made", "tables", "figures", "progress"},
-    {"store", "tasks", "data", "gauge"},
-    {"worker", "runner"},
+    {"errors", "units", "folders", "files", "procfs", "heap"},
+    {"runs", "coarse", "coldness"},
+    {"results", "gauge", "clock", "agreement", "made", "provenance"},
+    {"claims", "tables", "figures", "progress", "store", "tasks", "data", "watching"},
+    {"keeper", "worker", "starting"},
+    {"runner", "known"},
+    {"selfcheck"},
     {"comparing"},
     {"lookup"},
     {"__init__", "__main__", "sphinxext"},

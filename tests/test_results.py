@@ -1,7 +1,8 @@
 import pytest
 
 from benchmarks.errors import FigureError
-from benchmarks.results import MemoryRun, Result, Sample, TimeRun
+from benchmarks.results import Result, Sample
+from benchmarks.runs import MemoryRun, TimeRun
 
 RESULT = Result(
     "load",

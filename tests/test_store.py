@@ -7,11 +7,12 @@ import pytest
 
 from benchmarks import provenance
 from benchmarks.errors import StoreError
-from benchmarks.results import Data, MemoryRun, Result, Returned, TimeRun
+from benchmarks.results import Result
+from benchmarks.runs import Data, MemoryRun, Returned, TimeRun
 from benchmarks.store import Store, read
 
 DATA = Data("a b.nii.gz", (8, 7, 6, 5), "int16", False, "gz", 3360, 2000, "0" * 64, "Given.")
-HERE = provenance.here("gauge")
+HERE = provenance.here("gauge", Path(__file__))
 RESULT = Result(
     "load",
     "get_fdata",

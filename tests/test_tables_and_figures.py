@@ -2,7 +2,8 @@ import matplotlib.pyplot as plt
 import pytest
 
 from benchmarks import figures, tables
-from benchmarks.results import MemoryRun, Result, TimeRun
+from benchmarks.results import Result
+from benchmarks.runs import MemoryRun, TimeRun
 from benchmarks.units import MIB
 
 

@@ -59,7 +59,7 @@ class MeasurementsDirective(MeasuredDirective):
     required_arguments = 1
 
     def measured(self) -> list[Node]:
-        """Return the table, and under it the reasons of methods without figures."""
+        """Return the table, and under it what is to be said of single rows."""
         task = self.arguments[0]
         lookup = pages.lookup()
         results = lookup.of_task(task)
@@ -70,8 +70,10 @@ class MeasurementsDirective(MeasuredDirective):
         ).caption
         if published:
             caption = f"{caption} {tables.published_source()}"
-        failures = [f"{r.method}: {r.message}" for r in results if r.status != "ok"]
-        return [_table_node(table, caption), *(nodes.paragraph("", text) for text in failures)]
+        remarks = nodes.bullet_list(classes=["remarks"])
+        for text in tables.remarks(results):
+            remarks += nodes.list_item("", nodes.paragraph("", text))
+        return [_table_node(table, caption), *([remarks] if remarks.children else [])]
 
 
 class ClaimDirective(MeasuredDirective):

@@ -1,0 +1,165 @@
+"""What is read from one run, and what it was run on: raw values, nothing derived."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+from .units import MIB
+
+#: Memory is counted in pages of 4 KiB and the kernel's counters lag by some of them, so a
+#: peak below this cannot be told from nothing. Ratios take it as the smallest amount.
+SMALLEST_BYTES = 0.1 * MIB
+
+
+@dataclass(frozen=True)
+class Data:
+    """The fMRI file that was measured on, as far as figures depend on it.
+
+    Attributes
+    ----------
+    name : str
+        File name, without its folder.
+    shape : tuple of int
+        Number of voxels along x, y, z, and of volumes.
+    dtype : str
+        Type of a voxel on disk, for example ``"int16"``.
+    scaled : bool
+        Whether the header asks for values to be multiplied or shifted when read.
+    compression : str
+        ``"none"``, or the ending of the compressed file: ``"gz"``, ``"bz2"``, ``"zst"``.
+    raw_bytes : int
+        Number of voxels x bytes per voxel on disk, uncompressed.
+    file_bytes : int
+        Size of the file on disk.
+    sha256 : str
+        Digest of the file's bytes.
+    reason : str
+        Why this file was taken, as a sentence.
+    """
+
+    name: str
+    shape: tuple[int, ...]
+    dtype: str
+    scaled: bool
+    compression: str
+    raw_bytes: int
+    file_bytes: int
+    sha256: str
+    reason: str
+
+
+@dataclass(frozen=True)
+class TimeRun:
+    """One execution under the clock, in a fresh interpreter, nothing watching memory.
+
+    Attributes
+    ----------
+    wall_seconds : float
+        From just before the call to just after it, before the return value is looked at.
+    cpu_seconds : float
+        CPU time of the worker process, all threads.
+    children_cpu_seconds : float
+        CPU time of the processes below it, living or ended.
+    calls : int
+        Over how many calls in the same process the three are averaged: a call too short
+        for the clock is repeated.
+    waited_seconds : float
+        How long the main thread was ready and had no processor, a call.
+    stolen_seconds : float
+        Time that the host of a virtual machine took from it, all cores, a call.
+    major_faults : int
+        Pages that had to be read from a disk during all calls.
+    """
+
+    wall_seconds: float
+    cpu_seconds: float
+    children_cpu_seconds: float
+    calls: int = 1
+    waited_seconds: float = 0.0
+    stolen_seconds: float = 0.0
+    major_faults: int = 0
+
+
+@dataclass(frozen=True)
+class Series:
+    """Memory of the process tree over time, above the baseline, each page counted once.
+
+    Attributes
+    ----------
+    seconds : tuple of float
+        Time since the call began.
+    private_bytes : tuple of int
+        Anonymous memory; spikes between two readings are counted here.
+    shared_bytes : tuple of int
+        Pages of mapped files.
+    shmem_bytes : tuple of int
+        Shared memory and files in /dev/shm.
+    processes : tuple of int
+        Number of processes.
+    """
+
+    seconds: tuple[float, ...] = ()
+    private_bytes: tuple[int, ...] = ()
+    shared_bytes: tuple[int, ...] = ()
+    shmem_bytes: tuple[int, ...] = ()
+    processes: tuple[int, ...] = ()
+
+
+@dataclass(frozen=True)
+class MemoryRun:
+    """One execution under the memory gauge, in a fresh interpreter.
+
+    Attributes
+    ----------
+    peak_bytes : int
+        Highest memory of the process tree during the call minus ``baseline_bytes``: the
+        upper bound, where the gauge gives an interval.
+    kept_bytes : int
+        Memory while the return value is alive minus ``baseline_bytes``.
+    baseline_bytes : int
+        Memory just before the call: imports and a warm-up call done.
+    low_bytes, high_bytes : int
+        The true peak lies between the two.
+    series : Series
+        Memory over time; of the last run only, to keep the results small.
+    """
+
+    peak_bytes: int
+    kept_bytes: int
+    baseline_bytes: int
+    low_bytes: int = 0
+    high_bytes: int = 0
+    series: Series = Series()
+
+    @property
+    def is_sharp(self) -> bool:
+        """Whether the bounds of the peak lie within 1 % of it, or within 1 MiB."""
+        return self.high_bytes - self.low_bytes <= max(0.01 * self.peak_bytes, MIB)
+
+
+@dataclass(frozen=True)
+class Returned:
+    """What a method returned, reduced to what two methods can be compared by.
+
+    Attributes
+    ----------
+    kind : str
+        ``"array"`` for images and arrays, else the name of the type.
+    shape : tuple of int
+        Shape of the array; empty for anything else.
+    dtype : str
+        Type of the values as an array holds them; empty for anything else.
+    sums : tuple of float
+        Sum of the values, and sum of their squares, in float64, NaN taken as 0.
+    sample : tuple of float
+        Values at evenly spread voxels, in C order of their flat index.
+    affine : tuple of float
+        The 16 values of an image's affine, in mm; empty for an array.
+    """
+
+    kind: str
+    shape: tuple[int, ...] = ()
+    dtype: str = ""
+    sums: tuple[float, ...] = ()
+    sample: tuple[float, ...] = ()
+    affine: tuple[float, ...] = ()

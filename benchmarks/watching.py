@@ -1,0 +1,187 @@
+"""Watch the memory of a process tree from outside, tick by tick."""
+
+from __future__ import annotations
+
+import os
+import threading
+import time
+from typing import TYPE_CHECKING
+
+from . import procfs
+from .gauge import Sharing, Tick
+
+if TYPE_CHECKING:
+    from pathlib import Path
+
+#: Between fork and exec a child shows its parent's pages; it is given this long to exec.
+EXEC_SECONDS = 0.05
+
+#: How long the tree is left alone before the baseline is read.
+SETTLE_SECONDS = 0.02
+
+#: The shared part moved if it changed by more than this fraction of all, and these KiB.
+MOVED_FRACTION = 0.004
+MOVED_KIB = 512
+
+#: A process whose resident memory changed by less than this between ticks stood still.
+STILL_KIB = 64
+
+
+class TreeWatch:
+    """Counters of a process and all its descendants.
+
+    Parameters
+    ----------
+    root : int
+        Process id whose descendants are watched; it does not count itself.
+    shm_folder : Path or None
+        Folder in /dev/shm whose files count as memory.
+    """
+
+    def __init__(self, root: int, shm_folder: Path | None) -> None:
+        self._root = root
+        self._folder = shm_folder
+        self._processes: dict[int, procfs.ProcessMemory] = {}
+        self._seen_fork: dict[int, float] = {}
+        self._shared: tuple[int, int] | None = None
+        self.ticks: list[Tick] = []
+        self.sharings: list[Sharing] = []
+        self._wanted = threading.Event()
+        self._stopped = threading.Event()
+        self._reader = threading.Thread(target=self._read_sharing_when_wanted, daemon=True)
+
+    def begin(self) -> None:
+        """Take the baseline, and from now on read the sharing whenever it has moved."""
+        self.scan()
+        time.sleep(SETTLE_SECONDS)
+        self.tick()
+        self.read_sharing()
+        self.tick()
+        self.ticks = self.ticks[-1:]
+        self._shared = (len(self._processes), self.ticks[0].moving)
+        self._reader.start()
+
+    def end(self) -> None:
+        """Stop reading the sharing, after a last time."""
+        self._stopped.set()
+        self._wanted.set()
+        self._reader.join()
+        self.read_sharing()
+
+    def scan(self) -> None:
+        """Look for processes that are new or gone."""
+        seen = procfs.descendants(self._root)
+        for pid in seen - self._processes.keys():
+            try:
+                forked = procfs.is_fork(pid)
+                first_seen = self._seen_fork.setdefault(pid, time.monotonic())
+                if forked and time.monotonic() - first_seen < EXEC_SECONDS:
+                    continue
+                self._processes[pid] = procfs.ProcessMemory(pid, forked=forked)
+            except OSError:  # it ended while it was looked at
+                continue
+        for pid in self._processes.keys() - seen:
+            self._processes.pop(pid).close()
+
+    def tick(self) -> Tick:
+        """Read and reset the counters of every process that is known."""
+        private = file = shmem = mark = spike = moved = 0
+        forked = False
+        for pid, process in list(self._processes.items()):
+            before = process.resident_kib
+            try:
+                there = process.read()
+            except OSError:
+                there = False
+            if not there:
+                self._processes.pop(pid).close()
+                moved += 1
+                continue
+            private += process.private_kib
+            file += process.file_kib
+            shmem += process.shmem_kib
+            mark += process.mark_kib
+            forked |= process.forked
+            above = max(0, process.mark_kib - max(process.resident_kib, before))
+            spike += above
+            moved += above > 0 or abs(process.resident_kib - before) > STILL_KIB
+        row = Tick(
+            seconds=time.monotonic(),
+            processes=len(self._processes),
+            private=private,
+            file=file,
+            shmem=shmem,
+            moving=file + shmem + (private if forked else 0),
+            folder=procfs.folder_kib(self._folder) if self._folder else 0,
+            spike=spike,
+            certain=moved <= 1,
+            mark=mark,
+        )
+        self.ticks.append(row)
+        self._want_sharing_if_moved(row)
+        return row
+
+    def resident_bytes(self) -> int:
+        """Return how much the tree holds now, shared pages counted once a process."""
+        last = self.ticks[-1]
+        return (last.private + last.file + last.shmem) * 1024
+
+    def _want_sharing_if_moved(self, row: Tick) -> None:
+        if row.processes < 2 or not self._reader.is_alive():  # noqa: PLR2004
+            return
+        bound = max(MOVED_KIB, MOVED_FRACTION * (row.private + row.file + row.shmem))
+        known = self._shared
+        if known is None or known[0] != row.processes or abs(row.moving - known[1]) > bound:
+            self._shared = (row.processes, row.moving)
+            self._wanted.set()
+
+    def _read_sharing_when_wanted(self) -> None:
+        while not self._stopped.is_set():
+            self._wanted.wait()
+            self._wanted.clear()
+            if not self._stopped.is_set():
+                self.read_sharing()
+
+    def read_sharing(self) -> None:
+        """Read which pages are shared; what moved meanwhile is no one moment's truth."""
+        processes = dict(self._processes)
+        forked = any(process.forked for process in processes.values())
+        before = self._shareable_kib(processes, private=forked)
+        start = time.monotonic()
+        size = repeated = repeated_private = once = 0
+        for pid in processes:
+            share = procfs.rollup(pid)
+            if share is None:
+                continue
+            private_repeats = share.private_kib - share.proportional_private_kib if forked else 0
+            others = share.resident_kib - share.private_kib
+            others_once = share.proportional_kib - share.proportional_private_kib
+            size += others + (share.private_kib if forked else 0)
+            repeated_private += private_repeats
+            repeated += others - others_once + private_repeats
+            once += share.proportional_shmem_kib
+        end = time.monotonic()
+        after = self._shareable_kib(processes, private=forked)
+        still = abs(after - before) <= max(MOVED_KIB, MOVED_FRACTION * after)
+        if (still and processes.keys() == self._processes.keys()) or not self.sharings:
+            self.sharings.append(Sharing(start, end, size, repeated, repeated_private, once))
+        else:
+            self._wanted.set()
+
+    @staticmethod
+    def _shareable_kib(processes: dict[int, procfs.ProcessMemory], *, private: bool) -> int:
+        names = [b"RssFile:", b"RssShmem:", *([b"RssAnon:"] if private else [])]
+        total = 0
+        for pid in processes:
+            try:
+                descriptor = os.open(f"/proc/{pid}/status", os.O_RDONLY)
+            except OSError:
+                continue
+            try:
+                content = os.read(descriptor, 8192)
+            except OSError:
+                continue
+            finally:
+                os.close(descriptor)
+            total += sum(procfs.field_kib(content, name) for name in names)
+        return total
