@@ -10,17 +10,20 @@ from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
     from .comparing import Comparison, compare
+    from .peers import Peers, compare_tools
     from .results import Result
     from .runner import measure
 
-__all__ = ["Comparison", "Result", "compare", "measure"]
+__all__ = ["Comparison", "Peers", "Result", "compare", "compare_tools", "measure"]
 
 # Loaded when first asked for: a worker imports this package before it measures, and
 # should bring along as little as it can.
 _HOMES = {
     "Comparison": "comparing",
+    "Peers": "peers",
     "Result": "results",
     "compare": "comparing",
+    "compare_tools": "peers",
     "measure": "runner",
 }
 

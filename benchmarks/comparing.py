@@ -152,6 +152,7 @@ def compare(  # noqa: PLR0913 - each choice has a default
     file, store = ready(fmri_path if fmri_path is not None else _script_argument(task))
     runs = runs if runs is not None else data.whole_number("RUNS", RUNS)
     fresh = fresh if fresh is not None else os.environ.get("FRESH") == "1"
+    selfcheck.ensure(store, file)
     plan = Plan(runs, cache, limits)
     results = {}
     for method in task.methods:
@@ -159,7 +160,6 @@ def compare(  # noqa: PLR0913 - each choice has a default
         results[method.name] = found or _begun(task, method, file, cache)
     if any(runner.missing(result, runs) for result in results.values()):
         progress.say(f"Measuring {task.name} on {file.path}. {file.data.reason}")
-        selfcheck.ensure(store, file)
         _measure(task, file, store, results, plan)
     return Comparison(task.name, tuple(results.values()), file.data, store.provenance)
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import bisect
 import statistics
 from typing import TYPE_CHECKING
 
@@ -9,12 +10,15 @@ import matplotlib.pyplot as plt
 from matplotlib.ticker import FuncFormatter, NullFormatter
 
 from .results import QUANTITIES, Quantity, Result, Sample
+from .units import MIB
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
     from matplotlib.axes import Axes
     from matplotlib.figure import Figure
+
+    from .runs import Series
 
 #: Blue and orange of Okabe and Ito's palette, told apart by colour-blind readers and in grey.
 RUN_COLOUR = "#0072b2"
@@ -81,3 +85,33 @@ def _set_scale(axes: Axes, medians: Sequence[float]) -> str:
         return ", logarithmic"
     axes.set_xlim(left=0)
     return ""
+
+
+def plot_series(series: Series, every_seconds: float, title: str) -> Figure:
+    """Draw memory over time, and what looking at intervals would have seen.
+
+    Parameters
+    ----------
+    series : Series
+        Memory above the baseline.
+    every_seconds : float
+        The interval.
+    title : str
+        What the plot shows, as a phrase.
+    """
+    figure, axes = plt.subplots(figsize=(_WIDTH_INCHES, 3.2), layout="constrained")
+    parts = (series.private_bytes, series.shared_bytes, series.shmem_bytes)
+    total = [sum(values) / MIB for values in zip(*parts, strict=True)]
+    axes.fill_between(series.seconds, total, step="pre", color=RUN_COLOUR, alpha=0.3)
+    axes.plot(series.seconds, total, drawstyle="steps-pre", color=RUN_COLOUR, label="our gauge")
+    at = [n * every_seconds for n in range(int(series.seconds[-1] / every_seconds) + 1)]
+    rows = [min(bisect.bisect_left(series.seconds, moment), len(total) - 1) for moment in at]
+    seen = [total[row] for row in rows]
+    axes.plot(at, seen, "o", color=MEDIAN_COLOUR, label="a look now and then")
+    axes.set_xlabel("time since the call began (s)")
+    axes.set_ylabel("memory above the baseline (MiB)")
+    axes.set_ylim(bottom=0)
+    axes.spines[["top", "right"]].set_visible(False)
+    axes.legend(loc="upper left")
+    figure.suptitle(title)
+    return figure

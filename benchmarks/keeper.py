@@ -10,6 +10,7 @@ thread in the worker would be starved by the interpreter's lock.
 
 from __future__ import annotations
 
+import contextlib
 import json
 import os
 import pickle
@@ -22,10 +23,13 @@ import tempfile
 import time
 from dataclasses import asdict, dataclass
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from . import gauge, procfs
 from .watching import TreeWatch
+
+if TYPE_CHECKING:
+    from collections.abc import Iterable
 
 TICK_SECONDS = 0.001
 IDLE_SECONDS = 0.01
@@ -178,22 +182,27 @@ class Keeper:
 
     def _end_tree(self) -> int:
         """End whatever is left of the tree; return how many did not end by themselves."""
-        deadline = time.monotonic() + (0 if self._ended else GRACE_SECONDS)
+        if self._ended:
+            # Trackers of shared memory come last: they remove what the others leave.
+            _kill(pid for pid in _living() if not procfs.is_tracker(pid))
+        deadline = time.monotonic() + GRACE_SECONDS
         while (left := _living()) and time.monotonic() < deadline:
             time.sleep(IDLE_SECONDS)
         while living := _living():
-            for pid in living:
-                try:
-                    os.kill(pid, signal.SIGKILL)
-                except ProcessLookupError:
-                    continue
+            _kill(living)
             time.sleep(TICK_SECONDS)
-        return len(left - {self._worker.pid})
+        return len(left)
 
 
 def _living() -> set[int]:
     """Return the processes below this one that have not ended; orphans come to it."""
     return {pid for pid in procfs.descendants(os.getpid()) if procfs.is_running(pid)}
+
+
+def _kill(pids: Iterable[int]) -> None:
+    for pid in pids:
+        with contextlib.suppress(ProcessLookupError):
+            os.kill(pid, signal.SIGKILL)
 
 
 def shm_folder() -> Path | None:

@@ -125,6 +125,11 @@ def two_workers_share(size_mib: int, seconds: float) -> None:
         block.unlink()
 
 
+def busy_workers(seconds: float) -> None:
+    """Use the processor for so long in each of two workers."""
+    _in_two_workers(_use_processor, seconds)
+
+
 def pass_array(size_mib: int, seconds: float) -> None:
     """Hand an array to two workers: joblib writes it to a file that both map."""
     block = np.ones(size_mib * MIB, np.uint8)
@@ -137,6 +142,12 @@ def _in_two_workers(function: Callable[..., None], *args: Any) -> None:
 
     with tempfile.TemporaryDirectory() as meeting:
         Parallel(n_jobs=2)(delayed(function)(meeting, index, *args) for index in range(2))
+
+
+def _use_processor(_meeting: str, _index: int, seconds: float) -> None:
+    end = time.process_time() + seconds
+    while time.process_time() < end:
+        sum(range(1000))
 
 
 def _hold_together(meeting: str, index: int, size_mib: int, seconds: float) -> None:

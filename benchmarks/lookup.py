@@ -6,11 +6,13 @@ import functools
 import hashlib
 from typing import TYPE_CHECKING
 
-from . import comparing, data, tasks
+from . import comparing, data, gauge, selfcheck, tasks
 from .errors import FigureError, MethodError
 
 if TYPE_CHECKING:
+    from .data import FmriFile
     from .results import Result
+    from .selfcheck import Check
     from .store import Store
     from .tasks import Task
 
@@ -24,10 +26,13 @@ class Lookup:
     ----------
     store : Store
         Opened results.
+    file : FmriFile
+        The file that they are about.
     """
 
-    def __init__(self, store: Store) -> None:
+    def __init__(self, store: Store, file: FmriFile) -> None:
         self.store = store
+        self.file = file
 
     @classmethod
     def in_use(cls) -> Lookup:
@@ -40,7 +45,8 @@ class Lookup:
         StoreError
             Its results cannot be read.
         """
-        return cls(comparing.store_of(data.choose()))
+        file = data.choose()
+        return cls(comparing.store_of(file), file)
 
     @property
     def digest(self) -> str:
@@ -68,6 +74,19 @@ class Lookup:
         if result.source_sha256 != method.source_sha256:
             raise FigureError(f"{name} was measured before its code changed. {ADVICE}")
         return result
+
+    def gauge_checks(self) -> list[Check]:
+        """Return what the gauge read of known calls; empty for a coarse gauge.
+
+        Raises
+        ------
+        FigureError
+            The gauge was not checked yet.
+        """
+        checks = selfcheck.stored(self.store, self.file)
+        if not checks and gauge.name() == gauge.NAME:
+            raise FigureError(f"The memory gauge is not checked yet. {ADVICE}")
+        return checks
 
     def of_task(self, task_name: str) -> list[Result]:
         """Return the results of a task's methods, in the order of the example.

@@ -142,6 +142,17 @@ def is_running(pid: int) -> bool:
     return content[content.rfind(b")") + 2 :][:1] not in (b"Z", b"X")
 
 
+def is_tracker(pid: int) -> bool:
+    """Tell whether a process is a resource tracker of multiprocessing or loky.
+
+    It ends by itself when those it serves are gone, and then removes their shared memory.
+    """
+    try:
+        return b"resource_tracker" in Path(f"/proc/{pid}/cmdline").read_bytes()
+    except OSError:
+        return False
+
+
 def cpu_seconds(pid: int) -> float:
     """Return the CPU time that a process has used, by its clock (clock_getcpuclockid(3))."""
     try:

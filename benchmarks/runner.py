@@ -156,7 +156,7 @@ def extended(result: Result, outcome: Outcome | Failure) -> Result:
     """Return a result with one more run, or with the reason why there is none."""
     result = replace(
         result,
-        measured_at=dt.datetime.now(dt.UTC).isoformat(timespec="seconds"),
+        measured_at=now(),
         commit=provenance.commit(),
     )
     if isinstance(outcome, Failure):
@@ -172,6 +172,11 @@ def extended(result: Result, outcome: Outcome | Failure) -> Result:
         return replace(result, time_runs=(*result.time_runs, outcome.run))
     earlier = tuple(replace(run, series=Series()) for run in result.memory_runs)
     return replace(result, memory_runs=(*earlier, outcome.run), returned=outcome.returned)
+
+
+def now() -> str:
+    """Return the time as results hold it: ISO 8601, UTC."""
+    return dt.datetime.now(dt.UTC).isoformat(timespec="seconds")
 
 
 def order(
@@ -258,8 +263,7 @@ def _failure(  # noqa: PLR0913 - all that can tell one end from another
     if code != 0 or not worked:
         ended = f"was ended by {signal.Signals(-code).name}" if code < 0 else f"ended with {code}"
         return Failure("crashed", " / ".join([f"its interpreter {ended}", *printed]))
-    count = f"{kept['left']} process{'es' * (kept['left'] > 1)}"
-    return Failure("left running", f"left {count} running when it was done, which was ended")
+    return Failure("left running", "left processes running when it was done; they were ended")
 
 
 def _outcome(kind: Kind, worked: dict[str, Any], kept: dict[str, Any]) -> Outcome:

@@ -13,7 +13,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from . import gauge, known, runner
+from . import gauge, known, progress, runner
 from .errors import GaugeError
 from .known import Known
 from .results import Result
@@ -73,7 +73,7 @@ def stored(store: Store, file: FmriFile) -> list[Check]:
     return found
 
 
-def ensure(store: Store, file: FmriFile, *, fresh: bool = False) -> list[Check]:
+def ensure(store: Store, file: FmriFile) -> list[Check]:
     """Measure the gauge unless that was done, and refuse one that is wrong.
 
     A coarse gauge is not measured: it is labelled, and its figures stand apart.
@@ -87,9 +87,10 @@ def ensure(store: Store, file: FmriFile, *, fresh: bool = False) -> list[Check]:
     """
     if gauge.name() != gauge.NAME:
         return []
-    checks = [] if fresh else stored(store, file)
+    checks = stored(store, file)
     if checks:
         return checks
+    progress.say("Measuring the gauge itself on known calls.")
     for call in calls(file.path, file.data.file_bytes):
         outcome = runner.run_once(runner.order("memory", call.function, *call.args))
         begun = Result(TASK, call.label, _digest(), raw_bytes=call.peak_bytes)

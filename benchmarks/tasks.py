@@ -129,8 +129,16 @@ def from_example(path: Path) -> Task:
 
 
 def example_paths() -> dict[str, Path]:
-    """Return the example file of each task, by the task's name."""
-    return {_task_name(path): path for path in sorted(EXAMPLES.glob(f"{_PREFIX}*.py"))}
+    """Return the example file of each task, by the task's name.
+
+    A file that defines no ``METHODS`` is a page about something else.
+    """
+    paths = sorted(EXAMPLES.glob(f"{_PREFIX}*.py"))
+    return {
+        _task_name(path): path
+        for path in paths
+        if re.search(r"^METHODS\b", path.read_text(), re.MULTILINE)
+    }
 
 
 def _task_name(path: Path) -> str:

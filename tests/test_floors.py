@@ -15,9 +15,10 @@ FLOORS = [
     {"claims", "tables", "figures", "progress", "store", "tasks", "data", "watching"},
     {"keeper", "worker", "starting"},
     {"runner", "known"},
-    {"selfcheck"},
+    {"selfcheck", "tools"},
     {"comparing"},
     {"lookup"},
+    {"peers"},
     {"__init__", "__main__", "sphinxext"},
 ]
 FLOOR_OF = {name: floor for floor, names in enumerate(FLOORS) for name in names}

@@ -5,7 +5,12 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 from . import diagram, inventories, pages
-from .directives import ClaimDirective, MeasurementsDirective, ProvenanceDirective
+from .directives import (
+    ClaimDirective,
+    GaugeDirective,
+    MeasurementsDirective,
+    ProvenanceDirective,
+)
 from .roles import FigureRole
 
 if TYPE_CHECKING:
@@ -20,6 +25,7 @@ def setup(app: Sphinx) -> ExtensionMetadata:
     app.add_role("ratio", FigureRole(terms=2))
     app.add_directive("measurements", MeasurementsDirective)
     app.add_directive("claim", ClaimDirective)
+    app.add_directive("gauge", GaugeDirective)
     app.add_directive("provenance", ProvenanceDirective)
     # Before sphinx-gallery, which measures at builder-inited and wraps an error in its own.
     app.connect("config-inited", pages.check_file)

@@ -8,9 +8,11 @@ from docutils import nodes
 from docutils.parsers.rst import directives
 from sphinx.util.docutils import SphinxDirective
 
-from benchmarks import comparing, tables
+from benchmarks import comparing, gauge, tables
 from benchmarks.claims import Claim, Expression, Verdict
 from benchmarks.errors import FigureError
+from benchmarks.tables import Table
+from benchmarks.units import format_bytes
 
 from . import pages
 
@@ -19,7 +21,6 @@ if TYPE_CHECKING:
 
     from docutils.nodes import Node
 
-    from benchmarks.tables import Table
 
 #: What a verdict is called in the page, and how a reader should take it.
 WORDS = {
@@ -142,15 +143,19 @@ class ProvenanceDirective(MeasuredDirective):
     def measured(self) -> list[Node]:
         """Return a list of fields."""
         store = pages.lookup().store
-        results = store.all()
+        results = [result for result in store.all() if result.time_runs]
         if not results:
             raise FigureError("Nothing is measured yet. Measure it with: make html.")
         dates = sorted(result.measured_at for result in results)
+        checks = pages.lookup().gauge_checks()
+        errors = [abs(check.error_bytes) for check in checks]
+        error = f"at most {format_bytes(max(errors, default=0))} on {len(checks)} known calls"
         time_runs = {len(r.time_runs) for r in results if r.status == "ok"}
         memory_runs = {len(r.memory_runs) for r in results if r.status == "ok"}
         rows = [
             ("File", f"{comparing.described(store.data)} {store.data.reason}"),
             *store.provenance.rows(),
+            ("Error of the gauge", error if checks else "not checked: the gauge is coarse"),
             ("Measured", f"from {dates[0]} to {dates[-1]}"),
             ("Commit", ", ".join(sorted({r.commit for r in results})) or "not from a checkout"),
             ("Runs a method", f"{_range(time_runs)} for time, {_range(memory_runs)} for memory"),
@@ -160,6 +165,30 @@ class ProvenanceDirective(MeasuredDirective):
             body = nodes.field_body("", nodes.paragraph("", text))
             fields += nodes.field("", nodes.field_name("", name), body)
         return [fields]
+
+
+class GaugeDirective(MeasuredDirective):
+    """``.. gauge::``: the gauge's own error on this machine."""
+
+    def measured(self) -> list[Node]:
+        """Return the table of known calls."""
+        lookup = pages.lookup()
+        checks = lookup.gauge_checks()
+        if not checks:
+            text = f"The gauge in use is coarse, and was not checked: {gauge.name()}."
+            return [nodes.paragraph("", text)]
+        rows = [
+            (
+                check.call.label,
+                format_bytes(check.call.peak_bytes),
+                format_bytes(check.read_bytes),
+                format_bytes(check.error_bytes),
+                format_bytes(check.call.bound_bytes),
+            )
+            for check in checks
+        ]
+        table = Table(("call", "needs", "read", "error", "allowed"), tuple(rows))
+        return [_table_node(table, f"Known calls on {lookup.store.provenance.cpu}.")]
 
 
 def _range(counts: set[int]) -> str:
@@ -174,7 +203,13 @@ def _table_node(table: Table, caption: str) -> nodes.table:
     for index in range(len(table.headings)):
         group += nodes.colspec(colwidth=2 if index == 0 else 1)
     group += nodes.thead("", _row(*map(nodes.Text, table.headings)))
-    body = [_row(nodes.literal("", name), *map(nodes.Text, cells)) for name, *cells in table.rows]
+    body = [
+        _row(
+            nodes.literal("", name) if name.isidentifier() else nodes.Text(name),
+            *map(nodes.Text, cells),
+        )
+        for name, *cells in table.rows
+    ]
     group += nodes.tbody("", *body)
     return nodes.table("", nodes.title("", caption), group, classes=["measurements"])
 

@@ -1,0 +1,76 @@
+import pytest
+from conftest import save_run
+
+from benchmarks import comparing, data, gauge, runner, selfcheck
+from benchmarks.errors import GaugeError
+from benchmarks.runs import MemoryRun
+
+
+@pytest.fixture
+def opened(fmri_path):
+    file = data.choose(fmri_path)
+    return comparing.store_of(file), file
+
+
+def test_the_gauge_is_measured_once_and_then_known(opened, monkeypatch):
+    store, file = opened
+    assert selfcheck.stored(store, file) == []
+    checks = selfcheck.ensure(store, file)
+    assert len(checks) == 5
+    for check in checks:
+        assert abs(check.error_bytes) <= check.call.bound_bytes
+    monkeypatch.setattr(runner, "run_once", lambda *_: pytest.fail("measured again"))
+    again = comparing.store_of(file)
+    assert selfcheck.ensure(again, file) == selfcheck.stored(again, file) == checks
+
+
+def fake(monkeypatch, factor):
+    """Have every run read the truth times a factor."""
+    truths = iter([])
+
+    def run_once(_order, *_):
+        peak = round(next(truths) * factor)
+        return runner.Outcome(MemoryRun(peak, 0, 0, peak, peak))
+
+    def begin(file):
+        nonlocal truths
+        truths = iter(c.peak_bytes for c in selfcheck.calls(file.path, file.data.file_bytes))
+
+    monkeypatch.setattr(runner, "run_once", run_once)
+    return begin
+
+
+def test_a_gauge_that_is_off_is_refused_before_anything_is_measured(opened, monkeypatch):
+    store, file = opened
+    fake(monkeypatch, 1.1)(file)
+    with pytest.raises(GaugeError, match=r"The memory gauge is off: .* needs 16.0.*Nothing is"):
+        selfcheck.ensure(store, file)
+    assert store.all() == []
+
+
+def test_another_gauge_is_checked_again(opened, monkeypatch):
+    store, file = opened
+    begin = fake(monkeypatch, 1.0)
+    begin(file)
+    selfcheck.ensure(store, file)
+    assert selfcheck.stored(store, file)
+    monkeypatch.setattr(selfcheck, "_digest", lambda: "other code")
+    assert selfcheck.stored(store, file) == []
+
+
+def test_a_coarse_gauge_is_labelled_and_not_checked(opened, monkeypatch):
+    monkeypatch.setattr(gauge, "name", lambda: gauge.COARSE)
+    assert selfcheck.ensure(*opened) == []
+
+
+def test_a_known_call_that_fails_is_an_error(opened, monkeypatch):
+    monkeypatch.setattr(runner, "run_once", lambda *_: runner.Failure("killed", "no memory"))
+    with pytest.raises(GaugeError, match="could not be checked: a block for a moment: no memory"):
+        selfcheck.ensure(*opened)
+
+
+def test_the_file_that_is_mapped_may_have_any_size(tmp_path):
+    path = save_run(tmp_path / "odd.nii")
+    mapped = selfcheck.calls(path, path.stat().st_size)[-1]
+    assert mapped.peak_bytes % 4096 == 0
+    assert 0 <= mapped.peak_bytes - path.stat().st_size < 4096
