@@ -13,7 +13,7 @@ from . import comparing, known, lookup, progress, runner, selfcheck, tasks, tool
 from .results import Result
 from .runs import MemoryRun, TimeRun
 from .tables import Table
-from .units import MIB, format_bytes, format_seconds
+from .units import MIB, format_seconds
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -34,18 +34,18 @@ METHODS = (("mean_over_time", "mean_nibabel"), ("mean_over_time", "mean_volume_b
 MEMIT_SECONDS = 0.1
 
 KNOWN = (
-    known.Known("a block for a moment", known.hold, (16, 0.0005), 16 * MIB),
-    known.Known("a large block for a moment", known.hold, (256, 0.005), 256 * MIB),
-    known.Known("a spike in a computation", known.spike_in_work, (64, 0.001), 64 * MIB),
-    known.Known("memory that is never touched", known.untouched, (512,), 0),
+    known.Known("block for a moment", known.hold, (16, 0.0005), 16 * MIB),
+    known.Known("large block for a moment", known.hold, (256, 0.005), 256 * MIB),
+    known.Known("spike in a computation", known.spike_in_work, (64, 0.001), 64 * MIB),
+    known.Known("memory never touched", known.untouched, (512,), 0),
     known.Known("two workers together", known.two_workers, (256, 0.1), 512 * MIB, tree=True),
     known.Known(
-        "one of two workers, a moment", known.one_of_two_workers, (64, 0.002), 64 * MIB, tree=True
+        "one of two, for a moment", known.one_of_two_workers, (64, 0.002), 64 * MIB, tree=True
     ),
     known.Known(
         "two workers share memory", known.two_workers_share, (256, 0.1), 256 * MIB, tree=True
     ),
-    known.Known("an array handed to workers", known.pass_array, (128, 0.1), 256 * MIB, tree=True),
+    known.Known("array handed to workers", known.pass_array, (128, 0.1), 256 * MIB, tree=True),
 )
 
 
@@ -80,18 +80,18 @@ class Peers:
     def errors(self) -> Table:
         """Return the table of the known calls: what each tool said, less the need."""
         rows = [
-            (label, format_bytes(need), *(format_bytes(value - need) for value in said.values()))
+            (label, _mib(need), *(_mib(value - need) for value in said.values()))
             for label, (need, said) in self.known.items()
         ]
-        return Table(("error of", "needs", *tools.TOOLS, OURS), tuple(rows))
+        return Table(("error of (MiB)", "needs", *tools.TOOLS, OURS), tuple(rows))
 
     def readings(self) -> Table:
         """Return the table of the chapter's methods: what each tool said."""
         rows = [
-            (label, *(format_bytes(value) for value in said.values()))
+            (label, *(_mib(value) for value in said.values()))
             for label, said in self.methods.items()
         ]
-        return Table(("peak of", *tools.TOOLS, OURS), tuple(rows))
+        return Table(("peak of (MiB)", *tools.TOOLS, OURS), tuple(rows))
 
     def __str__(self) -> str:
         truth, magic, own = map(format_seconds, self.cpu_seconds)
@@ -142,6 +142,10 @@ def compare_tools() -> Peers:
         series=first.series,
         caption=f"{comparing.described(file.data)} {store.provenance.cpu}.",
     )
+
+
+def _mib(size_bytes: float) -> str:
+    return f"{size_bytes / MIB:.1f}"
 
 
 def _peaks(said: dict[str, Result]) -> dict[str, float]:

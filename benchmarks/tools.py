@@ -169,8 +169,8 @@ def _answer(tool: str, start: list[str], code: str, call: Call) -> float:
         )
         answer: float = json.loads(ended.stdout.splitlines()[-1])["answer"]
     except (subprocess.SubprocessError, ValueError, LookupError) as error:
-        said = getattr(error, "stderr", "") or ""
-        raise MethodError(f"{tool} failed on {call.label!r}: {error}. {said}".strip()) from error
+        said = (getattr(error, "stderr", "") or str(error)).strip().splitlines()
+        raise MethodError(f"{tool} failed on {call.label!r}: {said[-1]}") from error
     return answer
 
 

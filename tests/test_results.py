@@ -3,6 +3,7 @@ import pytest
 from benchmarks.errors import FigureError
 from benchmarks.results import Result, Sample
 from benchmarks.runs import MemoryRun, TimeRun
+from benchmarks.units import MIB
 
 RESULT = Result(
     "load",
@@ -43,3 +44,41 @@ def test_a_failed_method_has_no_figures_and_says_why():
 def test_an_unknown_quantity_is_answered_by_the_known_ones():
     with pytest.raises(FigureError, match="time, cpu, peak, kept, multiplier"):
         RESULT.quantity("speed")
+
+
+def test_the_interval_of_a_median_is_that_of_the_binomial_distribution():
+    def interval(count):
+        return Sample(tuple(float(n) for n in range(1, count + 1))).interval
+
+    # Tables of the sign test: the range up to eight values, then it leaves out the extremes.
+    assert interval(5) == (1, 5)
+    assert interval(8) == (1, 8)
+    assert interval(9) == (2, 8)
+    assert interval(12) == (3, 10)
+    assert interval(21) == (6, 16)
+
+
+@pytest.mark.parametrize(
+    ("run", "reason"),
+    [
+        (TimeRun(2.0, 1.0, 0.0), "no reason was seen"),
+        (TimeRun(2.0, 1.0, 0.0, waited_seconds=0.5), "other work had the processor"),
+        (TimeRun(2.0, 1.0, 0.0, stolen_seconds=0.5), "the host took the processor"),
+        (TimeRun(2.0, 1.0, 0.0, major_faults=3), "pages were read from disk"),
+    ],
+)
+def test_a_noisy_result_names_what_was_seen_to_disturb_it(run, reason):
+    assert Result("t", "m", time_runs=(TimeRun(1.0, 1.0, 0.0), run)).noise == reason
+
+
+def test_a_quiet_result_names_nothing():
+    runs = tuple(TimeRun(second, 1.0, 0.0, waited_seconds=1.0) for second in (1.0, 1.01, 1.02))
+    assert Result("t", "m", time_runs=runs).noise == ""
+
+
+def test_peaks_with_wide_bounds_give_way_to_sharp_ones():
+    sharp = MemoryRun(100 * MIB, 0, 0, 100 * MIB, 100 * MIB)
+    blurred = MemoryRun(150 * MIB, 0, 0, 90 * MIB, 150 * MIB)
+    assert not blurred.is_sharp
+    assert Result("t", "m", memory_runs=(blurred, sharp)).peak_bytes.values == (100 * MIB,)
+    assert Result("t", "m", memory_runs=(blurred,)).peak_bytes.values == (150 * MIB,)

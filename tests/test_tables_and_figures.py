@@ -3,7 +3,7 @@ import pytest
 
 from benchmarks import figures, tables
 from benchmarks.results import Result
-from benchmarks.runs import MemoryRun, TimeRun
+from benchmarks.runs import MemoryRun, Series, TimeRun
 from benchmarks.units import MIB
 
 
@@ -34,8 +34,33 @@ RESULTS = [
 def test_cells_are_written_with_their_units():
     rows = tables.of_results(RESULTS).rows
     plain = [[cell.replace("\N{NO-BREAK SPACE}", " ") for cell in row] for row in rows]
-    assert plain[1] == ["get_fdata", "1.10 s", "1.00 to 1.20 s", "500 MiB", "0.00 MiB", "5.0"]
+    assert plain[1] == ["get_fdata", "~1.10 s", "1.00 to 1.20 s", "500 MiB", "0.00 MiB", "5.0"]
     assert plain[2][:2] == ["broken", "raised"]
+
+
+def test_what_is_to_be_said_of_a_row_stands_below():
+    blurred = Result(
+        "load",
+        "blurred",
+        time_runs=(TimeRun(1, 1, 0),),
+        memory_runs=(MemoryRun(9 * MIB, 0, 0, 0, 9 * MIB),),
+    )
+    said = [
+        text.replace("\N{NO-BREAK SPACE}", " ") for text in tables.remarks([*RESULTS, blurred])
+    ]
+    assert said[1:] == [
+        "get_fdata: noisy time, the true median lies in 1.00 to 1.20 s; no reason was seen.",
+        "broken: raised ValueError: x.",
+        "blurred: the peak lies in 0.00 to 9.00 MiB.",
+    ]
+
+
+def test_memory_over_time_is_drawn_with_the_looks_at_it():
+    series = Series((0.05, 0.1, 0.2, 0.31), (0, MIB, 5 * MIB, 0), (0,) * 4, (0,) * 4, (1,) * 4)
+    (axes,) = figures.plot_series(series, 0.1, "Memory").axes
+    line, dots = axes.lines
+    assert max(line.get_ydata()) == 5
+    assert list(dots.get_ydata()) == [0, 1, 5, 0]
 
 
 def test_published_figures_stand_beside_where_there_are_any():
