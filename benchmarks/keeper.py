@@ -145,10 +145,16 @@ class Keeper:
             if scan:
                 self._watch.scan()
             self._watch.tick()
-            if self._watch.resident_bytes() > self._order.memory_limit:
+            if self._holds_more_than(self._order.memory_limit):
                 self._ended = "memory"
         if time.monotonic() - self._started > self._order.time_limit:
             self._ended = "time"
+
+    def _holds_more_than(self, limit: int) -> bool:
+        if self._watch.resident_bytes() <= limit:
+            return False
+        # That counted shared pages once a process; only the exact sum may end a run.
+        return self._watch.read_sharing() and self._now() * 1024 > limit
 
     def _answer(self, message: bytes) -> bool:
         """Do what the worker asks for; return whether its call is being measured now."""

@@ -51,7 +51,8 @@ class Limits:
     seconds : float
         From the start of the worker, import and warm-up call included.
     memory_bytes : int or None
-        Memory of its process tree; None for 90 % of what is available at the start.
+        Memory of its process tree; None for 90 % of what is available at the start. It is
+        held in memory runs alone, which come first: nothing watches memory in a time run.
     """
 
     seconds: float = 900.0

@@ -54,6 +54,7 @@ class TreeWatch:
         """Take the baseline, and from now on read the sharing whenever it has moved."""
         self.scan()
         time.sleep(SETTLE_SECONDS)
+        self.sharings = []
         self.tick()
         self.read_sharing()
         self.tick()
@@ -142,8 +143,14 @@ class TreeWatch:
             if not self._stopped.is_set():
                 self.read_sharing()
 
-    def read_sharing(self) -> None:
-        """Read which pages are shared; what moved meanwhile is no one moment's truth."""
+    def read_sharing(self) -> bool:
+        """Read which pages are shared; what moved meanwhile is no one moment's truth.
+
+        Returns
+        -------
+        bool
+            Whether nothing moved, so that the reading was kept.
+        """
         processes = dict(self._processes)
         forked = any(process.forked for process in processes.values())
         before = self._shareable_kib(processes, private=forked)
@@ -163,10 +170,12 @@ class TreeWatch:
         end = time.monotonic()
         after = self._shareable_kib(processes, private=forked)
         still = abs(after - before) <= max(MOVED_KIB, MOVED_FRACTION * after)
-        if (still and processes.keys() == self._processes.keys()) or not self.sharings:
+        still &= processes.keys() == self._processes.keys()
+        if still or not self.sharings:
             self.sharings.append(Sharing(start, end, size, repeated, repeated_private, once))
         else:
             self._wanted.set()
+        return still
 
     @staticmethod
     def _shareable_kib(processes: dict[int, procfs.ProcessMemory], *, private: bool) -> int:

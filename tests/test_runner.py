@@ -13,7 +13,7 @@ import psutil
 import pytest
 from conftest import children
 
-from benchmarks import Result, coldness, measure, runner
+from benchmarks import Result, coldness, known, measure, runner
 from benchmarks.errors import MethodError
 from benchmarks.units import MIB
 
@@ -203,7 +203,26 @@ def test_whatever_a_method_does_it_leaves_nothing(function, limits, status, mess
 
 def places():
     """Return what is in the folders that methods leave things in."""
-    return {path for folder in ("/dev/shm", "/tmp") for path in Path(folder).iterdir()}
+    return {
+        path for folder in ("/dev/shm", os.environ["TMPDIR"]) for path in Path(folder).iterdir()
+    }
+
+
+@pytest.fixture(autouse=True)
+def _own_temporary_folder(tmp_path_factory, monkeypatch):
+    monkeypatch.setenv("TMPDIR", str(tmp_path_factory.mktemp("temporary")))
+
+
+def shared_by_many(size_mib):
+    known.two_workers_share(size_mib, 0.2)
+
+
+def test_pages_that_are_shared_count_once_for_the_memory_limit():
+    # Parent and two workers map 200 MiB each, which is the same 200 MiB.
+    outcome = runner.run_once(
+        runner.order("memory", shared_by_many, 200), runner.Limits(memory_bytes=500 * MIB)
+    )
+    assert isinstance(outcome, runner.Outcome), outcome
 
 
 def test_a_kill_by_the_kernel_is_told_from_others(monkeypatch):
