@@ -43,11 +43,36 @@ _METHOD_AND_FILE = 2
 
 @dataclass(frozen=True)
 class Plan:
-    """How the methods of a task are measured."""
+    """How the methods of a task are measured.
+
+    Attributes
+    ----------
+    runs : int
+        Time runs of each method; by default the environment variable ``RUNS``, else 5.
+    fresh : bool
+        Whether to measure again what is stored; by default whether ``FRESH`` is set to 1.
+    cache : {"warm", "cold"}
+        Whether the file is dropped from the page cache before each run.
+    limits : Limits
+        When a run is stopped.
+    """
 
     runs: int
+    fresh: bool
     cache: runner.Cache
     limits: runner.Limits
+
+    @classmethod
+    def of(
+        cls, *, runs: int | None, fresh: bool | None, cache: runner.Cache, limits: runner.Limits
+    ) -> Plan:
+        """Make a plan, the defaults taken from the environment."""
+        return cls(
+            runs=data.whole_number("RUNS", RUNS) if runs is None else runs,
+            fresh=os.environ.get("FRESH") == "1" if fresh is None else fresh,
+            cache=cache,
+            limits=limits,
+        )
 
 
 @dataclass(frozen=True)
@@ -122,46 +147,33 @@ def compare(  # noqa: PLR0913 - each choice has a default
     fmri_path : path, optional
         The file. By default the argument of the script that the methods are in, then what
         `benchmarks.data.choose` finds.
-    runs : int, optional
-        Time runs of each method; by default the environment variable ``RUNS``, else 5.
-    fresh : bool, optional
-        Whether to measure again what is stored; by default whether ``FRESH`` is set to 1.
-    cache : {"warm", "cold"}
-        Whether the file is dropped from the page cache before each run.
-    limits : Limits
-        When a run is stopped.
-
-    Returns
-    -------
-    Comparison
+    runs, fresh, cache, limits
+        Attributes of `Plan`.
 
     Raises
     ------
-    DataError
-        The file is not fit to be measured on.
-    MethodError
-        A method cannot be sent to a fresh interpreter.
-    DisagreementError
-        Two methods return different things.
-    GaugeError
-        The memory gauge is wrong on this machine.
-    StoreError
-        Results cannot be read or written.
+    BenchmarkError
+        The file, a method, the gauge or the store is not fit, or two methods disagree. Its
+        class and its text say which.
     """
     task = tasks.from_functions(methods)
     file, store = ready(fmri_path if fmri_path is not None else _script_argument(task))
-    runs = runs if runs is not None else data.whole_number("RUNS", RUNS)
-    fresh = fresh if fresh is not None else os.environ.get("FRESH") == "1"
+    plan = Plan.of(runs=runs, fresh=fresh, cache=cache, limits=limits)
     selfcheck.ensure(store, file)
-    plan = Plan(runs, cache, limits)
+    results = _results(task, file, store, plan)
+    return Comparison(task.name, tuple(results.values()), file.data, store.provenance)
+
+
+def _results(task: Task, file: FmriFile, store: Store, plan: Plan) -> dict[str, Result]:
+    """Return the stored results that are fresh, completed by what is measured now."""
     results = {}
     for method in task.methods:
-        found = None if fresh else stored(store, task, method, cache)
-        results[method.name] = found or _begun(task, method, file, cache)
-    if any(runner.missing(result, runs) for result in results.values()):
+        found = None if plan.fresh else stored(store, task, method, plan.cache)
+        results[method.name] = found or _begun(task, method, file, plan.cache)
+    if any(runner.missing(result, plan.runs) for result in results.values()):
         progress.say(f"Measuring {task.name} on {file.path}. {file.data.reason}")
         _measure(task, file, store, results, plan)
-    return Comparison(task.name, tuple(results.values()), file.data, store.provenance)
+    return results
 
 
 def described(file_data: Data) -> str:

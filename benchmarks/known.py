@@ -11,7 +11,7 @@ import contextlib
 import mmap
 import tempfile
 import time
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from multiprocessing.shared_memory import SharedMemory
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -31,19 +31,17 @@ _STEP_SECONDS = 0.001
 
 
 @dataclass(frozen=True)
-class Known:
-    """A call and what it needs.
+class Call:
+    """A call to measure.
 
     Attributes
     ----------
     label : str
         What it does, for tables.
     function : callable
-        The call.
+        The function.
     args : tuple
         Its arguments.
-    peak_bytes : int
-        What it needs.
     tree : bool
         Whether it has worker processes.
     """
@@ -51,8 +49,20 @@ class Known:
     label: str
     function: Callable[..., Any]
     args: tuple[Any, ...]
+    tree: bool = field(default=False, kw_only=True)
+
+
+@dataclass(frozen=True)
+class Known(Call):
+    """A call whose need is known.
+
+    Attributes
+    ----------
+    peak_bytes : int
+        What it needs.
+    """
+
     peak_bytes: int
-    tree: bool = False
 
     @property
     def bound_bytes(self) -> float:

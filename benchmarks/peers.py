@@ -128,12 +128,11 @@ def compare_tools() -> Peers:
     """
     file, store = comparing.ready()
     selfcheck.ensure(store, file)
-    asked = {c.label: tools.Call(c.label, c.function, c.args, c.tree) for c in KNOWN}
-    known_said = {label: _all_said(store, call) for label, call in asked.items()}
+    known_said = {call.label: _all_said(store, call) for call in KNOWN}
     methods_said = {}
     for task, name in METHODS:
         method = lookup.task_named(task).method(name)
-        call = tools.Call(f"{task}.{name}", method.function, (str(file.path),))
+        call = known.Call(f"{task}.{name}", method.function, (str(file.path),))
         methods_said[call.label] = _all_said(store, call)
     first = next(iter(methods_said.values()))[OURS]
     return Peers(
@@ -153,11 +152,11 @@ def _peaks(said: dict[str, Result]) -> dict[str, float]:
     return {tool: result.peak_bytes.median for tool, result in said.items()}
 
 
-def _all_said(store: Store, call: tools.Call) -> dict[str, Result]:
+def _all_said(store: Store, call: known.Call) -> dict[str, Result]:
     return {tool: _said(store, tool, call) for tool in (*tools.TOOLS, OURS)}
 
 
-def _said(store: Store, tool: str, call: tools.Call) -> Result:
+def _said(store: Store, tool: str, call: known.Call) -> Result:
     """Return what a tool said of the memory of a call, from the store if it is fresh."""
 
     def ask() -> MemoryRun | TimeRun:
@@ -172,7 +171,7 @@ def _said(store: Store, tool: str, call: tools.Call) -> Result:
 
 
 def _cpu_seconds(store: Store) -> tuple[float, float, float]:
-    call = tools.Call("two busy workers", known.busy_workers, (BUSY_SECONDS,), tree=True)
+    call = known.Call("two busy workers", known.busy_workers, (BUSY_SECONDS,), tree=True)
     _announce(store, "%time", call)
     magic = _stored(
         store, "%time", call, lambda: TimeRun(0.0, tools.time_magic_cpu_seconds(call), 0.0)
@@ -181,12 +180,12 @@ def _cpu_seconds(store: Store) -> tuple[float, float, float]:
     return 2 * BUSY_SECONDS, magic.cpu_seconds.median, own.cpu_seconds.median
 
 
-def _announce(store: Store, tool: str, call: tools.Call) -> None:
+def _announce(store: Store, tool: str, call: known.Call) -> None:
     if _fresh(store, tool, call) is None:
         progress.say(f"Asking other tools and our gauge about: {call.label}")
 
 
-def _fresh(store: Store, tool: str, call: tools.Call) -> Result | None:
+def _fresh(store: Store, tool: str, call: known.Call) -> Result | None:
     if os.environ.get("FRESH") == "1":
         return None
     found = store.get(TASK, f"{tool}: {call.label}")
@@ -194,7 +193,7 @@ def _fresh(store: Store, tool: str, call: tools.Call) -> Result | None:
 
 
 def _stored(
-    store: Store, tool: str, call: tools.Call, ask: Callable[[], MemoryRun | TimeRun]
+    store: Store, tool: str, call: known.Call, ask: Callable[[], MemoryRun | TimeRun]
 ) -> Result:
     """Return a tool's answer from the store, or ask and store it."""
     found = _fresh(store, tool, call)
@@ -205,7 +204,7 @@ def _stored(
     return found
 
 
-def _digest(call: tools.Call) -> str:
+def _digest(call: known.Call) -> str:
     """Return the digest of all that decides what a tool says."""
     parts = [_code(), repr(call.args), tasks.source_sha256(cast("FunctionType", call.function))]
     return hashlib.sha256("\n".join(parts).encode()).hexdigest()

@@ -109,8 +109,7 @@ def measure(
         Its arguments.
     runs : int
         Number of time runs; of memory runs there are as many, but at most `MEMORY_RUNS`.
-        A noisy result gets more time runs, up to `MOST_TIME_RUNS`, a blurred one more
-        memory runs.
+        A noisy result gets more time runs, up to `MOST_TIME_RUNS`.
     cache : {"warm", "cold"}
         Whether the files among the arguments are dropped from the page cache before each run.
     limits : Limits
@@ -125,11 +124,7 @@ def measure(
     ------
     MethodError
         The function or an argument cannot be sent to another interpreter.
-    ValueError
-        ``runs`` is less than 1.
     """
-    if runs < 1:
-        raise ValueError(f"runs is {runs}; there must be at least 1")
     result = Result(task="", method=getattr(function, "__name__", repr(function)), cache=cache)
     while result.status == "ok" and (kinds := missing(result, runs)):
         given = order(kinds[0], function, *args, cache=cache, **kwargs)
@@ -141,7 +136,14 @@ def missing(result: Result, runs: int) -> list[Kind]:
     """Return the kinds of the runs that a result still needs, in their order.
 
     Memory first: it also tells what the method returns, and so whether methods agree.
+
+    Raises
+    ------
+    MethodError
+        ``runs`` is less than 1.
     """
+    if runs < 1:
+        raise MethodError(f"runs is {runs}; there must be at least 1.")
     sharp = sum(run.is_sharp for run in result.memory_runs)
     enough = min(runs, MEMORY_RUNS)
     memory = max(0, min(enough - sharp, enough + BLURRED_RUNS - len(result.memory_runs)))

@@ -47,24 +47,32 @@ def with_keeper(
         start_new_session=True,  # a Ctrl-C is for this process alone
         env=environment,
     ) as keeper:
-        pipe = keeper.stdin
-        if pipe is None:
-            raise AssertionError("stdin was asked to be a pipe")
         try:
-            content = pickle.dumps(order)
-            with contextlib.suppress(BrokenPipeError):  # it ended; its answer says why
-                pipe.write(len(content).to_bytes(_LENGTH_BYTES, "little") + content)
-                pipe.flush()
+            _send(keeper, pickle.dumps(order))
             keeper.wait()
         finally:
-            # The end of this pipe tells the keeper to end its tree, if it has not yet.
-            with contextlib.suppress(BrokenPipeError):
-                pipe.close()
-            try:
-                keeper.wait(_KEEPER_SECONDS)
-            except subprocess.TimeoutExpired:
-                keeper.kill()
+            _let_go(keeper)
     return _answers(answer)
+
+
+def _send(keeper: subprocess.Popen[bytes], content: bytes) -> None:
+    """Write an order, its length first, and leave the pipe open."""
+    if keeper.stdin is None:
+        raise AssertionError("stdin was asked to be a pipe")
+    with contextlib.suppress(BrokenPipeError):  # it ended; its answer says why
+        keeper.stdin.write(len(content).to_bytes(_LENGTH_BYTES, "little") + content)
+        keeper.stdin.flush()
+
+
+def _let_go(keeper: subprocess.Popen[bytes]) -> None:
+    """Close the pipe, by which the keeper knows that it is to end its tree."""
+    if keeper.stdin is not None:
+        with contextlib.suppress(BrokenPipeError):
+            keeper.stdin.close()
+    try:
+        keeper.wait(_KEEPER_SECONDS)
+    except subprocess.TimeoutExpired:
+        keeper.kill()
 
 
 def alone(

@@ -10,8 +10,7 @@ import json
 import os
 import subprocess
 import sys
-from dataclasses import dataclass
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 import cloudpickle
 
@@ -20,7 +19,7 @@ from .errors import MethodError
 from .units import MIB
 
 if TYPE_CHECKING:
-    from collections.abc import Callable
+    from .known import Call
 
 _LIMIT_SECONDS = 120
 
@@ -107,28 +106,6 @@ TOOLS: dict[str, tuple[list[str], str]] = {
     "psutil": (_PYTHON, _PSUTIL),
     "ru_maxrss": (_PYTHON, _MAXRSS),
 }
-
-
-@dataclass(frozen=True)
-class Call:
-    """A call that every tool measures.
-
-    Attributes
-    ----------
-    label : str
-        What it does, for tables.
-    function : callable
-        The call.
-    args : tuple
-        Its arguments.
-    tree : bool
-        Whether it has worker processes, so that tools are asked to count children.
-    """
-
-    label: str
-    function: Callable[..., Any]
-    args: tuple[Any, ...]
-    tree: bool = False
 
 
 def increment_bytes(tool: str, call: Call) -> float:

@@ -33,7 +33,8 @@ known beforehand, and prints what each of them says.
 # own helper process. ``memory_usage`` belongs to the same package, and looks here as often as
 # it can. With its PSS option it counts shared pages once, but each look takes longer. A thread
 # with ``psutil`` waits whenever Python is busy. ``ru_maxrss`` is the highest memory in the life
-# of a process: it grows only if a call needs more than all that was before.
+# of a process: it grows only if a call needs more than all that was before. Here the same call
+# was made once before, so that it says next to nothing.
 #
 # The second table has two methods of the chapter. Nobody knows beforehand what they need.
 #

@@ -12,20 +12,20 @@ def fail():
 
 @pytest.mark.parametrize("tool", tools.TOOLS)
 def test_a_tool_answers_about_a_long_block(tool):
-    call = tools.Call("block", known.hold, (64, 0.4))
+    call = known.Call("block", known.hold, (64, 0.4))
     said = tools.increment_bytes(tool, call)
     # ru_maxrss says nothing of a second call: the warm-up call had reached as high.
     assert said < 2 * MIB if tool == "ru_maxrss" else abs(said - 64 * MIB) < 24 * MIB
 
 
 def test_a_tool_that_fails_is_an_error_with_its_name_and_reason():
-    call = tools.Call("failing", fail, ())
+    call = known.Call("failing", fail, ())
     with pytest.raises(MethodError, match=r"psutil failed on 'failing'.*on purpose"):
         tools.increment_bytes("psutil", call)
 
 
 def test_the_time_magic_answers_about_a_busy_process():
-    call = tools.Call("busy", known._use_processor, ("", 0, 0.3))
+    call = known.Call("busy", known._use_processor, ("", 0, 0.3))
     assert tools.time_magic_cpu_seconds(call) == pytest.approx(0.3, abs=0.1)
 
 

@@ -98,7 +98,7 @@ def test_keywords_travel_and_runs_are_counted():
     assert (result.status, result.method, result.multiplier) == ("ok", "spike", None)
     assert 5 <= len(result.time_runs) <= runner.MOST_TIME_RUNS
     assert len(result.memory_runs) == runner.MEMORY_RUNS
-    with pytest.raises(ValueError, match="at least 1"):
+    with pytest.raises(MethodError, match="at least 1"):
         measure(nothing, runs=0)
 
 

@@ -1,9 +1,10 @@
 import pytest
 from conftest import save_run
 
-from benchmarks import comparing, data, gauge, runner, selfcheck
+from benchmarks import comparing, data, gauge, known, runner, selfcheck
 from benchmarks.errors import GaugeError
 from benchmarks.runs import MemoryRun
+from benchmarks.units import MIB
 
 
 @pytest.fixture
@@ -24,34 +25,42 @@ def test_the_gauge_is_measured_once_and_then_known(opened, monkeypatch):
     assert selfcheck.ensure(again, file) == selfcheck.stored(again, file) == checks
 
 
-def fake(monkeypatch, factor):
-    """Have every run read the truth times a factor."""
-    truths = iter([])
+def fake(monkeypatch, file, factors):
+    """Have the runs read the truth times a factor each; the last factor goes on."""
+    truth = {c.function: c.peak_bytes for c in selfcheck.calls(file.path, file.data.file_bytes)}
+    truth[known.hold] = None  # two calls of it: told apart by their size
+    factors = list(factors)
 
-    def run_once(_order, *_):
-        peak = round(next(truths) * factor)
-        return runner.Outcome(MemoryRun(peak, 0, 0, peak, peak))
+    def order(_kind, function, *args):
+        return args[0] * MIB if truth[function] is None else truth[function]
 
-    def begin(file):
-        nonlocal truths
-        truths = iter(c.peak_bytes for c in selfcheck.calls(file.path, file.data.file_bytes))
+    def run_once(peak, *_):
+        read = round(peak * (factors.pop(0) if len(factors) > 1 else factors[0]))
+        returned = runner.Returned("NoneType")
+        return runner.Outcome(MemoryRun(read, 0, 0, read, read), returned)
 
+    monkeypatch.setattr(runner, "order", order)
     monkeypatch.setattr(runner, "run_once", run_once)
-    return begin
 
 
 def test_a_gauge_that_is_off_is_refused_before_anything_is_measured(opened, monkeypatch):
     store, file = opened
-    fake(monkeypatch, 1.1)(file)
+    fake(monkeypatch, file, [1.1])
     with pytest.raises(GaugeError, match=r"The memory gauge is off: .* needs 16.0.*Nothing is"):
         selfcheck.ensure(store, file)
     assert store.all() == []
 
 
+def test_one_bad_reading_is_judged_by_the_median_as_any_figure_is(opened, monkeypatch):
+    store, file = opened
+    fake(monkeypatch, file, [1.1, 1.0])
+    first = selfcheck.ensure(store, file)[0]
+    assert first.read_bytes == 16 * MIB
+
+
 def test_another_gauge_is_checked_again(opened, monkeypatch):
     store, file = opened
-    begin = fake(monkeypatch, 1.0)
-    begin(file)
+    fake(monkeypatch, file, [1.0])
     selfcheck.ensure(store, file)
     assert selfcheck.stored(store, file)
     monkeypatch.setattr(selfcheck, "_digest", lambda: "other code")

@@ -8,7 +8,7 @@ from docutils import nodes
 from docutils.parsers.rst import directives
 from sphinx.util.docutils import SphinxDirective
 
-from benchmarks import comparing, gauge, tables
+from benchmarks import comparing, gauge, tables, tasks
 from benchmarks.claims import Claim, Expression, Verdict
 from benchmarks.errors import FigureError
 from benchmarks.tables import Table
@@ -143,7 +143,8 @@ class ProvenanceDirective(MeasuredDirective):
     def measured(self) -> list[Node]:
         """Return a list of fields."""
         store = pages.lookup().store
-        results = [result for result in store.all() if result.time_runs]
+        published = tasks.example_paths()
+        results = [result for result in store.all() if result.task in published]
         if not results:
             raise FigureError("Nothing is measured yet. Measure it with: make html.")
         dates = sorted(result.measured_at for result in results)
