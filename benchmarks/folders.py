@@ -15,6 +15,23 @@ CLAIMS = BUILD / "claims.json"
 REFERENCE = Path(__file__).resolve().parent / "results"
 
 
+#: joblib takes the file system in memory only if it has this much room (its own bound).
+SHM_ROOM_BYTES = 2_000_000_000
+
+
+def shared_memory() -> Path | None:
+    """Return the file system in memory where joblib puts arrays for workers, or None.
+
+    It is None where there is none, or too little room in it, as in a container by default.
+    joblib then takes a disk.
+    """
+    shm = Path("/dev/shm")  # noqa: S108 - not a temporary folder, but memory
+    if not shm.is_dir() or not os.access(shm, os.W_OK):
+        return None
+    room = os.statvfs(shm)
+    return shm if room.f_bavail * room.f_frsize >= SHM_ROOM_BYTES else None
+
+
 def cache_folder() -> Path:
     """Return the folder for data files that can be made again (``FMRI_BENCH_CACHE`` moves it)."""
     moved = os.environ.get("FMRI_BENCH_CACHE")

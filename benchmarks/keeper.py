@@ -25,7 +25,7 @@ from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from . import gauge, procfs
+from . import folders, gauge, procfs
 from .watching import TreeWatch
 
 if TYPE_CHECKING:
@@ -38,9 +38,6 @@ SCAN_EVERY = 4
 #: Helpers that end by themselves once the worker is gone get this long, such as the
 #: resource tracker of multiprocessing.
 GRACE_SECONDS = 2.0
-
-#: joblib takes /dev/shm for itself only if it has this much room (its own bound).
-SHM_ROOM_BYTES = 2_000_000_000
 
 _PREFIX = "fmri-bench-"
 _LENGTH_BYTES = 8
@@ -211,18 +208,6 @@ def _kill(pids: Iterable[int]) -> None:
             os.kill(pid, signal.SIGKILL)
 
 
-def shm_folder() -> Path | None:
-    """Make a private folder in /dev/shm; None where joblib would not use it either."""
-    shm = Path("/dev/shm")  # noqa: S108 - the file system in memory, not a temporary folder
-    try:
-        room = os.statvfs(shm)
-        if room.f_bavail * room.f_frsize < SHM_ROOM_BYTES:
-            return None
-        return Path(tempfile.mkdtemp(prefix=_PREFIX, dir=shm))
-    except OSError:
-        return None
-
-
 def main() -> None:
     """Read the order, keep the worker, report."""
     import ctypes  # noqa: PLC0415 - not needed by those who import the constants
@@ -230,7 +215,8 @@ def main() -> None:
     ctypes.CDLL(None).prctl(_PR_SET_CHILD_SUBREAPER, 1, 0, 0, 0)
     length = int.from_bytes(_read(_LENGTH_BYTES), "little")
     order = Order(**pickle.loads(_read(length)))  # noqa: S301 - from our own runner
-    shm = shm_folder()
+    memory = folders.shared_memory()
+    shm = Path(tempfile.mkdtemp(prefix=_PREFIX, dir=memory)) if memory else None
     scratch = Path(tempfile.mkdtemp(prefix=_PREFIX))
     try:
         report = Keeper(order, shm, scratch).run()

@@ -18,7 +18,7 @@ from pathlib import Path
 
 import psutil
 
-from .folders import PROJECT
+from .folders import PROJECT, shared_memory
 from .units import GIB, format_bytes
 
 #: Packages whose release can change a figure. indexed_gzip counts although nothing here
@@ -56,6 +56,8 @@ class Provenance:
         `THREAD_SETTINGS` in force.
     file_system : str
         Type of the file system that the data file is on.
+    arrays_for_workers : str
+        Where joblib puts large arrays for workers: in memory or on a disk.
     gauge : str
         How memory was read; figures of different gauges are not comparable.
     """
@@ -69,6 +71,7 @@ class Provenance:
     zlib: str
     threads: str
     file_system: str
+    arrays_for_workers: str
     gauge: str
 
     @property
@@ -88,6 +91,7 @@ class Provenance:
             ("Python", f"{self.python}, {self.zlib}"),
             ("Packages", ", ".join(f"{name} {v}" for name, v in self.packages.items())),
             ("Threads", self.threads),
+            ("Arrays for workers", self.arrays_for_workers),
             ("Memory gauge", self.gauge),
         ]
 
@@ -112,6 +116,7 @@ def here(gauge: str, path: Path) -> Provenance:
         zlib=f"zlib {zlib.ZLIB_RUNTIME_VERSION}",
         threads=_threads(),
         file_system=_file_system(path),
+        arrays_for_workers="in memory" if shared_memory() else "on a disk",
         gauge=gauge,
     )
 

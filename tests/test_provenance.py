@@ -1,7 +1,7 @@
 from dataclasses import replace
 from pathlib import Path
 
-from benchmarks import provenance
+from benchmarks import folders, provenance
 from benchmarks.units import GIB, MIB
 
 
@@ -51,3 +51,10 @@ def test_the_limits_of_a_container_count(tmp_path, monkeypatch):
 def test_thread_settings_are_named(monkeypatch):
     monkeypatch.setenv("OMP_NUM_THREADS", "3")
     assert "OMP_NUM_THREADS=3" in provenance.here("gauge", Path("/")).threads
+
+
+def test_a_small_file_system_in_memory_is_said_to_be_left_out(monkeypatch):
+    assert provenance.here("gauge", Path("/")).arrays_for_workers in ("in memory", "on a disk")
+    monkeypatch.setattr(folders, "SHM_ROOM_BYTES", float("inf"))
+    assert folders.shared_memory() is None
+    assert provenance.here("gauge", Path("/")).arrays_for_workers == "on a disk"
