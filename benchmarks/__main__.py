@@ -39,7 +39,7 @@ def check() -> None:
     found = lookup.Lookup.in_use()
     counts = dict.fromkeys(Verdict, 0)
     for claim in _written_claims():
-        verdict, value = claim.judge(found.find, found.store.provenance.packages)
+        verdict, value = claim.judge(found.find, found.store.provenance.packages, found.store.data)
         counts[verdict] += 1
         measured = f"measured {value}, " if value else ""
         click.echo(f"{verdict.upper():>13}  {claim.place}: {claim.text}")

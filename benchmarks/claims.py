@@ -21,6 +21,8 @@ from .units import format_range, format_ratio
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping
 
+    from .runs import Data
+
 _TERM = re.compile(r"(?P<task>\w+)\.(?P<method>\w+)\.(?P<quantity>\w+)")
 
 
@@ -30,7 +32,16 @@ class Verdict(StrEnum):
     HOLDS = "holds"
     CONTRADICTED = "contradicted"
     UNDECIDED = "undecided"
-    ELSEWHERE = "not about this release"
+    ELSEWHERE = "about other files or releases"
+
+
+#: What a claim may ask of the file, by the name that pages use.
+CONDITIONS: dict[str, Callable[[Data], bool]] = {
+    "compressed": lambda data: data.compression != "none",
+    "uncompressed": lambda data: data.compression == "none",
+    "scaled": lambda data: data.scaled,
+    "unscaled": lambda data: not data.scaled,
+}
 
 
 @dataclass(frozen=True)
@@ -149,6 +160,8 @@ class Claim:
     releases : tuple of (str, str)
         Package and version range that the claim is about, for example
         ``("nilearn", ">=0.13.1")``; empty for every release.
+    when : tuple of str
+        Names of `CONDITIONS` that the file has to meet; empty for every file.
     """
 
     text: str
@@ -157,10 +170,15 @@ class Claim:
     at_most: float | None
     place: str = ""
     releases: tuple[tuple[str, str], ...] = ()
+    when: tuple[str, ...] = ()
 
     def __post_init__(self) -> None:
         if self.at_least is None and self.at_most is None:
             raise FigureError("A claim needs a bound: at-least, at-most, or both.")
+        for condition in self.when:
+            if condition not in CONDITIONS:
+                known = ", ".join(CONDITIONS)
+                raise FigureError(f"{condition!r} is no condition of a claim; there are: {known}.")
         for _, versions in self.releases:
             try:
                 SpecifierSet(versions)
@@ -176,7 +194,8 @@ class Claim:
         """Read what `as_dict` returned."""
         releases = tuple((name, versions) for name, versions in entry["releases"])
         expression = Expression.parse(entry["expression"])
-        return cls(**entry | {"expression": expression, "releases": releases})
+        changed = {"expression": expression, "releases": releases, "when": tuple(entry["when"])}
+        return cls(**entry | changed)
 
     @property
     def bound(self) -> str:
@@ -191,15 +210,15 @@ class Claim:
         plain = len(self.expression.terms) > 1 or self.expression.terms[0].quantity == "multiplier"
         return f"{value:g}" if plain else self.expression.write(value)
 
-    def applies(self, packages: Mapping[str, str]) -> bool:
-        """Tell whether the claim is about the releases that were measured."""
-        return all(
+    def applies(self, packages: Mapping[str, str], data: Data) -> bool:
+        """Tell whether the claim is about the file and the releases that were measured."""
+        return all(CONDITIONS[condition](data) for condition in self.when) and all(
             name in packages and SpecifierSet(versions).contains(packages[name], prereleases=True)
             for name, versions in self.releases
         )
 
     def judge(
-        self, find: Callable[[str, str], Result], packages: Mapping[str, str]
+        self, find: Callable[[str, str], Result], packages: Mapping[str, str], data: Data
     ) -> tuple[Verdict, str]:
         """Return the verdict, and the measured value in words.
 
@@ -209,13 +228,15 @@ class Claim:
             Gives the result of a task and method.
         packages : mapping of str
             Versions of the packages that were measured.
+        data : Data
+            The file that was measured on.
 
         Raises
         ------
         FigureError
             A result is missing, stale, or without figures.
         """
-        if not self.applies(packages):
+        if not self.applies(packages, data):
             return Verdict.ELSEWHERE, ""
         value = self.expression.evaluate(find)
         write = self.expression.write

@@ -1,4 +1,5 @@
 import json
+from dataclasses import replace
 
 import pytest
 from hypothesis import given
@@ -7,7 +8,7 @@ from hypothesis import strategies as st
 from benchmarks.claims import Claim, Expression, Interval, Verdict
 from benchmarks.errors import FigureError
 from benchmarks.results import Result
-from benchmarks.runs import MemoryRun, TimeRun
+from benchmarks.runs import Data, MemoryRun, TimeRun
 from benchmarks.units import MIB
 
 RESULTS = {
@@ -16,6 +17,9 @@ RESULTS = {
     "small": Result("t", "small", raw_bytes=MIB, memory_runs=(MemoryRun(0, 0, 0),)),
     "large": Result("t", "large", raw_bytes=MIB, memory_runs=(MemoryRun(5 * MIB, 0, 0),)),
 }
+
+
+DATA = Data("a.nii.gz", (8, 7, 6, 5), "int16", False, "gz", 3360, 2000, "0" * 64, "Given.")
 
 
 def find(task, method):
@@ -51,7 +55,7 @@ def test_nothing_is_not_divided_by():
     ],
 )
 def test_the_whole_spread_decides(text, at_least, at_most, verdict):
-    assert claim(text, at_least, at_most).judge(find, {})[0] is verdict
+    assert claim(text, at_least, at_most).judge(find, {}, DATA)[0] is verdict
 
 
 @given(st.lists(st.floats(0.01, 100), min_size=3, max_size=3), st.floats(0.01, 100))
@@ -65,13 +69,31 @@ def test_a_bound_is_never_both_held_and_contradicted(values, bound):
 
 def test_a_claim_of_other_releases_is_not_judged():
     bound = claim("t.missing.time", at_least=1, releases=(("nilearn", "<0.13.1"),))
-    assert bound.judge(find, {"nilearn": "0.14.1"}) == (Verdict.ELSEWHERE, "")
-    assert bound.judge(find, {}) == (Verdict.ELSEWHERE, "")
-    assert bound.applies({"nilearn": "0.13.0"})
+    assert bound.judge(find, {"nilearn": "0.14.1"}, DATA) == (Verdict.ELSEWHERE, "")
+    assert bound.judge(find, {}, DATA) == (Verdict.ELSEWHERE, "")
+    assert bound.applies({"nilearn": "0.13.0"}, DATA)
+
+
+@pytest.mark.parametrize(
+    ("condition", "change", "other"),
+    [
+        ("compressed", {"compression": "gz"}, {"compression": "none"}),
+        ("uncompressed", {"compression": "none"}, {"compression": "bz2"}),
+        ("scaled", {"scaled": True}, {"scaled": False}),
+        ("unscaled", {"scaled": False}, {"scaled": True}),
+    ],
+)
+def test_a_claim_about_some_files_is_judged_on_those_alone(condition, change, other):
+    bound = replace(claim("t.slow.time / t.quick.time", at_least=2), when=(condition,))
+    assert bound.judge(find, {}, replace(DATA, **change))[0] is Verdict.HOLDS
+    assert bound.judge(find, {}, replace(DATA, **other)) == (Verdict.ELSEWHERE, "")
+    assert Claim.from_dict(json.loads(json.dumps(bound.as_dict()))) == bound
+    with pytest.raises(FigureError, match="compressed, uncompressed, scaled, unscaled"):
+        replace(bound, when=("small",))
 
 
 def test_value_and_bound_are_written_for_readers():
-    _, value = claim("t.slow.time / t.quick.time", at_least=4).judge(find, {})
+    _, value = claim("t.slow.time / t.quick.time", at_least=4).judge(find, {}, DATA)
     assert value == "10 (4.0 to 12)"
     bound = claim("t.slow.time", at_least=4, at_most=20).bound
     assert bound.replace("\N{NO-BREAK SPACE}", " ") == "at least 4.00 s and at most 20.0 s"

@@ -197,7 +197,7 @@ def test_a_contradicted_claim_is_shown_reported_and_no_warning(project):
 
 def test_a_claim_about_other_releases_says_so(project):
     page, _, _ = project(PAGE.replace(":at-least: 2", ":at-least: 2\n   :nilearn: <0.1"))
-    assert "Not about the release installed here" in page
+    assert "Not about this file, or the releases installed here" in page
 
 
 def test_pages_read_in_parallel_keep_their_figures(project, tmp_path):

@@ -27,7 +27,7 @@ WORDS = {
     Verdict.HOLDS: "Holds here",
     Verdict.CONTRADICTED: "Contradicted by this build",
     Verdict.UNDECIDED: "Undecided: the runs reach to both sides of the bound",
-    Verdict.ELSEWHERE: "Not about the release installed here",
+    Verdict.ELSEWHERE: "Not about this file, or the releases installed here",
 }
 
 
@@ -88,6 +88,7 @@ class ClaimDirective(MeasuredDirective):
         "value": directives.unchanged_required,
         "at-least": float,
         "at-most": float,
+        "when": directives.unchanged_required,
         "nilearn": directives.unchanged_required,
         "nibabel": directives.unchanged_required,
     }
@@ -98,12 +99,14 @@ class ClaimDirective(MeasuredDirective):
         """Return the statement and its verdict."""
         lookup = pages.lookup()
         claim = self._claim()
-        verdict, value = claim.judge(lookup.find, lookup.store.provenance.packages)
+        verdict, value = claim.judge(
+            lookup.find, lookup.store.provenance.packages, lookup.store.data
+        )
         pages.this_page(self.env).claims.append((claim, verdict, value))
         line = WORDS[verdict]
         if value:
             line += f": measured {value}, claimed {claim.bound}."
-        kind = "elsewhere" if verdict is Verdict.ELSEWHERE else verdict.value
+        kind = verdict.name.lower()
         box = nodes.container(classes=["claim", f"claim-{kind}"])
         box += self.parse_content_to_nodes()
         box += nodes.paragraph("", line, classes=["claim-verdict"])
@@ -118,6 +121,7 @@ class ClaimDirective(MeasuredDirective):
             at_least=options.get("at-least"),
             at_most=options.get("at-most"),
             place=f"{self.env.path2doc(source) or source}, line {line}",
+            when=tuple(options.get("when", "").replace(",", " ").split()),
             releases=tuple((p, options[p]) for p in ("nilearn", "nibabel") if p in options),
         )
 
