@@ -100,6 +100,36 @@ def test_workers_that_start_inside_the_call_are_counted():
     assert run.low_bytes <= run.peak_bytes <= run.high_bytes
 
 
+def start_and_compare(size_mib):
+    """Start two interpreters with a block each, and return what all hold, read at rest."""
+    before = _proportional_kib("self")
+    code = (
+        "import numpy, time\n"
+        f"block = numpy.ones({size_mib} << 20, numpy.uint8)\n"
+        "print('full', flush=True)\n"
+        "time.sleep(600)"
+    )
+    command = [sys.executable, "-c", code]
+    workers = [subprocess.Popen(command, stdout=subprocess.PIPE) for _ in range(2)]
+    for worker in workers:
+        worker.stdout.readline()
+    time.sleep(0.1)
+    together = _proportional_kib("self") + sum(_proportional_kib(w.pid) for w in workers)
+    time.sleep(0.1)
+    for worker in workers:
+        worker.kill()
+        worker.communicate()
+    return (together - before) * 1024
+
+
+def test_interpreters_that_start_inside_the_call_are_read_like_a_reading_at_rest():
+    outcome = read(start_and_compare, 256)
+    at_rest = outcome.returned.sums[0]
+    assert at_rest > 512 * MIB
+    assert abs(outcome.run.peak_bytes - at_rest) <= 4 * MIB
+    assert outcome.run.low_bytes <= at_rest <= outcome.run.high_bytes
+
+
 def leave_for_a_while():
     """Start a daemon in a session of its own that holds memory, and wait until it is gone."""
     code = "import time; block = bytearray(b'1' * (64 << 20)); time.sleep(0.3)"
