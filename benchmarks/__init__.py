@@ -9,20 +9,33 @@ from importlib import import_module
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
-    from .comparing import Comparison, compare
+    from .comparing import compare
+    from .comparison import Comparison
+    from .crossing import Crossing, compare_files
     from .peers import Peers, compare_tools
     from .results import Result
     from .runner import measure
 
-__all__ = ["Comparison", "Peers", "Result", "compare", "compare_tools", "measure"]
+__all__ = [
+    "Comparison",
+    "Crossing",
+    "Peers",
+    "Result",
+    "compare",
+    "compare_files",
+    "compare_tools",
+    "measure",
+]
 
 # Loaded when first asked for: a worker imports this package before it measures, and
 # should bring along as little as it can.
 _HOMES = {
-    "Comparison": "comparing",
+    "Comparison": "comparison",
+    "Crossing": "crossing",
     "Peers": "peers",
     "Result": "results",
     "compare": "comparing",
+    "compare_files": "crossing",
     "compare_tools": "peers",
     "measure": "runner",
 }

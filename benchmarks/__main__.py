@@ -3,11 +3,13 @@
 from __future__ import annotations
 
 import json
+import os
+import runpy
 import sys
 
 import click
 
-from . import claims, comparing, folders, lookup, tasks
+from . import claims, comparing, comparison, folders, lookup, tasks
 from .claims import Verdict
 from .errors import BenchmarkError, FigureError
 
@@ -21,16 +23,22 @@ def main() -> None:
 def file() -> None:
     """Say which file is measured on and why, and check that it is fit for that."""
     chosen, _ = comparing.ready()
-    click.echo(f"In {chosen.path.parent}: {comparing.described(chosen.data)} {chosen.data.reason}")
+    click.echo(
+        f"In {chosen.path.parent}: {comparison.described(chosen.data)} {chosen.data.reason}"
+    )
 
 
 @main.command()
 @click.argument("names", metavar="[TASK]...", nargs=-1)
 def measure(names: tuple[str, ...]) -> None:
     """Measure tasks (all by default) on the file that FMRI, DATA and CONCAT name."""
+    os.environ.setdefault("MPLBACKEND", "agg")  # the examples draw plots too
+    import matplotlib.pyplot as plt  # noqa: PLC0415 - slow, and no other command needs it
+
     for name in names or tasks.example_paths():
-        task = lookup.task_named(name)
-        click.echo(comparing.compare([method.function for method in task.methods]))
+        path = lookup.task_named(name).path
+        runpy.run_path(str(path), run_name="__main__")
+        plt.close("all")
 
 
 @main.command()

@@ -19,6 +19,9 @@ SAMPLED_VOXELS = 500
 #: Sums are taken in pieces: the whole as float64 could be more than fits in memory.
 CHUNK_VOXELS = 1 << 18
 
+#: A value that is no array is written down up to this length.
+MOST_TEXT = 200
+
 #: Affines that differ by less than this many mm (or mm per voxel) are the same.
 AFFINE_TOLERANCE = 1e-4
 
@@ -31,10 +34,12 @@ def reduce(value: Any) -> Returned:
     value : object
         An image (array or proxy), an array, a number, or anything else.
     """
+    if isinstance(value, (list, tuple)) and value and all(map(_is_array, value)):
+        return _joined(type(value).__name__, [reduce(part) for part in value])
     affine = getattr(value, "affine", None)
     data = np.asanyarray(getattr(value, "dataobj", value))
     if data.dtype.kind not in "biuf" or data.size == 0:
-        return Returned(kind=type(value).__name__, shape=data.shape)
+        return Returned(kind=type(value).__name__, shape=data.shape, text=_text(value))
     at = np.unique(np.linspace(0, data.size - 1, SAMPLED_VOXELS).astype(np.intp))
     sample = data[np.unravel_index(at, data.shape)] if data.ndim else data.reshape(1)
     total = squares = 0.0
@@ -50,6 +55,28 @@ def reduce(value: Any) -> Returned:
         sums=(total, squares),
         sample=tuple(float(v) for v in sample),
         affine=() if affine is None else tuple(float(v) for v in np.ravel(affine)),
+        text="" if _is_array(value) else _text(value),
+    )
+
+
+def _text(value: Any) -> str:
+    return repr(value.item() if isinstance(value, np.generic) else value)[:MOST_TEXT]
+
+
+def _is_array(value: Any) -> bool:
+    return hasattr(value, "dataobj") or isinstance(value, np.ndarray)
+
+
+def _joined(kind: str, parts: list[Returned]) -> Returned:
+    """Reduce a list of images or arrays: one after the other, as one array."""
+    alike = len({part.shape for part in parts}) == 1
+    return Returned(
+        kind="array" if alike else kind,
+        shape=(len(parts), *parts[0].shape) if alike else (len(parts),),
+        dtype=parts[0].dtype,
+        sums=(sum(part.sums[0] for part in parts), sum(part.sums[1] for part in parts)),
+        sample=tuple(value for part in parts for value in part.sample),
+        affine=parts[0].affine,
     )
 
 

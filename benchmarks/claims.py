@@ -23,7 +23,7 @@ if TYPE_CHECKING:
 
     from .runs import Data
 
-_TERM = re.compile(r"(?P<task>\w+)\.(?P<method>\w+)\.(?P<quantity>\w+)")
+_TERM = re.compile(r"(?P<task>\w+(@\w+)?)\.(?P<method>\w+)\.(?P<quantity>\w+)")
 
 
 class Verdict(StrEnum):
@@ -41,6 +41,7 @@ CONDITIONS: dict[str, Callable[[Data], bool]] = {
     "uncompressed": lambda data: data.compression == "none",
     "scaled": lambda data: data.scaled,
     "unscaled": lambda data: not data.scaled,
+    "integers": lambda data: data.dtype.lstrip("><").startswith(("int", "uint")),
 }
 
 
@@ -154,7 +155,9 @@ class Claim:
     expression : Expression
         What is bounded; a ratio has no unit, a single quantity is in s or bytes.
     at_least, at_most : float or None
-        The bound; one of them at least.
+        The bound; one of them at least, unless ``equals`` is given.
+    equals : str
+        What the method has to return, as Python writes it.
     place : str
         Page and line, for reports.
     releases : tuple of (str, str)
@@ -171,10 +174,11 @@ class Claim:
     place: str = ""
     releases: tuple[tuple[str, str], ...] = ()
     when: tuple[str, ...] = ()
+    equals: str = ""
 
     def __post_init__(self) -> None:
-        if self.at_least is None and self.at_most is None:
-            raise FigureError("A claim needs a bound: at-least, at-most, or both.")
+        if self.at_least is None and self.at_most is None and not self.equals:
+            raise FigureError("A claim needs a bound: at-least, at-most, or both; or is.")
         for condition in self.when:
             if condition not in CONDITIONS:
                 known = ", ".join(CONDITIONS)
@@ -200,6 +204,8 @@ class Claim:
     @property
     def bound(self) -> str:
         """The bound in words, for example ``at least 100``."""
+        if self.equals:
+            return self.equals
         parts = [(self.at_least, "at least"), (self.at_most, "at most")]
         return " and ".join(
             f"{words} {self._exactly(value)}" for value, words in parts if value is not None
@@ -238,10 +244,20 @@ class Claim:
         """
         if not self.applies(packages, data):
             return Verdict.ELSEWHERE, ""
+        if self.equals:
+            return self._compared(find)
         value = self.expression.evaluate(find)
         write = self.expression.write
         spread = format_range(write, value.low, value.high)
         return self.verdict(value), f"{write(value.median)} ({spread})"
+
+    def _compared(self, find: Callable[[str, str], Result]) -> tuple[Verdict, str]:
+        term = self.expression.terms[0]
+        result = find(term.task, term.method)
+        if result.status != "ok" or result.returned is None:
+            raise FigureError(f"{term.task}.{term.method} has no figures: {result.message}")
+        same = result.returned.text == self.equals
+        return (Verdict.HOLDS if same else Verdict.CONTRADICTED), result.returned.text
 
     def verdict(self, value: Interval) -> Verdict:
         """Judge the claim: by the whole spread, never by the median alone."""

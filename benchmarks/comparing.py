@@ -13,27 +13,24 @@ from . import (
     data,
     folders,
     gauge,
+    orders,
     progress,
     provenance,
     runner,
     selfcheck,
     tables,
     tasks,
+    variants,
 )
+from .comparison import Comparison
 from .errors import BenchmarkError, DataError
 from .results import Result
 from .store import Store
-from .units import format_bytes
 
 if TYPE_CHECKING:
-    from collections.abc import Sequence
-    from types import FunctionType, TracebackType
-
-    from matplotlib.figure import Figure
+    from types import TracebackType
 
     from .data import FmriFile
-    from .provenance import Provenance
-    from .runs import Data
     from .tasks import Method, Task
 
 RUNS = 5
@@ -51,6 +48,8 @@ class Plan:
         Time runs of each method; by default the environment variable ``RUNS``, else 5.
     fresh : bool
         Whether to measure again what is stored; by default whether ``FRESH`` is set to 1.
+    timed : bool
+        Whether there are time runs; without, memory alone is measured.
     cache : {"warm", "cold"}
         Whether the file is dropped from the page cache before each run.
     limits : Limits
@@ -59,95 +58,60 @@ class Plan:
 
     runs: int
     fresh: bool
-    cache: runner.Cache
+    timed: bool
+    cache: orders.Cache
     limits: runner.Limits
 
     @classmethod
     def of(
-        cls, *, runs: int | None, fresh: bool | None, cache: runner.Cache, limits: runner.Limits
+        cls,
+        *,
+        runs: int | None,
+        fresh: bool | None,
+        timed: bool,
+        cache: orders.Cache,
+        limits: runner.Limits,
     ) -> Plan:
         """Make a plan, the defaults taken from the environment."""
         return cls(
             runs=data.whole_number("RUNS", RUNS) if runs is None else runs,
             fresh=os.environ.get("FRESH") == "1" if fresh is None else fresh,
+            timed=timed,
             cache=cache,
             limits=limits,
         )
 
-
-@dataclass(frozen=True)
-class Comparison:
-    """The results of one task on one file.
-
-    Attributes
-    ----------
-    task : str
-        Name of the task.
-    results : tuple of Result
-        One for each method, in the order of the task.
-    data : Data
-        The file measured on.
-    provenance : Provenance
-        The machine and the versions.
-    """
-
-    task: str
-    results: tuple[Result, ...]
-    data: Data
-    provenance: Provenance
-
-    @property
-    def caption(self) -> str:
-        """The file and the machine, in one line."""
-        packages = self.provenance.packages
-        versions = ", ".join(f"{name} {packages[name]}" for name in ("nibabel", "nilearn"))
-        return f"{described(self.data)} {self.provenance.cpu}, {versions}."
-
-    def __str__(self) -> str:
-        remarks = tables.remarks(self.results)
-        return "\n".join([tables.of_results(self.results).text(), "", self.caption, *remarks])
-
-    def _repr_html_(self) -> str:
-        caption = " ".join([self.caption, *tables.remarks(self.results)])
-        return tables.of_results(self.results).html(caption)
-
-    def plot_time(self) -> Figure:
-        """Draw the time of each method, every run a dot."""
-        return self._plot("time", "Time")
-
-    def plot_memory(self) -> Figure:
-        """Draw the peak of each method, every run a dot."""
-        return self._plot("peak", "Peak memory")
-
-    def _plot(self, quantity: str, heading: str) -> Figure:
-        from . import figures  # noqa: PLC0415 - matplotlib is slow to import
-
-        title = f"{heading} of each way: {self.task.replace('_', ' ')}, {self.data.name}"
-        return figures.plot(self.results, quantity, title)
+    def missing(self, result: Result) -> list[orders.Batch]:
+        """Return the runs that a result still needs."""
+        return runner.missing(result, self.runs, timed=self.timed)
 
 
 def compare(  # noqa: PLR0913 - each choice has a default
-    methods: Sequence[FunctionType],
+    methods: tasks.Methods,
     fmri_path: str | os.PathLike[str] | None = None,
     *,
+    variant: str = "",
+    timed: bool = True,
     runs: int | None = None,
     fresh: bool | None = None,
-    cache: runner.Cache = "warm",
+    cache: orders.Cache = "warm",
     limits: runner.Limits = runner.DEFAULT_LIMITS,
 ) -> Comparison:
-    """Measure every method on one file, each run in a fresh interpreter.
+    """Measure every method on one file, in fresh interpreters.
 
     Results that are still fresh (same code, file, versions and machine) are not measured
     again. Each finished run is stored at once.
 
     Parameters
     ----------
-    methods : sequence of functions
-        Plain functions of the path of the file, all of which return the same.
+    methods : sequence of functions, or of such sequences
+        Plain functions of the path of the file. The functions of one sequence return the same.
     fmri_path : path, optional
         The file. By default the argument of the script that the methods are in, then what
         `benchmarks.data.choose` finds.
-    runs, fresh, cache, limits
+    variant : str
+        Measure on another form of the file: one of `benchmarks.variants.KINDS`.
+    timed, runs, fresh, cache, limits
         Attributes of `Plan`.
 
     Raises
@@ -158,8 +122,11 @@ def compare(  # noqa: PLR0913 - each choice has a default
     """
     task = tasks.from_functions(methods)
     file, store = ready(fmri_path if fmri_path is not None else _script_argument(task))
-    plan = Plan.of(runs=runs, fresh=fresh, cache=cache, limits=limits)
+    plan = Plan.of(runs=runs, fresh=fresh, timed=timed, cache=cache, limits=limits)
     selfcheck.ensure(store, file)
+    if variant:
+        file = variants.of(file, variant)
+        store = store_of(file)
     results = _results(task, file, store, plan)
     return Comparison(task.name, tuple(results.values()), file.data, store.provenance)
 
@@ -170,18 +137,10 @@ def _results(task: Task, file: FmriFile, store: Store, plan: Plan) -> dict[str, 
     for method in task.methods:
         found = None if plan.fresh else stored(store, task, method, plan.cache)
         results[method.name] = found or _begun(task, method, file, plan.cache)
-    if any(runner.missing(result, plan.runs) for result in results.values()):
+    if any(plan.missing(result) for result in results.values()):
         progress.say(f"Measuring {task.name} on {file.path}. {file.data.reason}")
         _measure(task, file, store, results, plan)
     return results
-
-
-def described(file_data: Data) -> str:
-    """Return what a file is in one line: name, shape, type, raw size."""
-    shape = " x ".join(map(str, file_data.shape))
-    scaled = ", scaled" if file_data.scaled else ""
-    size = format_bytes(file_data.raw_bytes)
-    return f"{file_data.name}: {shape} voxels, {file_data.dtype}{scaled}, {size} raw size."
 
 
 def ready(fmri_path: str | os.PathLike[str] | None = None) -> tuple[FmriFile, Store]:
@@ -253,29 +212,47 @@ def _begun(task: Task, method: Method, file: FmriFile, cache: str) -> Result:
 def _measure(
     task: Task, file: FmriFile, store: Store, results: dict[str, Result], plan: Plan
 ) -> None:
-    """Carry out the missing runs in turns: A B C A B C, so that a drift favours nobody."""
-    wanted = {name: len(runner.missing(result, plan.runs)) for name, result in results.items()}
+    """Carry out the missing runs in turns, A B C A B C, so that a drift favours nobody."""
+    wanted = {name: _runs(plan.missing(result)) for name, result in results.items()}
     with progress.Meter(task.name, wanted) as meter:
         while any(wanted.values()):
             for method in task.methods:
                 name = method.name
-                kinds = runner.missing(results[name], plan.runs) if wanted[name] else []
-                if not kinds:
+                batches = plan.missing(results[name]) if wanted[name] else []
+                if not batches:
                     continue
                 meter.starting(name)
-                order = runner.order(kinds[0], method.function, str(file.path), cache=plan.cache)
-                outcome = runner.run_once(order, plan.limits)
-                results[name] = runner.extended(results[name], outcome)
-                _check_agreement(task, results, name)
+                results[name] = _extended(results[name], method, file, batches[0], plan)
+                _check_agreement(task, results, method)
                 store.put(results[name])
                 failed = results[name].status != "ok"
-                wanted[name] = 0 if failed else len(runner.missing(results[name], plan.runs))
-                meter.finished(name, wanted[name], tables.note(results[name]))
+                wanted[name] = 0 if failed else _runs(plan.missing(results[name]))
+                note = tables.note(results[name])
+                meter.finished(name, batches[0].runs, wanted[name], note)
 
 
-def _check_agreement(task: Task, results: dict[str, Result], name: str) -> None:
-    """Compare what a method returned with what every other method did."""
-    returned = results[name].returned
-    for other, result in results.items():
-        if returned and other != name and result.returned:
-            agreement.check((name, other), returned, result.returned, task.tolerance)
+def _runs(batches: list[orders.Batch]) -> int:
+    return sum(batch.runs for batch in batches)
+
+
+def _extended(
+    result: Result, method: Method, file: FmriFile, batch: orders.Batch, plan: Plan
+) -> Result:
+    """Return a result with the runs of one more interpreter."""
+    order = orders.order(
+        batch,
+        method.function,
+        str(file.path),
+        cache=plan.cache,
+        reduced=result.returned is None,
+    )
+    return runner.extended(result, runner.run_once(order, plan.limits))
+
+
+def _check_agreement(task: Task, results: dict[str, Result], method: Method) -> None:
+    """Compare what a method returned with what the others of its group did."""
+    returned = results[method.name].returned
+    for other in task.methods:
+        theirs = results[other.name].returned
+        if returned and theirs and other.group == method.group and other is not method:
+            agreement.check((method.name, other.name), returned, theirs, task.tolerance)

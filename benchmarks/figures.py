@@ -19,6 +19,7 @@ if TYPE_CHECKING:
     from matplotlib.figure import Figure
 
     from .runs import Series
+    from .tables import Table
 
 #: Blue and orange of Okabe and Ito's palette, told apart by colour-blind readers and in grey.
 RUN_COLOUR = "#0072b2"
@@ -85,6 +86,79 @@ def _set_scale(axes: Axes, medians: Sequence[float]) -> str:
         return ", logarithmic"
     axes.set_xlim(left=0)
     return ""
+
+
+def plot_lines(
+    titles: Sequence[str], rows: Sequence[Sequence[Result]], quantity: str, title: str
+) -> Figure:
+    """Draw one quantity against the methods, a line for each file, every run a dot.
+
+    Parameters
+    ----------
+    titles : sequence of str
+        Names of the files.
+    rows : sequence of sequences of Result
+        For each file, its results in the order of the axis.
+    quantity : str
+        A name of `QUANTITIES`.
+    title : str
+        What the plot shows, as a phrase.
+    """
+    known = QUANTITIES[quantity]
+    figure, axes = plt.subplots(figsize=(_WIDTH_INCHES, 3.6), layout="constrained")
+    medians: list[float] = []
+    for name, row, colour in zip(titles, rows, (RUN_COLOUR, MEDIAN_COLOUR), strict=False):
+        samples = [result.quantity(quantity) for result in row]
+        middle = [sample.median / known.drawn_in for sample in samples]
+        axes.plot(range(len(row)), middle, "-", color=colour, label=name)
+        for index, sample in enumerate(samples):
+            values = [value / known.drawn_in for value in sample.values]
+            axes.plot([index] * len(values), values, "o", color=colour, alpha=0.5)
+        medians += middle
+    axes.set_xticks(range(len(rows[0])), [r.method.replace("_", "\n", 1) for r in rows[0]])
+    if max(medians) > LOG_FROM * min(medians):
+        axes.set_yscale("log")
+        axes.yaxis.set_minor_formatter(NullFormatter())
+    else:
+        axes.set_ylim(bottom=0)
+    axes.yaxis.set_major_formatter(
+        FuncFormatter(lambda value, _: known.write(value * known.drawn_in))
+    )
+    axes.set_ylabel(f"{known.heading} (dots: runs, line: median)")
+    axes.grid(axis="y", alpha=0.3)
+    axes.spines[["top", "right"]].set_visible(False)
+    axes.legend()
+    figure.suptitle(title)
+    return figure
+
+
+def plot_heat(table: Table, values: Sequence[Sequence[float]], title: str) -> Figure:
+    """Draw a table as a heat map, its figures in the cells.
+
+    Parameters
+    ----------
+    table : Table
+        Texts of the cells.
+    values : sequence of sequences of float
+        What the colours follow; NaN for a cell without a figure.
+    title : str
+        What the plot shows, as a phrase.
+    """
+    names = table.headings[1:]
+    figure, axes = plt.subplots(
+        figsize=(_WIDTH_INCHES, 1.8 + 0.4 * len(table.rows)), layout="constrained"
+    )
+    axes.imshow(values, cmap="Blues", aspect="auto", vmin=0)
+    axes.set_xticks(range(len(names)), [name.replace("_", "\n") for name in names], fontsize=8)
+    axes.set_yticks(range(len(table.rows)), [row[0] for row in table.rows])
+    largest = max(value for row in values for value in row if value == value)  # noqa: PLR0124
+    for y, row in enumerate(table.rows):
+        for x, text in enumerate(row[1:]):
+            dark = values[y][x] > 0.6 * largest
+            colour = "white" if dark else "black"
+            axes.text(x, y, text, ha="center", va="center", color=colour)
+    figure.suptitle(title)
+    return figure
 
 
 def plot_series(series: Series, every_seconds: float, title: str) -> Figure:

@@ -12,6 +12,7 @@ EXAMPLES = PROJECT / "examples"
 DOC = PROJECT / "doc"
 BUILD = DOC / "_build"
 CLAIMS = BUILD / "claims.json"
+HIDDEN = Path(__file__).resolve().parent / "hidden"
 REFERENCE = Path(__file__).resolve().parent / "results"
 
 

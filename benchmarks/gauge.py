@@ -68,15 +68,17 @@ class Tick:
     private, file, shmem : int
         Anonymous pages, pages of files, shared memory; pages counted once a process.
     moving : int
-        The part that processes can share: if it moved, sharing has to be read again.
-    folder : int
-        Files in the watched folder of /dev/shm, mapped by somebody or not.
+        The part whose sharing has to be read again if it moved.
+    files : int
+        Files of the tree in /dev/shm, mapped by somebody or not: each counts once.
     spike : int
         By how much marks rose above both ends of the time since the last tick.
     certain : bool
         Whether at most one process moved meanwhile, so that the spike is no upper bound.
     mark : int
         Sum of the marks.
+    most_shmem : int
+        Shared memory of the process that has most of it.
     """
 
     seconds: float
@@ -85,22 +87,37 @@ class Tick:
     file: int
     shmem: int
     moving: int
-    folder: int
+    files: int
     spike: int
     certain: bool
     mark: int
+    most_shmem: int = 0
 
 
 @dataclass(frozen=True)
 class Sharing:
-    """How many pages were counted more than once, read from ``start`` to ``end`` (KiB)."""
+    """What was counted more than once, read from ``start`` to ``end`` (KiB).
+
+    Attributes
+    ----------
+    start, end : float
+        When it was read, by the monotonic clock.
+    size : int
+        `Tick.moving` at that time.
+    repeated : int
+        Pages of files.
+    repeated_private : int
+        Anonymous pages that forked processes still share.
+    hidden_shmem : int
+        Shared memory that is in no file of /dev/shm, counted once.
+    """
 
     start: float
     end: float
     size: int
     repeated: int
     repeated_private: int
-    shmem_once: int
+    hidden_shmem: int
 
 
 @dataclass(frozen=True)
@@ -136,6 +153,8 @@ class Reading:
         What is published: the upper end, where the marks of processes leave an interval.
     low_bytes, high_bytes : int
         The truth lies between the two. For one process they differ by the lag alone.
+    private_bytes, shared_bytes, shmem_bytes : int
+        The parts of the peak; they add up to ``peak_bytes``.
     series : Series
         Memory over time.
     """
@@ -143,6 +162,9 @@ class Reading:
     peak_bytes: int
     low_bytes: int
     high_bytes: int
+    private_bytes: int
+    shared_bytes: int
+    shmem_bytes: int
     series: Series
 
 
@@ -161,18 +183,37 @@ def read_out(ticks: Sequence[Tick], sharings: Sequence[Sharing]) -> Reading:
     lag = float(LAG_KIB)
     low: float = max(least for least, _ in rows)
     high: float = max(most.total for _, most in rows)
-    if all(t.processes == 1 for t in ticks) and max(t.folder for t in ticks) < NO_SHARED_KIB:
+    if all(t.processes == 1 for t in ticks) and max(t.files for t in ticks) < NO_SHARED_KIB:
         # One process: the kernel's own mark, exact.
         low = high = float(max(tick.mark for tick in ticks[1:]) - ticks[0].mark)
     else:
         lag += SHARING_FRACTION * high
     low, high = max(0.0, min(low, high)), max(0.0, high)
+    private, shared, shmem = _split(round(high * _KIB), max((p for _, p in rows), key=_total))
     return Reading(
         peak_bytes=round(high * _KIB),
         low_bytes=round(max(0.0, low - lag) * _KIB),
         high_bytes=round((high + lag) * _KIB),
+        private_bytes=private,
+        shared_bytes=shared,
+        shmem_bytes=shmem,
         series=_series(ticks, rows),
     )
+
+
+def _total(parts: Parts) -> float:
+    return parts.total
+
+
+def _split(peak_bytes: int, at_peak: Parts) -> list[int]:
+    """Split a peak into its parts, bytes.
+
+    The mark of one process knows no parts; they are those of the tick that reached highest,
+    and the largest takes the difference.
+    """
+    parts = [round(part * _KIB) for part in (at_peak.private, at_peak.shared, at_peak.shmem)]
+    parts[parts.index(max(parts))] += peak_bytes - sum(parts)
+    return parts
 
 
 def _above(parts: Sequence[Parts], ticks: Sequence[Tick], index: int) -> tuple[float, Parts]:
@@ -192,20 +233,24 @@ def parts_at(tick: Tick, sharings: Sequence[Sharing]) -> Parts:
         # What one process shares, it shares with processes that are not of the tree, such
         # as the pages of the interpreter; that was so before the call too.
         own = tick.file - sharings[0].repeated
-        return Parts(tick.private, own, max(tick.shmem, tick.folder))
+        return Parts(tick.private, own, max(tick.shmem, tick.files))
     after = bisect.bisect([sharing.start for sharing in sharings], tick.seconds)
     a, b = sharings[max(after - 1, 0)], sharings[min(after, len(sharings) - 1)]
     if abs(b.size - a.size) > MOVED_KIB:
         share = min(1.0, max(0.0, (tick.moving - a.size) / (b.size - a.size)))
     else:
         share = 0.0 if tick.seconds - a.end < b.start - tick.seconds else 1.0
-    repeated = a.repeated + (b.repeated - a.repeated) * share
-    repeated_private = a.repeated_private + (b.repeated_private - a.repeated_private) * share
-    once = a.shmem_once + (b.shmem_once - a.shmem_once) * share
-    total = tick.private + tick.file + tick.shmem - repeated + max(0.0, tick.folder - once)
-    private = tick.private - repeated_private
-    shmem = max(once, tick.folder)
-    return Parts(private, total - private - shmem, shmem)
+
+    def between(first: int, last: int) -> float:
+        return first + (last - first) * share
+
+    # What is in files of /dev/shm is known exactly, however many processes map it.
+    shmem = tick.files + between(a.hidden_shmem, b.hidden_shmem)
+    return Parts(
+        tick.private - between(a.repeated_private, b.repeated_private),
+        tick.file - between(a.repeated, b.repeated),
+        max(shmem, tick.most_shmem),
+    )
 
 
 def _series(ticks: Sequence[Tick], rows: Sequence[tuple[float, Parts]]) -> Series:

@@ -72,7 +72,7 @@ class Keeper:
     def __init__(self, order: Order, shm: Path | None, scratch: Path) -> None:
         self._order = order
         self._ended = ""
-        self._memory: dict[str, Any] = {}
+        self._memory: list[dict[str, Any]] = []
         self._inbox, to_keeper = os.pipe()
         from_keeper, self._outbox = os.pipe()
         # Nothing is ever written here; that it hangs up tells the worker's kernel to end it.
@@ -158,25 +158,19 @@ class Keeper:
         watch = self._watch
         if message == b"B":
             watch.begin()
-            self._memory["baseline_bytes"] = round(self._now() * 1024)
+            self._memory.append({"baseline_bytes": round(self._now() * 1024)})
         elif message == b"E":
             watch.scan()
             watch.tick()
             watch.end()
-            reading = gauge.read_out(watch.ticks, watch.sharings)
-            self._memory |= {
-                "peak_bytes": reading.peak_bytes,
-                "low_bytes": reading.low_bytes,
-                "high_bytes": reading.high_bytes,
-                "series": asdict(reading.series),
-            }
+            self._memory[-1] |= asdict(gauge.read_out(watch.ticks, watch.sharings))
         elif message == b"K":
             base = gauge.parts_at(watch.ticks[0], watch.sharings).total
             watch.scan()
             watch.tick()
             watch.read_sharing()
             watch.tick()
-            self._memory["kept_bytes"] = round((self._now() - base) * 1024)
+            self._memory[-1]["kept_bytes"] = round((self._now() - base) * 1024)
         os.write(self._outbox, b"G")
         return message == b"B"
 

@@ -6,12 +6,15 @@ import functools
 import hashlib
 from typing import TYPE_CHECKING
 
-from . import comparing, data, gauge, selfcheck, tasks
-from .errors import FigureError, MethodError
+from . import comparing, data, gauge, selfcheck, tasks, variants
+from .errors import DataError, FigureError, MethodError
 
 if TYPE_CHECKING:
+    from collections.abc import Sequence
+
     from .data import FmriFile
     from .results import Result
+    from .runs import Data
     from .selfcheck import Check
     from .store import Store
     from .tasks import Task
@@ -33,6 +36,7 @@ class Lookup:
     def __init__(self, store: Store, file: FmriFile) -> None:
         self.store = store
         self.file = file
+        self._stores: dict[str, Store | None] = {}
 
     @classmethod
     def in_use(cls) -> Lookup:
@@ -50,12 +54,30 @@ class Lookup:
 
     @property
     def digest(self) -> str:
-        """Digest of the results file, empty without one: other bytes, other pages."""
-        path = self.store.path
-        return hashlib.sha256(path.read_bytes()).hexdigest() if path.exists() else ""
+        """Digest of the results files, empty without one: other bytes, other pages."""
+        opened = [self._store_of(name) for name in ("", *variants.KINDS)]
+        paths = [store.path for store in opened if store]
+        content = b"".join(path.read_bytes() for path in paths if path.exists())
+        return hashlib.sha256(content).hexdigest() if self.store.path.exists() else ""
+
+    def _store_of(self, kind: str) -> Store | None:
+        """Open the results of the run in another form, if there is such a file."""
+        if not kind:
+            return self.store
+        if kind not in self._stores:
+            file = variants.find(self.file, kind)
+            self._stores[kind] = comparing.store_of(file) if file else None
+        return self._stores[kind]
 
     def find(self, task_name: str, method_name: str) -> Result:
         """Return the fresh result of a method.
+
+        Parameters
+        ----------
+        task_name : str
+            Name of a task; behind an ``@`` the kind of the file, if it is not the file itself.
+        method_name : str
+            Name of one of its methods.
 
         Raises
         ------
@@ -63,12 +85,13 @@ class Lookup:
             There is no such task or method, or its result is missing or stale.
         """
         name = f"{task_name}.{method_name}"
-        task = task_named(task_name)
+        bare, _, kind = task_name.partition("@")
         try:
-            method = task.method(method_name)
-        except MethodError as error:
+            method = task_named(bare).method(method_name)
+            store = self._store_of(kind)
+        except (DataError, MethodError) as error:
             raise FigureError(str(error)) from error
-        result = self.store.get(task_name, method_name)
+        result = store.get(bare, method_name) if store else None
         if result is None:
             raise FigureError(f"{name} is not measured on {self.store.data.name}. {ADVICE}")
         if result.source_sha256 != method.source_sha256:
@@ -88,15 +111,42 @@ class Lookup:
             raise FigureError(f"The memory gauge is not checked yet. {ADVICE}")
         return checks
 
-    def of_task(self, task_name: str) -> list[Result]:
+    def of_task(
+        self, task_name: str, methods: Sequence[str] = (), *, whole: bool = True
+    ) -> list[Result]:
         """Return the results of a task's methods, in the order of the example.
+
+        Parameters
+        ----------
+        task_name : str
+            As for `find`.
+        methods : sequence of str
+            Names of the methods; all of them if empty.
+        whole : bool
+            Whether every method must be there; else those that were never measured on this
+            file are left out.
 
         Raises
         ------
         FigureError
             There is no such task, or a result is missing or stale.
         """
-        return [self.find(task_name, method.name) for method in task_named(task_name).methods]
+        every = [method.name for method in task_named(task_name.partition("@")[0]).methods]
+        bare, _, kind = task_name.partition("@")
+        store = self._store_of(kind)
+        names = [
+            name
+            for name in methods or every
+            if whole or store is None or store.get(bare, name) is not None
+        ]
+        return [self.find(task_name, name) for name in names]
+
+    def data_of(self, task_name: str) -> Data:
+        """Return what a task was measured on; raises FigureError if that file is not there."""
+        store = self._store_of(task_name.partition("@")[2])
+        if store is None:
+            raise FigureError(f"{task_name} is not measured yet. {ADVICE}")
+        return store.data
 
 
 @functools.cache

@@ -65,7 +65,7 @@ def example4d() -> Path:
     mean = source.get_fdata(dtype=np.float32).mean(axis=-1)
 
     def write(stream: BinaryIO) -> None:
-        _write_header(stream, header)
+        write_header(stream, header)
         drift = np.zeros_like(mean)
         for _ in range(VOLUMES):
             fresh = noise.standard_normal(mean.shape, dtype=np.float32)
@@ -73,8 +73,8 @@ def example4d() -> Path:
             volume = np.rint(mean * (1 + NOISE_FRACTION * drift))
             _write_volume(stream, volume.clip(0, np.iinfo(np.int16).max).astype("<i2"))
 
-    _once(plain, write)
-    _once(compressed, lambda stream: _copy(plain, stream))
+    once(plain, write)
+    once(compressed, lambda stream: copy(plain, stream))
     return compressed
 
 
@@ -109,25 +109,27 @@ def joined(path: Path, data: Data, times: int) -> Path:
     header.set_slope_inter(img.dataobj.slope, img.dataobj.inter)
 
     def write(stream: BinaryIO) -> None:
-        _write_header(stream, header)
+        write_header(stream, header)
         for _ in range(times):
-            _copy(path, stream, img.dataobj.offset, data.raw_bytes)
+            copy(path, stream, img.dataobj.offset, data.raw_bytes)
 
-    return _once(cache_folder() / name, write)
+    return once(cache_folder() / name, write)
 
 
-def _write_header(stream: BinaryIO, header: Any) -> None:
+def write_header(stream: BinaryIO, header: Any) -> None:
+    """Write a NIfTI header for a single file, up to where the voxels begin."""
     header.set_data_offset(header.single_vox_offset)
     header["magic"] = header.single_magic
     header.extensions.clear()
-    header.write_to(stream)  # for a single file, with the four bytes up to the voxels
+    header.write_to(stream)
 
 
 def _write_volume(stream: BinaryIO, volume: npt.NDArray[np.int16]) -> None:
     stream.write(volume.tobytes(order="F"))
 
 
-def _copy(path: Path, stream: BinaryIO, offset: int = 0, size_bytes: int = -1) -> None:
+def copy(path: Path, stream: BinaryIO, offset: int = 0, size_bytes: int = -1) -> None:
+    """Copy what a file holds, unpacked, from an offset on; all of it if no size is given."""
     with contextlib.closing(ImageOpener(str(path))) as source:
         source.seek(offset)
         left = size_bytes
@@ -136,8 +138,26 @@ def _copy(path: Path, stream: BinaryIO, offset: int = 0, size_bytes: int = -1) -
             left -= len(chunk) if left >= 0 else 0
 
 
-def _once(path: Path, write: Callable[[BinaryIO], None]) -> Path:
-    """Write a file that is not there yet, whole or not at all."""
+def once(path: Path, write: Callable[[BinaryIO], None]) -> Path:
+    """Write a file that is not there yet, whole or not at all.
+
+    Parameters
+    ----------
+    path : Path
+        Compressed on the way if it ends in .gz.
+    write : callable
+        Writes the content to the stream that it is given.
+
+    Returns
+    -------
+    Path
+        The same path.
+
+    Raises
+    ------
+    DataError
+        The file cannot be written.
+    """
     if path.exists():
         return path
     try:

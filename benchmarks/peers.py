@@ -10,7 +10,7 @@ from importlib import metadata
 from pathlib import Path
 from typing import TYPE_CHECKING, cast
 
-from . import comparing, known, lookup, progress, runner, selfcheck, tasks, tools
+from . import comparing, comparison, known, lookup, progress, runner, selfcheck, tasks, tools
 from .results import Result
 from .runs import MemoryRun, TimeRun
 from .tables import Table
@@ -140,7 +140,7 @@ def compare_tools() -> Peers:
         methods={label: _peaks(said) for label, said in methods_said.items()},
         cpu_seconds=_cpu_seconds(store),
         series=first.series,
-        caption=f"{comparing.described(file.data)} {store.provenance.cpu}.",
+        caption=f"{comparison.described(file.data)} {store.provenance.cpu}.",
     )
 
 
@@ -199,7 +199,7 @@ def _stored(
     found = _fresh(store, tool, call)
     if found is None:
         begun = Result(TASK, f"{tool}: {call.label}", _digest(call))
-        found = runner.extended(begun, runner.Outcome(ask()))
+        found = runner.extended(begun, runner.Outcome((ask(),)))
         store.put(found)
     return found
 

@@ -82,11 +82,15 @@ class ProcessMemory:
 class Rollup:
     """How much of a process's memory it shares (/proc/PID/smaps_rollup)."""
 
-    resident_kib: int
     proportional_kib: int
     private_kib: int
     proportional_private_kib: int
     proportional_shmem_kib: int
+
+    @property
+    def proportional_file_kib(self) -> int:
+        """The share of pages of files."""
+        return self.proportional_kib - self.proportional_private_kib - self.proportional_shmem_kib
 
 
 def rollup(pid: int) -> Rollup | None:
@@ -96,8 +100,30 @@ def rollup(pid: int) -> Rollup | None:
             content = file.read(_STATUS_BYTES)
     except OSError:
         return None
-    names = (b"\nRss:", b"\nPss:", b"\nAnonymous:", b"\nPss_Anon:", b"\nPss_Shmem:")
+    names = (b"\nPss:", b"\nAnonymous:", b"\nPss_Anon:", b"\nPss_Shmem:")
     return Rollup(*(field_kib(content, name) for name in names))
+
+
+def status(pid: int) -> bytes:
+    """Return /proc/PID/status, or nothing once the process is gone."""
+    try:
+        descriptor = os.open(f"/proc/{pid}/status", os.O_RDONLY)
+    except OSError:
+        return b""
+    try:
+        return os.read(descriptor, _STATUS_BYTES)
+    except OSError:
+        return b""
+    finally:
+        os.close(descriptor)
+
+
+def maps(pid: int, path: Path) -> bool:
+    """Tell whether a process maps a file."""
+    try:
+        return os.fsencode(path) in Path(f"/proc/{pid}/maps").read_bytes()
+    except OSError:  # it ended while it was looked at
+        return False
 
 
 def descendants(root: int) -> set[int]:

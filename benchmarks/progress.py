@@ -78,22 +78,24 @@ class Meter:
             self._row, description=f"{self._task}: {method}, {run}", times=self._times()
         )
 
-    def finished(self, method: str, left: int, note: str) -> None:
-        """Count one run; after the last of a method, print its line.
+    def finished(self, method: str, runs: int, left: int, note: str) -> None:
+        """Count runs; after the last of a method, print its line.
 
         Parameters
         ----------
         method : str
             Name of the method.
+        runs : int
+            How many runs were made.
         left : int
             How many runs it still needs: more than thought for a noisy one, none if it failed.
         note : str
             Its figures so far, for the line.
         """
-        self._done[method] += 1
+        self._done[method] += runs
         self._wanted[method] = self._done[method] + left
         total = sum(self._wanted.values())
-        self._bar.update(self._row, advance=1, total=total, times=self._times())
+        self._bar.update(self._row, advance=runs, total=total, times=self._times())
         if not left:
             self._bar.console.print(
                 f"{self._task}.{method}: {note}", markup=False, highlight=False, soft_wrap=True

@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING
 
 from .errors import FigureError
 from .runs import SMALLEST_BYTES, MemoryRun, Returned, Series, TimeRun
-from .units import MIB, format_bytes, format_ratio, format_seconds
+from .units import MIB, format_bytes, format_ratio, format_seconds, significant
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -47,8 +47,14 @@ class Sample:
 
     @property
     def median(self) -> float:
-        """Middle value; raises FigureError without runs."""
-        return statistics.median(self._seen())
+        """Middle value, of an even number the upper one: a value that was read in a run.
+
+        Raises
+        ------
+        FigureError
+            There is no value.
+        """
+        return statistics.median_high(self._seen())
 
     @property
     def interval(self) -> tuple[float, float]:
@@ -148,6 +154,12 @@ class Result:
         return Sample(tuple(run.peak_bytes for run in sharp or self.memory_runs))
 
     @property
+    def peak_run(self) -> MemoryRun:
+        """The run whose peak is the median; raises FigureError without runs."""
+        median = self.peak_bytes.median
+        return next(run for run in self.memory_runs if run.peak_bytes == median)
+
+    @property
     def noise(self) -> str:
         """Why the time is noisy, or that no reason was seen; empty if it is not noisy."""
         if not self.time_runs or self.wall_seconds.width <= NOISY_FROM:
@@ -181,6 +193,11 @@ class Result:
         if not self.raw_bytes or not self.memory_runs:
             return None
         return self.peak_bytes.median / self.raw_bytes
+
+    @property
+    def value(self) -> Sample:
+        """What was returned, if that is a number or a truth value; no unit."""
+        return Sample(self.returned.sample[:1] if self.returned and self.returned.text else ())
 
     def quantity(self, name: str) -> Sample:
         """Return one of `QUANTITIES` by its name.
@@ -235,5 +252,6 @@ QUANTITIES = {
     "cpu": Quantity("CPU time", "cpu_seconds", format_seconds, 1e-7),
     "peak": Quantity("peak", "peak_bytes", format_bytes, SMALLEST_BYTES, MIB),
     "kept": Quantity("kept", "kept_bytes", format_bytes, SMALLEST_BYTES, MIB),
+    "value": Quantity("value", "value", significant, 1e-9),
     "multiplier": Quantity("multiplier", "multiplier", format_ratio, 1e-3),
 }

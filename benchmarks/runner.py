@@ -4,29 +4,23 @@ from __future__ import annotations
 
 import contextlib
 import datetime as dt
-import os
-import pickle
 import signal
-import sys
 import tempfile
 from dataclasses import dataclass, replace
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, Literal
+from typing import TYPE_CHECKING, Any
 
-import cloudpickle
 import psutil
 
 from . import gauge, provenance, starting
 from .errors import MethodError
+from .orders import Batch, Cache, Kind, Order, environment, order
 from .results import NOISY_FROM, Result
 from .runs import MemoryRun, Returned, Series, TimeRun
 from .units import format_bytes, format_duration
 
 if TYPE_CHECKING:
     from collections.abc import Callable
-
-Kind = Literal["time", "memory"]
-Cache = Literal["warm", "cold"]
 
 #: Peaks repeat to a fraction of a MiB, so that more memory runs than this say nothing new.
 MEMORY_RUNS = 3
@@ -37,6 +31,13 @@ BLURRED_RUNS = 2
 #: Time runs are added to a noisy result up to this number. From nine values on, the interval
 #: of the median leaves out the least and the largest, so that one outlier does not matter.
 MOST_TIME_RUNS = 9
+
+#: Only to calls shorter than this, s: more runs of the others would cost minutes.
+EXTENDED_SECONDS = 0.1
+
+#: So many runs follow one another in an interpreter, after one warm-up call: to start it and
+#: to import nilearn takes longer than most calls.
+RUNS_EACH = 3
 
 _STDERR_LINES = 3
 _LISTS = ("shape", "sums", "sample", "affine")
@@ -76,18 +77,15 @@ class Failure:
 
 @dataclass(frozen=True)
 class Outcome:
-    """What one run gave."""
+    """What the runs of one interpreter gave, and what the method returned if that was asked."""
 
-    run: TimeRun | MemoryRun
+    runs: tuple[TimeRun | MemoryRun, ...]
     returned: Returned | None = None
 
-
-@dataclass(frozen=True)
-class Order:
-    """One run to carry out."""
-
-    kind: Kind
-    payload: bytes
+    @property
+    def run(self) -> TimeRun | MemoryRun:
+        """The last of the runs."""
+        return self.runs[-1]
 
 
 def measure(
@@ -99,7 +97,7 @@ def measure(
     limits: Limits = DEFAULT_LIMITS,
     **kwargs: Any,
 ) -> Result:
-    """Measure one call of any function, each run in a fresh interpreter.
+    """Measure one call of any function, in fresh interpreters.
 
     Parameters
     ----------
@@ -126,16 +124,25 @@ def measure(
         The function or an argument cannot be sent to another interpreter.
     """
     result = Result(task="", method=getattr(function, "__name__", repr(function)), cache=cache)
-    while result.status == "ok" and (kinds := missing(result, runs)):
-        given = order(kinds[0], function, *args, cache=cache, **kwargs)
+    while result.status == "ok" and (batches := missing(result, runs)):
+        given = order(batches[0], function, *args, cache=cache, **kwargs)
         result = extended(result, run_once(given, limits))
     return result
 
 
-def missing(result: Result, runs: int) -> list[Kind]:
-    """Return the kinds of the runs that a result still needs, in their order.
+def missing(result: Result, runs: int, *, timed: bool = True) -> list[Batch]:
+    """Return what a result still needs, in its order.
 
     Memory first: it also tells what the method returns, and so whether methods agree.
+
+    Parameters
+    ----------
+    result : Result
+        What there is.
+    runs : int
+        Number of time runs.
+    timed : bool
+        Whether there are time runs at all.
 
     Raises
     ------
@@ -147,16 +154,27 @@ def missing(result: Result, runs: int) -> list[Kind]:
     sharp = sum(run.is_sharp for run in result.memory_runs)
     enough = min(runs, MEMORY_RUNS)
     memory = max(0, min(enough - sharp, enough + BLURRED_RUNS - len(result.memory_runs)))
-    time = max(0, runs - len(result.time_runs))
-    if time == 0 and runs > 1 and result.wall_seconds.width > NOISY_FROM:
-        time = int(len(result.time_runs) < MOST_TIME_RUNS)
-    wanted: tuple[tuple[Kind, int], ...] = (("memory", memory), ("time", time))
-    rounds = max(memory, time)
-    return [kind for index in range(rounds) for kind, count in wanted if index < count]
+    time = max(0, runs - len(result.time_runs)) if timed else 0
+    batches = [*_batches("memory", memory), *_batches("time", time)]
+    more = MOST_TIME_RUNS - len(result.time_runs)
+    if timed and not batches and runs > 1 and more > 0 and _is_worth_more_runs(result):
+        return [Batch("time", more)]
+    return batches
+
+
+def _is_worth_more_runs(result: Result) -> bool:
+    wall = result.wall_seconds
+    return wall.width > NOISY_FROM and wall.median < EXTENDED_SECONDS
+
+
+def _batches(kind: Kind, runs: int) -> list[Batch]:
+    """Spread runs evenly over as few interpreters as may be: 5 are 3 and 2."""
+    count = -(-runs // RUNS_EACH)
+    return [Batch(kind, runs // count + (index < runs % count)) for index in range(count)]
 
 
 def extended(result: Result, outcome: Outcome | Failure) -> Result:
-    """Return a result with one more run, or with the reason why there is none."""
+    """Return a result with more runs, or with the reason why there are none."""
     result = replace(
         result,
         measured_at=now(),
@@ -171,10 +189,13 @@ def extended(result: Result, outcome: Outcome | Failure) -> Result:
             time_runs=(),
             memory_runs=(),
         )
-    if isinstance(outcome.run, TimeRun):
-        return replace(result, time_runs=(*result.time_runs, outcome.run))
-    earlier = tuple(replace(run, series=Series()) for run in result.memory_runs)
-    return replace(result, memory_runs=(*earlier, outcome.run), returned=outcome.returned)
+    timed = tuple(run for run in outcome.runs if isinstance(run, TimeRun))
+    if timed:
+        return replace(result, time_runs=result.time_runs + timed)
+    weighed = tuple(run for run in outcome.runs if isinstance(run, MemoryRun))
+    earlier = (replace(run, series=Series()) for run in (*result.memory_runs, *weighed[:-1]))
+    returned = outcome.returned or result.returned
+    return replace(result, memory_runs=(*earlier, weighed[-1]), returned=returned)
 
 
 def now() -> str:
@@ -182,31 +203,8 @@ def now() -> str:
     return dt.datetime.now(dt.UTC).isoformat(timespec="seconds")
 
 
-def order(
-    kind: Kind, function: Callable[..., Any], /, *args: Any, cache: Cache = "warm", **kwargs: Any
-) -> Order:
-    """Pickle what a worker is to do.
-
-    Raises
-    ------
-    MethodError
-        Something of it cannot be pickled.
-    """
-    given = [*args, *kwargs.values()] if cache == "cold" else []
-    paths = [os.fspath(value) for value in given if isinstance(value, (str, os.PathLike))]
-    cold = [path for path in paths if Path(path).is_file()]
-    try:
-        return Order(kind, cloudpickle.dumps((kind, function, args, kwargs, cold)))
-    except (pickle.PicklingError, TypeError, AttributeError, ValueError) as error:
-        name = getattr(function, "__name__", repr(function))
-        raise MethodError(
-            f"{name} cannot be sent to a fresh interpreter: {error}. Open files, locks and "
-            "connections cannot travel; make them inside the function."
-        ) from error
-
-
 def run_once(given: Order, limits: Limits = DEFAULT_LIMITS) -> Outcome | Failure:
-    """Carry out one order in a fresh interpreter.
+    """Carry out one order, its runs one after the other, in a fresh interpreter.
 
     What the worker is given and answers goes through files without a name, and its keeper
     hangs on this process by a pipe: if this process is killed, neither a file nor a process
@@ -227,11 +225,9 @@ def run_once(given: Order, limits: Limits = DEFAULT_LIMITS) -> Outcome | Failure
         "time_limit": limits.seconds,
         "memory_limit": memory_limit,
     }
-    # Methods of an importable module are sent by its name.
-    environment = os.environ | {"PYTHONPATH": os.pathsep.join(filter(None, sys.path))}
     with tempfile.TemporaryFile() as answer, tempfile.TemporaryFile() as printed:
         start = starting.with_keeper if gauge.name() == gauge.NAME else starting.alone
-        report = start(full_order, environment, answer, printed)
+        report = start(full_order, environment(hidden=given.hidden), answer, printed)
         printed.seek(0)
         lines = printed.read().decode(errors="replace").splitlines()[-_STDERR_LINES:]
     kept = report.get("keeper", {"code": 1, "ended": "", "left": 0})
@@ -271,12 +267,17 @@ def _failure(  # noqa: PLR0913 - all that can tell one end from another
 
 def _outcome(kind: Kind, worked: dict[str, Any], kept: dict[str, Any]) -> Outcome:
     if kind == "time":
-        return Outcome(TimeRun(**worked["run"]))
-    read = worked.get("run") or kept["memory"]
-    series = Series(**{name: tuple(values) for name, values in read.pop("series", {}).items()})
-    returned = worked["returned"]
-    returned |= {name: tuple(returned[name]) for name in _LISTS}
-    return Outcome(MemoryRun(**read | {"series": series}), Returned(**returned))
+        return Outcome(tuple(TimeRun(**run) for run in worked["runs"]))
+    runs = tuple(_memory_run(read) for read in worked["runs"] or kept["memory"])
+    returned = worked.get("returned")
+    if returned is None:
+        return Outcome(runs)
+    return Outcome(runs, Returned(**returned | {name: tuple(returned[name]) for name in _LISTS}))
+
+
+def _memory_run(read: dict[str, Any]) -> MemoryRun:
+    series = {name: tuple(values) for name, values in read.get("series", {}).items()}
+    return MemoryRun(**read | {"series": Series(**series)})
 
 
 def _kernel_kills() -> int:

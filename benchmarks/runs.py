@@ -50,7 +50,7 @@ class Data:
 
 @dataclass(frozen=True)
 class TimeRun:
-    """One execution under the clock, in a fresh interpreter, nothing watching memory.
+    """One execution under the clock, nothing watching memory.
 
     Attributes
     ----------
@@ -107,7 +107,7 @@ class Series:
 
 @dataclass(frozen=True)
 class MemoryRun:
-    """One execution under the memory gauge, in a fresh interpreter.
+    """One execution under the memory gauge.
 
     Attributes
     ----------
@@ -120,6 +120,9 @@ class MemoryRun:
         Memory just before the call: imports and a warm-up call done.
     low_bytes, high_bytes : int
         The true peak lies between the two.
+    private_bytes, shared_bytes, shmem_bytes : int
+        What the peak consists of: anonymous memory, pages of mapped files, and shared memory
+        with files in /dev/shm. Their sum is ``peak_bytes``.
     series : Series
         Memory over time; of the last run only, to keep the results small.
     """
@@ -129,6 +132,9 @@ class MemoryRun:
     baseline_bytes: int
     low_bytes: int = 0
     high_bytes: int = 0
+    private_bytes: int = 0
+    shared_bytes: int = 0
+    shmem_bytes: int = 0
     series: Series = Series()
 
     @property
@@ -155,6 +161,8 @@ class Returned:
         Values at evenly spread voxels, in C order of their flat index.
     affine : tuple of float
         The 16 values of an image's affine, in mm; empty for an array.
+    text : str
+        What a value that is neither an image nor an array looks like in Python.
     """
 
     kind: str
@@ -163,3 +171,4 @@ class Returned:
     sums: tuple[float, ...] = ()
     sample: tuple[float, ...] = ()
     affine: tuple[float, ...] = ()
+    text: str = ""

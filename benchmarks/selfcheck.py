@@ -13,7 +13,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from . import gauge, known, progress, runner
+from . import gauge, known, orders, progress, runner
 from .errors import GaugeError
 from .known import Known
 from .results import Result
@@ -25,7 +25,17 @@ if TYPE_CHECKING:
 
 TASK = "gauge"
 
-_CODE = ("gauge", "watching", "procfs", "keeper", "worker", "heap", "known", "selfcheck")
+_CODE = (
+    "gauge",
+    "watching",
+    "shmfiles",
+    "procfs",
+    "keeper",
+    "worker",
+    "heap",
+    "known",
+    "selfcheck",
+)
 
 
 @dataclass(frozen=True)
@@ -109,7 +119,7 @@ def _measured(call: Known) -> Result:
     """Run a known call: once if that is right, else as often as any figure is measured."""
     result = Result(TASK, call.label, _digest(), raw_bytes=call.peak_bytes)
     for _ in range(runner.MEMORY_RUNS):
-        outcome = runner.run_once(runner.order("memory", call.function, *call.args))
+        outcome = runner.run_once(orders.order("memory", call.function, *call.args))
         result = runner.extended(result, outcome)
         if result.status != "ok":
             raise GaugeError(f"The gauge could not be checked: {call.label}: {result.message}.")

@@ -95,13 +95,98 @@ def _measured(result: Result) -> list[str]:
     if result.status != "ok":
         return [result.status, *[NONE] * 4]
     time = result.wall_seconds
+    timed = bool(result.time_runs)
     return [
-        ("~" if result.noise else "") + format_seconds(time.median),
-        format_range(format_seconds, time.low, time.high),
+        ("~" if result.noise else "") + format_seconds(time.median) if timed else NONE,
+        format_range(format_seconds, time.low, time.high) if timed else NONE,
         format_bytes(result.peak_bytes.median),
         format_bytes(result.kept_bytes.median),
         NONE if result.multiplier is None else format_ratio(result.multiplier),
     ]
+
+
+def of_parts(results: Sequence[Result]) -> Table:
+    """Make the table of what the peak of each method consists of."""
+    rows = []
+    for result in results:
+        if result.status != "ok":
+            rows.append((result.method, result.status, *[NONE] * 3))
+            continue
+        run = result.peak_run
+        sizes = (run.private_bytes, run.shared_bytes, run.shmem_bytes, run.peak_bytes)
+        rows.append((result.method, *map(format_bytes, sizes)))
+    parts = ("private", "mapped files", "/dev/shm")  # noqa: S108 - a heading
+    return Table(("method", *parts, "peak"), tuple(rows))
+
+
+def of_observations(results: Sequence[Result]) -> Table:
+    """Make the table of what each method returned, and what stayed in memory with it."""
+    rows = [
+        (result.method, observed(result), format_bytes(result.kept_bytes.median))
+        if result.status == "ok"
+        else (result.method, result.status, NONE)
+        for result in results
+    ]
+    return Table(("method", "returned", "kept"), tuple(rows))
+
+
+def ipython_lines(result: Result) -> list[str]:
+    """Return what IPython would print of a method, with the figures measured here.
+
+    ``%time`` and ``%memit`` where time was measured, else the value that it returned. The
+    peak memory of ``%memit`` is that of the process, its baseline included.
+    """
+    call = f"{result.method}(fmri_path)"
+    if result.status != "ok":
+        return [f">>> {call}", f"{result.status}: {result.message}"]
+    if not result.time_runs:
+        return [f">>> {call}", observed(result)]
+    run = result.peak_run
+    peak, increment = run.baseline_bytes + run.peak_bytes, run.peak_bytes
+    return [
+        f"%time {call}",
+        f"CPU times: total: {format_seconds(result.cpu_seconds.median)}",
+        f"Wall time: {format_seconds(result.wall_seconds.median)}",
+        f"%memit {call}",
+        f"peak memory: {format_bytes(peak)}, increment: {format_bytes(increment)}",
+    ]
+
+
+def observed(result: Result) -> str:
+    """Return what a method returned as Python writes it, or the shape of an array."""
+    returned = result.returned
+    if returned is None:
+        return NONE
+    return returned.text or f"{returned.dtype} array of shape {returned.shape}"
+
+
+def crossed(titles: Sequence[str], rows: Sequence[Sequence[Result]], quantity: str) -> Table:
+    """Make the table of one quantity: a row for each file, a column for each method.
+
+    Parameters
+    ----------
+    titles : sequence of str
+        Of the rows.
+    rows : sequence of sequences of Result
+        A method may be missing in some of them.
+    quantity : str
+        A name of `QUANTITIES`.
+    """
+    methods = list(dict.fromkeys(result.method for row in rows for result in row))
+    cells = []
+    for title, row in zip(titles, rows, strict=True):
+        by_method = {result.method: result for result in row}
+        texts = (_cell(by_method.get(method), quantity) for method in methods)
+        cells.append((title, *texts))
+    return Table(("file", *methods), tuple(cells))
+
+
+def _cell(result: Result | None, quantity: str) -> str:
+    if result is None:
+        return NONE
+    if result.status != "ok":
+        return result.status
+    return QUANTITIES[quantity].write(result.quantity(quantity).median)
 
 
 def _written(wall_seconds: float | None, increment_bytes: float | None) -> list[str]:
@@ -124,7 +209,7 @@ def remarks(results: Sequence[Result]) -> list[str]:
             sentences.append(
                 f"{result.method}: noisy time, the true median lies in {spread}; {result.noise}."
             )
-        if not any(run.is_sharp for run in result.memory_runs):
+        if result.memory_runs and not any(run.is_sharp for run in result.memory_runs):
             last = result.memory_runs[-1]
             spread = format_range(format_bytes, last.low_bytes, last.high_bytes)
             sentences.append(f"{result.method}: the peak lies in {spread}.")
@@ -154,7 +239,7 @@ def published() -> dict[tuple[str, str], dict[str, Any]]:
     return {(entry["task"], entry["method"]): entry for entry in entries}
 
 
-def published_source() -> str:
-    """Return where the published figures come from, as a sentence."""
-    source: str = json.loads(PUBLISHED_FILE.read_text())["source"]
-    return source
+def published_source(task: str) -> str:
+    """Return where the published figures of a task come from, in sentences."""
+    content = json.loads(PUBLISHED_FILE.read_text())
+    return f"{content['source']} {content['remarks'].get(task, '')}".strip()

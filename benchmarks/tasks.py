@@ -16,7 +16,7 @@ import textwrap
 from dataclasses import dataclass
 from pathlib import Path
 from types import CodeType, FunctionType, ModuleType
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, TypeAlias
 
 from .errors import MethodError
 from .folders import EXAMPLES
@@ -27,6 +27,9 @@ if TYPE_CHECKING:
 #: Largest relative difference between what two methods of a task return: some tens of the
 #: rounding error of float32 (2**-24), in which several methods compute.
 TOLERANCE = 1e-6
+
+#: Methods in a list return the same; in a list of lists, those of one inner list do.
+Methods: TypeAlias = "Sequence[FunctionType] | Sequence[Sequence[FunctionType]]"
 
 _PREFIX = "plot_"
 
@@ -45,12 +48,15 @@ class Method:
         First line of its docstring.
     source_sha256 : str
         Digest of its code.
+    group : int
+        Methods of one group return the same; those of different groups need not.
     """
 
     name: str
     function: FunctionType
     summary: str
     source_sha256: str
+    group: int = 0
 
 
 @dataclass(frozen=True)
@@ -83,33 +89,41 @@ class Task:
         raise MethodError(f"The task {self.name} has no method {name!r}; it has: {known}.")
 
 
-def from_functions(functions: Sequence[FunctionType]) -> Task:
+def from_functions(functions: Methods) -> Task:
     """Make a task of the functions of one file or notebook.
 
     Parameters
     ----------
-    functions : sequence of functions
-        Each takes the path of a file. Names must differ.
+    functions : sequence of functions, or of such sequences
+        Each takes the path of a file. Names must differ. The functions of one sequence
+        return the same.
 
     Raises
     ------
     MethodError
         There is none, one is no plain function, two have one name, or one has no source.
     """
-    if not functions:
+    groups = [[item] if callable(item) else list(item) for item in functions]
+    if all(map(callable, functions)):
+        groups = [[function for group in groups for function in group]]
+    found = [function for group in groups for function in group]
+    if not found:
         raise MethodError("There is no method to measure: METHODS is empty.")
-    for function in functions:
+    for function in found:
         if not isinstance(function, FunctionType):
             raise MethodError(f"{function!r} is no plain function, as a method must be.")
-    names = [function.__name__ for function in functions]
+    names = [function.__name__ for function in found]
     if len(set(names)) < len(names):
         raise MethodError(f"Two methods have the same name: {', '.join(names)}.")
-    first = functions[0]
+    first = found[0]
     path = Path(first.__code__.co_filename)
     tolerance = first.__globals__.get("TOLERANCE", TOLERANCE)
     methods = tuple(
-        Method(f.__name__, f, (inspect.getdoc(f) or "").partition("\n")[0], source_sha256(f))
-        for f in functions
+        Method(
+            f.__name__, f, (inspect.getdoc(f) or "").partition("\n")[0], source_sha256(f), group
+        )
+        for group, members in enumerate(groups)
+        for f in members
     )
     return Task(_task_name(path), methods, tolerance, path if path.is_file() else None)
 
@@ -181,6 +195,31 @@ def _parts(function: FunctionType, seen: set[FunctionType]) -> Iterator[str]:
         else:
             # Memory addresses in a representation change from one process to the next.
             yield f"{name} = {re.sub(r' at 0x[0-9a-f]+', '', repr(value))}"
+
+
+def uses(function: object, package: str) -> bool:
+    """Tell whether a function, or a helper of its own file, names something of a package."""
+    return isinstance(function, FunctionType) and _uses(function, package, set())
+
+
+def _uses(function: FunctionType, package: str, seen: set[FunctionType]) -> bool:
+    seen.add(function)
+    names = _names(function.__code__)
+    for name in names & function.__globals__.keys():
+        value: Any = function.__globals__[name]
+        home = (
+            value.__name__ if isinstance(value, ModuleType) else getattr(value, "__module__", "")
+        )
+        if str(home).partition(".")[0] == package:
+            return True
+        if (
+            isinstance(value, FunctionType)
+            and value not in seen
+            and (value.__code__.co_filename == function.__code__.co_filename)
+            and _uses(value, package, seen)
+        ):
+            return True
+    return package in names  # an import inside the function
 
 
 def _names(code: CodeType) -> set[str]:

@@ -7,14 +7,13 @@ Every tool gets the call after one warm-up call, as our own gauge does. What it 
 from __future__ import annotations
 
 import json
-import os
 import subprocess
 import sys
 from typing import TYPE_CHECKING
 
 import cloudpickle
 
-from . import gauge, runner
+from . import gauge, orders, runner
 from .errors import MethodError
 from .units import MIB
 
@@ -130,10 +129,7 @@ def increment_bytes(tool: str, call: Call) -> float:
 def _answer(tool: str, start: list[str], code: str, call: Call) -> float:
     """Run a tool's code in a process of its own, and return the number it answers."""
     payload = cloudpickle.dumps((call.function, call.args, call.tree))
-    environment = os.environ | {
-        "FMRI_BENCH_CALL": payload.hex(),
-        "PYTHONPATH": os.pathsep.join(filter(None, sys.path)),
-    }
+    environment = orders.environment(hidden=True) | {"FMRI_BENCH_CALL": payload.hex()}
     try:
         ended = subprocess.run(
             [*start, _BEGIN + code],
@@ -162,7 +158,7 @@ def time_magic_cpu_seconds(call: Call) -> float:
     return _answer("%time", _IPYTHON, _TIME, call)
 
 
-def ours(kind: runner.Kind, call: Call) -> runner.Outcome:
+def ours(kind: orders.Kind, call: Call) -> runner.Outcome:
     """Return what our own clock or gauge says of a call.
 
     Raises
@@ -170,7 +166,7 @@ def ours(kind: runner.Kind, call: Call) -> runner.Outcome:
     MethodError
         The call failed.
     """
-    outcome = runner.run_once(runner.order(kind, call.function, *call.args))
+    outcome = runner.run_once(orders.order(kind, call.function, *call.args))
     if isinstance(outcome, runner.Failure):
         raise MethodError(f"{gauge.NAME} failed on {call.label!r}: {outcome.message}.")
     return outcome

@@ -65,7 +65,8 @@ def format_bytes(size_bytes: float) -> str:
     if abs(size_bytes) >= 1000 * MIB:
         return f"{significant(size_bytes / GIB)}{SPACE}GiB"
     if abs(size_bytes) < MIB:
-        return f"{size_bytes / MIB:.2f}{SPACE}MiB"
+        # Adding zero makes a zero of a minus zero.
+        return f"{round(size_bytes / MIB, 2) + 0.0:.2f}{SPACE}MiB"
     return f"{significant(size_bytes / MIB)}{SPACE}MiB"
 
 

@@ -2,13 +2,13 @@
 
 from __future__ import annotations
 
-import os
 import threading
 import time
 from typing import TYPE_CHECKING
 
 from . import procfs
 from .gauge import Sharing, Tick
+from .shmfiles import ShmFiles
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -35,12 +35,13 @@ class TreeWatch:
     root : int
         Process id whose descendants are watched; it does not count itself.
     shm_folder : Path or None
-        Folder in /dev/shm whose files count as memory.
+        Folder in /dev/shm whose files count as memory. Files beside it count too if they are
+        new and a process of the tree maps them.
     """
 
     def __init__(self, root: int, shm_folder: Path | None) -> None:
         self._root = root
-        self._folder = shm_folder
+        self._shm = ShmFiles(shm_folder)
         self._processes: dict[int, procfs.ProcessMemory] = {}
         self._seen_fork: dict[int, float] = {}
         self._shared: tuple[int, int] | None = None
@@ -48,7 +49,7 @@ class TreeWatch:
         self.sharings: list[Sharing] = []
         self._wanted = threading.Event()
         self._stopped = threading.Event()
-        self._reader = threading.Thread(target=self._read_sharing_when_wanted, daemon=True)
+        self._reader: threading.Thread | None = None
 
     def begin(self) -> None:
         """Take the baseline, and from now on read the sharing whenever it has moved."""
@@ -60,13 +61,18 @@ class TreeWatch:
         self.tick()
         self.ticks = self.ticks[-1:]
         self._shared = (len(self._processes), self.ticks[0].moving)
+        self._stopped.clear()
+        self._wanted.clear()
+        self._reader = threading.Thread(target=self._read_sharing_when_wanted, daemon=True)
         self._reader.start()
 
     def end(self) -> None:
         """Stop reading the sharing, after a last time."""
         self._stopped.set()
         self._wanted.set()
-        self._reader.join()
+        if self._reader:
+            self._reader.join()
+        self._reader = None
         self.read_sharing()
 
     def scan(self) -> None:
@@ -86,7 +92,7 @@ class TreeWatch:
 
     def tick(self) -> Tick:
         """Read and reset the counters of every process that is known."""
-        private = file = shmem = mark = spike = moved = 0
+        private = file = shmem = most_shmem = mark = spike = moved = 0
         forked = False
         for pid, process in list(self._processes.items()):
             before = process.resident_kib
@@ -101,6 +107,7 @@ class TreeWatch:
             private += process.private_kib
             file += process.file_kib
             shmem += process.shmem_kib
+            most_shmem = max(most_shmem, process.shmem_kib)
             mark += process.mark_kib
             forked |= process.forked
             above = max(0, process.mark_kib - max(process.resident_kib, before))
@@ -112,11 +119,12 @@ class TreeWatch:
             private=private,
             file=file,
             shmem=shmem,
-            moving=file + shmem + (private if forked else 0),
-            folder=procfs.folder_kib(self._folder) if self._folder else 0,
+            moving=file + (private if forked else 0),
+            files=self._shm.size_kib(self._processes),
             spike=spike,
             certain=moved <= 1,
             mark=mark,
+            most_shmem=most_shmem,
         )
         self.ticks.append(row)
         self._want_sharing_if_moved(row)
@@ -128,7 +136,7 @@ class TreeWatch:
         return (last.private + last.file + last.shmem) * 1024
 
     def _want_sharing_if_moved(self, row: Tick) -> None:
-        if row.processes < 2 or not self._reader.is_alive():  # noqa: PLR2004
+        if row.processes < 2 or self._reader is None:  # noqa: PLR2004
             return
         bound = max(MOVED_KIB, MOVED_FRACTION * (row.private + row.file + row.shmem))
         known = self._shared
@@ -153,44 +161,30 @@ class TreeWatch:
         """
         processes = dict(self._processes)
         forked = any(process.forked for process in processes.values())
-        before = self._shareable_kib(processes, private=forked)
+        before = self._moving_kib(processes, private=forked)
         start = time.monotonic()
-        size = repeated = repeated_private = once = 0
+        repeated = repeated_private = shmem = 0
         for pid in processes:
-            share = procfs.rollup(pid)
+            share, status = procfs.rollup(pid), procfs.status(pid)
             if share is None:
                 continue
-            private_repeats = share.private_kib - share.proportional_private_kib if forked else 0
-            others = share.resident_kib - share.private_kib
-            others_once = share.proportional_kib - share.proportional_private_kib
-            size += others + (share.private_kib if forked else 0)
-            repeated_private += private_repeats
-            repeated += others - others_once + private_repeats
-            once += share.proportional_shmem_kib
+            if forked:
+                repeated_private += share.private_kib - share.proportional_private_kib
+            repeated += procfs.field_kib(status, b"RssFile:") - share.proportional_file_kib
+            shmem += share.proportional_shmem_kib
         end = time.monotonic()
-        after = self._shareable_kib(processes, private=forked)
+        after = self._moving_kib(processes, private=forked)
         still = abs(after - before) <= max(MOVED_KIB, MOVED_FRACTION * after)
         still &= processes.keys() == self._processes.keys()
         if still or not self.sharings:
-            self.sharings.append(Sharing(start, end, size, repeated, repeated_private, once))
+            hidden = max(0, shmem - self._shm.size_kib(processes))
+            self.sharings.append(Sharing(start, end, after, repeated, repeated_private, hidden))
         else:
             self._wanted.set()
         return still
 
     @staticmethod
-    def _shareable_kib(processes: dict[int, procfs.ProcessMemory], *, private: bool) -> int:
-        names = [b"RssFile:", b"RssShmem:", *([b"RssAnon:"] if private else [])]
-        total = 0
-        for pid in processes:
-            try:
-                descriptor = os.open(f"/proc/{pid}/status", os.O_RDONLY)
-            except OSError:
-                continue
-            try:
-                content = os.read(descriptor, 8192)
-            except OSError:
-                continue
-            finally:
-                os.close(descriptor)
-            total += sum(procfs.field_kib(content, name) for name in names)
-        return total
+    def _moving_kib(processes: dict[int, procfs.ProcessMemory], *, private: bool) -> int:
+        names = [b"RssFile:", *([b"RssAnon:"] if private else [])]
+        contents = map(procfs.status, processes)
+        return sum(procfs.field_kib(content, name) for content in contents for name in names)

@@ -1,4 +1,4 @@
-"""One run, in a fresh interpreter: what `keeper` starts as ``python -m benchmarks.worker``.
+"""The runs of one order: what `keeper` starts as ``python -m benchmarks.worker``.
 
 Standard input holds the pickled order. The answer, one line of JSON, goes to what standard
 output was at the start; whatever the method prints goes to standard error.
@@ -57,24 +57,18 @@ class Keeper:
             os.killpg(0, signal.SIGKILL)
 
 
-def weighed(call: Callable[[], Any], keeper: Keeper) -> dict[str, Any]:
-    """Run a call while the keeper watches memory, and reduce what it returns.
-
-    Returns
-    -------
-    dict
-        Fields of `Returned`; the keeper reports those of `MemoryRun`.
-    """
+def weighed(call: Callable[[], Any], keeper: Keeper) -> Any:
+    """Run a call while the keeper watches memory, and give back what it returns."""
     heap.give_back()
     keeper.say(b"B")
     returned = call()
     keeper.say(b"E")
     heap.give_back()
     keeper.say(b"K")
-    return {"returned": asdict(agreement.reduce(returned))}
+    return returned
 
 
-def weighed_alone(call: Callable[[], Any]) -> dict[str, Any]:
+def weighed_alone(call: Callable[[], Any]) -> tuple[Any, MemoryRun]:
     """Run a call where nobody can watch: this process reads its own peak, coarsely."""
     heap.give_back()
     before = coarse.resident_bytes()
@@ -84,12 +78,45 @@ def weighed_alone(call: Callable[[], Any]) -> dict[str, Any]:
     heap.give_back()
     kept = coarse.resident_bytes() - before
     # A peak of the warm-up call, or of the imports, may be higher than that of this call.
-    run = MemoryRun(peak, kept, before, low_bytes=0, high_bytes=peak)
-    return {"run": asdict(run), "returned": asdict(agreement.reduce(returned))}
+    return returned, MemoryRun(peak, kept, before, 0, peak, private_bytes=peak)
+
+
+def carry_out(order: dict[str, Any], keeper: Keeper | None) -> dict[str, Any]:
+    """Warm up, and make the runs.
+
+    Returns
+    -------
+    dict
+        ``runs``: fields of `TimeRun` or `MemoryRun`; a keeper reports the latter instead.
+        ``returned``: fields of `Returned`, where the order asks for them.
+    """
+
+    def call() -> Any:
+        return order["function"](*order["args"], **order["kwargs"])
+
+    call()  # lazy imports, caches and first touches of memory belong to no run
+    content: dict[str, Any] = {"runs": []}
+    for left in reversed(range(order["runs"])):
+        gc.collect()
+        for path in order["cold_paths"]:
+            coldness.make_cold(path)
+        if order["kind"] == "time":
+            run = clock.timed(call, once=bool(order["cold_paths"]))
+            content["runs"].append(asdict(run))
+            continue
+        if keeper:
+            returned = weighed(call, keeper)
+        else:
+            returned, weight = weighed_alone(call)
+            content["runs"].append(asdict(weight))
+        if order["reduced"] and not left:
+            content["returned"] = asdict(agreement.reduce(returned))
+        del returned  # it would count as memory that the next call finds
+    return content
 
 
 def main() -> None:
-    """Carry out one order: warm up, measure, answer."""
+    """Read the order, carry it out, answer."""
     answer = os.fdopen(os.dup(1), "w", encoding="utf-8")
     os.dup2(2, 1)
     keeper = None
@@ -98,21 +125,7 @@ def main() -> None:
         die_with_parent(lifeline)
         keeper = Keeper(from_keeper, to_keeper)
     try:
-        kind, function, args, kwargs, cold_paths = pickle.load(sys.stdin.buffer)  # noqa: S301
-
-        def call() -> Any:
-            return function(*args, **kwargs)
-
-        call()  # lazy imports, caches and first touches of memory belong to no run
-        gc.collect()
-        for path in cold_paths:
-            coldness.make_cold(path)
-        if kind == "time":
-            content: dict[str, Any] = {"run": asdict(clock.timed(call, once=bool(cold_paths)))}
-        elif keeper and kind == "memory":
-            content = weighed(call, keeper)
-        else:
-            content = weighed_alone(call)
+        content = carry_out(pickle.load(sys.stdin.buffer), keeper)  # noqa: S301
     except Exception as error:  # noqa: BLE001 - whatever the method raises is its status
         content = {"error": f"{type(error).__name__}: {error}"}
     with answer:

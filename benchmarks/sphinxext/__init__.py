@@ -6,12 +6,14 @@ from typing import TYPE_CHECKING
 
 from . import diagram, inventories, pages
 from .directives import (
-    ClaimDirective,
     GaugeDirective,
     MeasurementsDirective,
+    MethodDirective,
+    PartsDirective,
     ProvenanceDirective,
 )
 from .roles import FigureRole
+from .statements import ClaimDirective
 
 if TYPE_CHECKING:
     from sphinx.application import Sphinx
@@ -25,6 +27,8 @@ def setup(app: Sphinx) -> ExtensionMetadata:
     app.add_role("ratio", FigureRole(terms=2))
     app.add_directive("measurements", MeasurementsDirective)
     app.add_directive("claim", ClaimDirective)
+    app.add_directive("method", MethodDirective)
+    app.add_directive("parts", PartsDirective)
     app.add_directive("gauge", GaugeDirective)
     app.add_directive("provenance", ProvenanceDirective)
     # Before sphinx-gallery, which measures at builder-inited and wraps an error in its own.

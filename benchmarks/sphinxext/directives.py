@@ -2,33 +2,28 @@
 
 from __future__ import annotations
 
+import inspect
 from typing import TYPE_CHECKING, ClassVar
 
 from docutils import nodes
 from docutils.parsers.rst import directives
 from sphinx.util.docutils import SphinxDirective
 
-from benchmarks import comparing, gauge, tables, tasks
-from benchmarks.claims import Claim, Expression, Verdict
+from benchmarks import comparison, gauge, tables, tasks, variants
 from benchmarks.errors import FigureError
+from benchmarks.lookup import task_named
+from benchmarks.results import QUANTITIES
 from benchmarks.tables import Table
 from benchmarks.units import format_bytes
 
 from . import pages
 
 if TYPE_CHECKING:
-    from collections.abc import Callable
+    from collections.abc import Callable, Sequence
 
     from docutils.nodes import Node
 
-
-#: What a verdict is called in the page, and how a reader should take it.
-WORDS = {
-    Verdict.HOLDS: "Holds here",
-    Verdict.CONTRADICTED: "Contradicted by this build",
-    Verdict.UNDECIDED: "Undecided: the runs reach to both sides of the bound",
-    Verdict.ELSEWHERE: "Not about this file, or the releases installed here",
-}
+    from benchmarks.results import Result
 
 
 class MeasuredDirective(SphinxDirective):
@@ -55,90 +50,87 @@ class MeasuredDirective(SphinxDirective):
 
 
 class MeasurementsDirective(MeasuredDirective):
-    """``.. measurements:: load``: the table of a task, the published figures beside."""
+    """``.. measurements:: load``: the table of a task, the published figures beside.
+
+    With ``:files:`` it is the table of one ``:quantity:``, a row for each of these forms of
+    the run. ``:methods:`` chooses the methods.
+    """
 
     required_arguments = 1
+    option_spec: ClassVar[dict[str, Callable[[str], object]]] = {
+        "methods": str.split,
+        "files": str.split,
+        "quantity": directives.unchanged_required,
+    }
 
     def measured(self) -> list[Node]:
         """Return the table, and under it what is to be said of single rows."""
         task = self.arguments[0]
+        methods = self.options.get("methods", ())
+        if "files" in self.options:
+            return [self._crossed(task, methods)]
         lookup = pages.lookup()
-        results = lookup.of_task(task)
-        published = any(key[0] == task for key in tables.published())
+        results = lookup.of_task(task, methods)
+        keys = {(result.task, result.method) for result in results}
+        published = not keys.isdisjoint(tables.published())
         table = tables.of_results(results, as_published=published)
-        caption = comparing.Comparison(
-            task, tuple(results), lookup.store.data, lookup.store.provenance
-        ).caption
+        caption = self._caption(task, results)
         if published:
-            caption = f"{caption} {tables.published_source()}"
+            caption = f"{caption} {tables.published_source(results[0].task)}"
         remarks = nodes.bullet_list(classes=["remarks"])
         for text in tables.remarks(results):
             remarks += nodes.list_item("", nodes.paragraph("", text))
         return [_table_node(table, caption), *([remarks] if remarks.children else [])]
 
+    def _crossed(self, task: str, methods: Sequence[str]) -> nodes.table:
+        quantity = self.options.get("quantity", "time")
+        if quantity not in QUANTITIES:
+            raise FigureError(f"There is no quantity {quantity!r}.")
+        files: list[str] = self.options["files"]
+        rows = [pages.lookup().of_task(f"{task}@{name}", methods, whole=False) for name in files]
+        titles = [variants.KINDS[name].title for name in files]
+        table = tables.crossed(titles, rows, quantity)
+        heading = QUANTITIES[quantity].heading
+        caption = self._caption(f"{task}@{files[0]}", rows[0])
+        return _table_node(table, f"{heading.capitalize()}. {caption}")
 
-class ClaimDirective(MeasuredDirective):
-    """``.. claim::``: a statement with a bound, and what the measurements say of it."""
+    @staticmethod
+    def _caption(task: str, results: Sequence[Result]) -> str:
+        lookup = pages.lookup()
+        measured_on = lookup.data_of(task)
+        provenance = lookup.store.provenance
+        return comparison.Comparison(task, tuple(results), measured_on, provenance).caption
 
-    has_content = True
-    option_spec: ClassVar[dict[str, Callable[[str], object]]] = {
-        "faster": directives.unchanged_required,
-        "leaner": directives.unchanged_required,
-        "than": directives.unchanged_required,
-        "value": directives.unchanged_required,
-        "at-least": float,
-        "at-most": float,
-        "when": directives.unchanged_required,
-        "nilearn": directives.unchanged_required,
-        "nibabel": directives.unchanged_required,
-    }
-    required_arguments = 0
-    optional_arguments = 1
+
+class PartsDirective(MeasuredDirective):
+    """``.. parts:: math_in_parallel@short``: what each peak consists of."""
+
+    required_arguments = 1
+    option_spec: ClassVar[dict[str, Callable[[str], object]]] = {"methods": str.split}
 
     def measured(self) -> list[Node]:
-        """Return the statement and its verdict."""
-        lookup = pages.lookup()
-        claim = self._claim()
-        verdict, value = claim.judge(
-            lookup.find, lookup.store.provenance.packages, lookup.store.data
-        )
-        pages.this_page(self.env).claims.append((claim, verdict, value))
-        line = WORDS[verdict]
-        if value:
-            line += f": measured {value}, claimed {claim.bound}."
-        kind = verdict.name.lower()
-        box = nodes.container(classes=["claim", f"claim-{kind}"])
-        box += self.parse_content_to_nodes()
-        box += nodes.paragraph("", line, classes=["claim-verdict"])
-        return [box]
+        """Return the table."""
+        results = pages.lookup().of_task(self.arguments[0], self.options.get("methods", ()))
+        return [_table_node(tables.of_parts(results), "What the peak of each way consists of.")]
 
-    def _claim(self) -> Claim:
-        options = self.options
-        source, line = self.get_source_info()
-        return Claim(
-            text=" ".join(" ".join(self.content).split()),
-            expression=Expression.parse(self._expression()),
-            at_least=options.get("at-least"),
-            at_most=options.get("at-most"),
-            place=f"{self.env.path2doc(source) or source}, line {line}",
-            when=tuple(options.get("when", "").replace(",", " ").split()),
-            releases=tuple((p, options[p]) for p in ("nilearn", "nibabel") if p in options),
-        )
 
-    def _expression(self) -> str:
-        """Turn ``:faster: a :than: b`` into ``task.b.time / task.a.time``."""
-        named = {"faster": "time", "leaner": "peak"}
-        given = [name for name in (*named, "value") if name in self.options]
-        if len(given) != 1:
-            raise FigureError("A claim has one of the options faster, leaner and value.")
-        if given[0] == "value":
-            text: str = self.options["value"]
-            return text
-        if "than" not in self.options or not self.arguments:
-            raise FigureError(f"A claim with {given[0]} needs a task, and the option than.")
-        task, better, worse = self.arguments[0], self.options[given[0]], self.options["than"]
-        quantity = named[given[0]]
-        return f"{task}.{worse}.{quantity} / {task}.{better}.{quantity}"
+class MethodDirective(MeasuredDirective):
+    """``.. method:: load.get_fdata``: its code, and what IPython would print of it."""
+
+    required_arguments = 1
+
+    def measured(self) -> list[Node]:
+        """Return the code as the example has it, and the lines below it."""
+        task_name, _, name = self.arguments[0].rpartition(".")
+        result = pages.lookup().find(task_name, name)
+        task = task_named(task_name.partition("@")[0])
+        self.env.note_dependency(str(task.path))
+        source = inspect.getsource(task.method(name).function)
+        lines = "\n".join(tables.ipython_lines(result))
+        return [
+            nodes.literal_block(source, source, language="python"),
+            nodes.literal_block(lines, lines, language="text", classes=["ipython-lines"]),
+        ]
 
 
 class ProvenanceDirective(MeasuredDirective):
@@ -158,7 +150,7 @@ class ProvenanceDirective(MeasuredDirective):
         time_runs = {len(r.time_runs) for r in results if r.status == "ok"}
         memory_runs = {len(r.memory_runs) for r in results if r.status == "ok"}
         rows = [
-            ("File", f"{comparing.described(store.data)} {store.data.reason}"),
+            ("File", f"{comparison.described(store.data)} {store.data.reason}"),
             *store.provenance.rows(),
             ("Error of the gauge", error if checks else "not checked: the gauge is coarse"),
             ("Measured", f"from {dates[0]} to {dates[-1]}"),

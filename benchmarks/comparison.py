@@ -1,0 +1,97 @@
+"""What was measured of one task on one file, to be printed and drawn."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import TYPE_CHECKING
+
+from . import tables
+from .units import format_bytes
+
+if TYPE_CHECKING:
+    from matplotlib.figure import Figure
+
+    from .provenance import Provenance
+    from .results import Result
+    from .runs import Data
+
+
+def described(file_data: Data) -> str:
+    """Return what a file is in one line: name, shape, type, raw size."""
+    shape = " x ".join(map(str, file_data.shape))
+    scaled = ", scaled" if file_data.scaled else ""
+    size = format_bytes(file_data.raw_bytes)
+    return f"{file_data.name}: {shape} voxels, {file_data.dtype}{scaled}, {size} raw size."
+
+
+@dataclass(frozen=True)
+class Comparison:
+    """The results of one task on one file.
+
+    Attributes
+    ----------
+    task : str
+        Name of the task.
+    results : tuple of Result
+        One for each method, in the order of the task.
+    data : Data
+        The file measured on.
+    provenance : Provenance
+        The machine and the versions.
+    """
+
+    task: str
+    results: tuple[Result, ...]
+    data: Data
+    provenance: Provenance
+
+    @property
+    def caption(self) -> str:
+        """The file and the machine, in one line."""
+        packages = self.provenance.packages
+        versions = ", ".join(f"{name} {packages[name]}" for name in ("nibabel", "nilearn"))
+        return f"{described(self.data)} {self.provenance.cpu}, {versions}."
+
+    def __str__(self) -> str:
+        remarks = tables.remarks(self.results)
+        return "\n".join([tables.of_results(self.results).text(), "", self.caption, *remarks])
+
+    def _repr_html_(self) -> str:
+        caption = " ".join([self.caption, *tables.remarks(self.results)])
+        return tables.of_results(self.results).html(caption)
+
+    def plot_time(self) -> Figure:
+        """Draw the time of each method, every run a dot."""
+        return self._plot("time", "Time")
+
+    def plot_memory(self) -> Figure:
+        """Draw the peak of each method, every run a dot."""
+        return self._plot("peak", "Peak memory")
+
+    def plot_memory_over_time(self) -> Figure:
+        """Draw the memory of the whole process tree during one call of each method."""
+        from . import series  # noqa: PLC0415 - matplotlib is slow to import
+
+        return series.plot_each(self.results, self._title("Memory over time"))
+
+    def plot_parts(self) -> Figure:
+        """Draw what each peak consists of: private, mapped files, and /dev/shm."""
+        from . import series  # noqa: PLC0415 - matplotlib is slow to import
+
+        return series.plot_parts(self.results, self._title("Parts of the peak"))
+
+    def parts(self) -> tables.Table:
+        """Return the table of what each peak consists of."""
+        return tables.of_parts(self.results)
+
+    def observed(self) -> tables.Table:
+        """Return the table of what each method returned, as Python writes it."""
+        return tables.of_observations(self.results)
+
+    def _title(self, heading: str) -> str:
+        return f"{heading}: {self.task.replace('_', ' ')}, {self.data.name}"
+
+    def _plot(self, quantity: str, heading: str) -> Figure:
+        from . import figures  # noqa: PLC0415 - matplotlib is slow to import
+
+        return figures.plot(self.results, quantity, self._title(f"{heading} of each way"))

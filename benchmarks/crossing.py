@@ -1,0 +1,115 @@
+"""Compare methods on several forms of the same run: one quantity, files against methods."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import TYPE_CHECKING
+
+from . import tables, variants
+from .comparing import compare
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping
+
+    from matplotlib.figure import Figure
+
+    from .comparison import Comparison
+    from .tables import Table
+    from .tasks import Methods
+
+
+@dataclass(frozen=True)
+class Crossing:
+    """The results of one task on several files.
+
+    Attributes
+    ----------
+    quantity : str
+        What is shown: a name of `benchmarks.results.QUANTITIES`.
+    comparisons : dict
+        By the name of the file kind.
+    """
+
+    quantity: str
+    comparisons: dict[str, Comparison]
+
+    @property
+    def titles(self) -> list[str]:
+        """What each file is, in words."""
+        return [variants.KINDS[name].title for name in self.comparisons]
+
+    def table(self) -> Table:
+        """Return the table: a row for each file, a column for each method."""
+        rows = [comparison.results for comparison in self.comparisons.values()]
+        return tables.crossed(self.titles, rows, self.quantity)
+
+    def __str__(self) -> str:
+        first = next(iter(self.comparisons.values()))
+        return f"{self.table().text()}\n\n{self.quantity}; {first.caption}"
+
+    def _repr_html_(self) -> str:
+        first = next(iter(self.comparisons.values()))
+        return self.table().html(f"{self.quantity}; {first.caption}")
+
+    def plot_lines(self) -> Figure:
+        """Draw the quantity against the methods, a line for each file."""
+        from . import figures  # noqa: PLC0415 - matplotlib is slow to import
+
+        rows = [comparison.results for comparison in self.comparisons.values()]
+        return figures.plot_lines(self.titles, rows, self.quantity, self._title())
+
+    def plot_heat(self) -> Figure:
+        """Draw the table as a heat map."""
+        from . import figures  # noqa: PLC0415 - matplotlib is slow to import
+
+        table = self.table()
+        values = [
+            [self._value(comparison, method) for method in table.headings[1:]]
+            for comparison in self.comparisons.values()
+        ]
+        return figures.plot_heat(table, values, self._title())
+
+    def _title(self) -> str:
+        first = next(iter(self.comparisons.values()))
+        return f"{self.quantity.capitalize()}: {first.task.replace('_', ' ')}"
+
+    def _value(self, comparison: Comparison, method: str) -> float:
+        for result in comparison.results:
+            if result.method == method and result.status == "ok":
+                return result.quantity(self.quantity).median
+        return float("nan")
+
+
+def compare_files(
+    methods: Mapping[str, Methods],
+    *,
+    quantity: str = "time",
+    timed: bool = True,
+    runs: int | None = None,
+) -> Crossing:
+    """Measure methods on several forms of the file that is measured on.
+
+    Parameters
+    ----------
+    methods : mapping
+        By the name of a file kind, one of `benchmarks.variants.KINDS`: the functions, as
+        `benchmarks.compare` takes them.
+    quantity : str
+        What is shown.
+    timed : bool
+        Whether time is measured too.
+    runs : int, optional
+        As `benchmarks.compare` takes it.
+
+    Raises
+    ------
+    BenchmarkError
+        As `benchmarks.compare`.
+    """
+    return Crossing(
+        quantity,
+        {
+            name: compare(ways, variant=name, timed=timed, runs=runs)
+            for name, ways in methods.items()
+        },
+    )

@@ -1,0 +1,114 @@
+"""What a worker is told: which function, how many runs of which kind, and what it may import."""
+
+from __future__ import annotations
+
+import os
+import pickle
+import sys
+from dataclasses import dataclass
+from pathlib import Path
+from typing import TYPE_CHECKING, Any, Literal
+
+import cloudpickle
+
+from . import folders, tasks
+from .errors import MethodError
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
+
+Kind = Literal["time", "memory"]
+Cache = Literal["warm", "cold"]
+
+#: What a method gets only if it names it: nibabel uses it wherever it is installed.
+HIDDEN_PACKAGE = "indexed_gzip"
+
+
+@dataclass(frozen=True)
+class Batch:
+    """Runs of one kind that a result still needs, to be made in one interpreter."""
+
+    kind: Kind
+    runs: int
+
+
+@dataclass(frozen=True)
+class Order:
+    """The runs to carry out in one interpreter.
+
+    Attributes
+    ----------
+    kind : str
+        Under the clock, or under the memory gauge.
+    payload : bytes
+        For the worker.
+    hidden : bool
+        Whether `HIDDEN_PACKAGE` cannot be imported.
+    """
+
+    kind: Kind
+    payload: bytes
+    hidden: bool = True
+
+
+def order(
+    batch: Batch | Kind,
+    function: Callable[..., Any],
+    /,
+    *args: Any,
+    cache: Cache = "warm",
+    reduced: bool = True,
+    **kwargs: Any,
+) -> Order:
+    """Pickle what a worker is to do.
+
+    Parameters
+    ----------
+    batch : Batch or {"time", "memory"}
+        Which runs; a kind alone is one run.
+    function, *args, **kwargs
+        What is called.
+    cache : {"warm", "cold"}
+        Whether the files among the arguments are dropped from the page cache before each run.
+    reduced : bool
+        Whether a memory run is to say what the function returned.
+
+    Raises
+    ------
+    MethodError
+        Something of it cannot be pickled.
+    """
+    batch = batch if isinstance(batch, Batch) else Batch(batch, 1)
+    given = [*args, *kwargs.values()] if cache == "cold" else []
+    paths = [os.fspath(value) for value in given if isinstance(value, (str, os.PathLike))]
+    content = {
+        "kind": batch.kind,
+        "function": function,
+        "args": args,
+        "kwargs": kwargs,
+        "cold_paths": [path for path in paths if Path(path).is_file()],
+        "runs": batch.runs,
+        "reduced": reduced,
+    }
+    hidden = not tasks.uses(function, HIDDEN_PACKAGE)
+    try:
+        return Order(batch.kind, cloudpickle.dumps(content), hidden)
+    except (pickle.PicklingError, TypeError, AttributeError, ValueError) as error:
+        name = getattr(function, "__name__", repr(function))
+        raise MethodError(
+            f"{name} cannot be sent to a fresh interpreter: {error}. Open files, locks and "
+            "connections cannot travel; make them inside the function."
+        ) from error
+
+
+def environment(*, hidden: bool) -> dict[str, str]:
+    """Return the environment variables of a worker, inherited by the processes it starts.
+
+    Parameters
+    ----------
+    hidden : bool
+        Whether `HIDDEN_PACKAGE` cannot be imported.
+    """
+    # Methods of an importable module are sent by its name.
+    path = [*([str(folders.HIDDEN)] if hidden else []), *filter(None, sys.path)]
+    return os.environ | {"PYTHONPATH": os.pathsep.join(path)}

@@ -1,0 +1,108 @@
+"""Plots of memory: over time, and what a peak consists of."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+import matplotlib.pyplot as plt
+
+from .units import MIB, format_bytes
+
+if TYPE_CHECKING:
+    from collections.abc import Sequence
+
+    from matplotlib.axes import Axes
+    from matplotlib.figure import Figure
+
+    from .results import Result
+
+#: Name and colour of each part, told apart by colour-blind readers (Okabe and Ito).
+PARTS = (
+    ("private", "#0072b2"),
+    ("mapped files", "#009e73"),
+    ("/dev/shm", "#e69f00"),  # noqa: S108 - not a temporary folder, but memory
+)
+
+_WIDTH_INCHES = 7.0
+
+
+def plot_each(results: Sequence[Result], title: str) -> Figure:
+    """Draw the memory of the process tree over time: a panel for each method, its parts stacked.
+
+    Parameters
+    ----------
+    results : sequence of Result
+        Those without memory runs are left out.
+    title : str
+        What the plot shows, as a phrase.
+    """
+    shown = [result for result in results if result.series.seconds]
+    figure, panels = plt.subplots(
+        max(1, len(shown)),
+        figsize=(_WIDTH_INCHES, 0.9 + 1.4 * max(1, len(shown))),
+        layout="constrained",
+        sharex=True,
+        sharey=True,
+        squeeze=False,
+    )
+    for result, axes in zip(shown, panels[:, 0], strict=False):
+        _draw_over_time(axes, result)
+    if shown:
+        panels[0, 0].legend(loc="upper right", ncols=3, fontsize=8)
+    panels[-1, 0].set_xlabel("time since the call began (s)")
+    figure.supylabel("memory above the baseline (MiB)", fontsize=10)
+    figure.suptitle(title)
+    return figure
+
+
+def _draw_over_time(axes: Axes, result: Result) -> None:
+    series = result.series
+    parts = (series.private_bytes, series.shared_bytes, series.shmem_bytes)
+    # A part may fall below what it was before the call; a stack cannot.
+    heights = [[max(0, value) / MIB for value in part] for part in parts]
+    axes.stackplot(
+        series.seconds,
+        *heights,
+        labels=[name for name, _ in PARTS],
+        colors=[colour for _, colour in PARTS],
+        alpha=0.8,
+        step="pre",
+    )
+    axes.set_title(result.method, fontsize=9, loc="left")
+    axes.spines[["top", "right"]].set_visible(False)
+
+
+def plot_parts(results: Sequence[Result], title: str) -> Figure:
+    """Draw the peak of each method as a bar, stacked of its parts.
+
+    Parameters
+    ----------
+    results : sequence of Result
+        Those without figures are left out.
+    title : str
+        What the plot shows, as a phrase.
+    """
+    shown = [result for result in results if result.status == "ok" and result.memory_runs]
+    figure, axes = plt.subplots(
+        figsize=(_WIDTH_INCHES, 1.4 + 0.45 * max(1, len(shown))), layout="constrained"
+    )
+    for row, result in enumerate(shown):
+        run = result.peak_run
+        left = 0.0
+        for size, (name, colour) in zip(
+            (run.private_bytes, run.shared_bytes, run.shmem_bytes), PARTS, strict=True
+        ):
+            width = max(0, size) / MIB
+            label = name if row == 0 else None
+            axes.barh(row, width, left=left, color=colour, alpha=0.8, label=label)
+            left += width
+        axes.text(left, row, f" {format_bytes(run.peak_bytes)}", va="center", fontsize=9)
+    axes.set_yticks(range(len(shown)), [result.method for result in shown])
+    axes.invert_yaxis()
+    axes.margins(x=0.15)
+    axes.set_xlabel("peak (MiB)")
+    axes.spines[["top", "right", "left"]].set_visible(False)
+    if shown:
+        axes.legend(loc="lower right", fontsize=8)
+    figure.suptitle(title)
+    return figure

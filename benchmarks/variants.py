@@ -1,0 +1,222 @@
+"""The same run in other files: plain or compressed, short, or with other types of voxels.
+
+Each is made once from the file that is measured on, and kept in the cache folder.
+"""
+
+from __future__ import annotations
+
+import math
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Any, BinaryIO
+
+import nibabel as nib
+import numpy as np
+
+from . import data, made
+from .errors import DataError
+from .folders import cache_folder
+from .units import MIB
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Iterator
+    from pathlib import Path
+
+    import numpy.typing as npt
+
+    from .data import FmriFile
+
+#: A short run ends after the volume that reaches this raw size; so what is measured on it
+#: takes seconds and fits into memory, whatever the size of the file.
+SHORT_BYTES = 16 * MIB
+
+#: Converted runs have so many voxels or few more: 32 MiB as int16, 128 MiB as float64. What
+#: a library needs apart from the voxels, some MiB, is small beside that.
+CONVERTED_VOXELS = 1 << 24
+
+#: The intercept of the shifted kind, in steps of the scaling.
+SHIFT_STEPS = 100
+
+
+@dataclass(frozen=True)
+class Kind:
+    """One way to write the run.
+
+    Attributes
+    ----------
+    title : str
+        What it is, for tables.
+    compressed : bool or None
+        Whether it ends in .nii.gz or .nii; None for what the file has.
+    dtype : str
+        Type of a voxel; empty for the voxels as they are in the file.
+    scaled, shifted : bool
+        Whether values have to be multiplied, and added to, when they are read.
+    """
+
+    title: str
+    compressed: bool | None
+    dtype: str = ""
+    scaled: bool = False
+    shifted: bool = False
+
+
+def _pair(name: str, title: str, **choices: Any) -> dict[str, Kind]:
+    return {
+        f"{name}_nii": Kind(f"{title}, .nii", compressed=False, **choices),
+        f"{name}_nii_gz": Kind(f"{title}, .nii.gz", compressed=True, **choices),
+    }
+
+
+#: By the name that pages and examples use.
+KINDS = {
+    "nii": Kind(".nii", compressed=False),
+    "nii_gz": Kind(".nii.gz", compressed=True),
+    "short": Kind("the first volumes", compressed=None),
+    **_pair("int16", "int16", dtype="int16"),
+    **_pair("scaled", "int16, scaled", dtype="int16", scaled=True),
+    **_pair("shifted", "int16, scaled and shifted", dtype="int16", scaled=True, shifted=True),
+    **_pair("float32", "float32", dtype="float32"),
+}
+
+
+def find(file: FmriFile, name: str) -> FmriFile | None:
+    """Return the run as another file if it was made, else None.
+
+    Parameters
+    ----------
+    file : FmriFile
+        What is measured on.
+    name : str
+        One of `KINDS`, or empty for the file itself.
+
+    Raises
+    ------
+    DataError
+        There is no such kind.
+    """
+    if not name:
+        return file
+    if name not in KINDS:
+        raise DataError(f"There is no file kind {name!r}; there are: {', '.join(KINDS)}.")
+    if _is_like(file, name):
+        return file
+    path = _path(file, name)
+    return data.describe(path, file.data.reason) if path.exists() else None
+
+
+def of(file: FmriFile, name: str) -> FmriFile:
+    """Return the run as another file; make it if need be.
+
+    Parameters and return value are those of `find`.
+
+    Raises
+    ------
+    DataError
+        There is no such kind, or it cannot be written.
+    """
+    if found := find(file, name):
+        return found
+    kind = KINDS[name]
+    volumes = _short_volumes(file) if name == "short" else file.data.shape[3]
+    if kind.dtype:
+        write = _converted(file, kind)
+    elif _is_single_nifti(file):
+        write = _copied(file, volumes)
+    else:
+        write = _rewritten(file, volumes)
+    return data.describe(made.once(_path(file, name), write), file.data.reason)
+
+
+def _path(file: FmriFile, name: str) -> Path:
+    compressed = KINDS[name].compressed
+    if compressed is None:
+        compressed = file.data.compression != "none"
+    stem = file.data.name.split(".")[0]
+    ending = ".nii.gz" if compressed else ".nii"
+    return cache_folder() / f"{stem}-{file.data.sha256[:8]}-{name}{ending}"
+
+
+def _is_like(file: FmriFile, name: str) -> bool:
+    """Tell whether the file itself is what is asked for."""
+    if not _is_single_nifti(file):
+        return False
+    if name == "short":
+        return _short_volumes(file) == file.data.shape[3]
+    return (name, file.data.compression) in {("nii", "none"), ("nii_gz", "gz")}
+
+
+def _is_single_nifti(file: FmriFile) -> bool:
+    img: Any = nib.load(file.path)
+    return hasattr(img.header, "single_magic") and img.file_map.keys() == {"image"}
+
+
+def _short_volumes(file: FmriFile) -> int:
+    volumes = file.data.shape[3]
+    return min(volumes, max(2, math.ceil(SHORT_BYTES * volumes / file.data.raw_bytes)))
+
+
+def _copied(file: FmriFile, volumes: int) -> Callable[[BinaryIO], None]:
+    """Copy header and voxels as they are on disk."""
+    img: Any = nib.load(file.path)
+    header = img.header.copy()
+    header.set_data_shape((*file.data.shape[:3], volumes))
+    # nibabel moves the scaling from the header to the proxy when it loads an image.
+    header.set_slope_inter(img.dataobj.slope, img.dataobj.inter)
+    size_bytes = file.data.raw_bytes // file.data.shape[3] * volumes
+
+    def write(stream: BinaryIO) -> None:
+        made.write_header(stream, header)
+        made.copy(file.path, stream, img.dataobj.offset, size_bytes)
+
+    return write
+
+
+def _rewritten(file: FmriFile, volumes: int) -> Callable[[BinaryIO], None]:
+    """Write the values of another format as nibabel reads them."""
+    img: Any = nib.load(file.path)
+    dtype = np.asanyarray(img.dataobj[..., 0]).dtype.newbyteorder("=")
+    header = _header(img, dtype, volumes)
+
+    def write(stream: BinaryIO) -> None:
+        made.write_header(stream, header)
+        stream.writelines(v.astype(dtype).tobytes(order="F") for v in _volumes(file, volumes))
+
+    return write
+
+
+def _converted(file: FmriFile, kind: Kind) -> Callable[[BinaryIO], None]:
+    """Write the first volumes with another type, the values the same but for rounding."""
+    img: Any = nib.load(file.path)
+    *space, volumes = file.data.shape
+    volumes = min(volumes, max(2, math.ceil(CONVERTED_VOXELS / math.prod(space))))
+    header = _header(img, np.dtype(kind.dtype), volumes)
+
+    def write(stream: BinaryIO) -> None:
+        step = inter = None
+        if kind.dtype == "int16":
+            largest = max(float(np.abs(values).max()) for values in _volumes(file, volumes))
+            step = (largest or 1.0) / (np.iinfo(np.int16).max - SHIFT_STEPS)
+            inter = SHIFT_STEPS * step if kind.shifted else 0.0
+            header.set_slope_inter(step if kind.scaled else 1.0, inter)
+        made.write_header(stream, header)
+        for values in _volumes(file, volumes):
+            stored = values if step is None else np.rint((values - inter) / step)
+            stream.write(stored.astype(kind.dtype).tobytes(order="F"))
+
+    return write
+
+
+def _header(img: Any, dtype: np.dtype[Any], volumes: int) -> Any:
+    header: Any = nib.Nifti1Header()  # type: ignore[no-untyped-call]
+    header.set_data_dtype(dtype)
+    header.set_data_shape((*img.shape[:3], volumes))
+    header.set_zooms(img.header.get_zooms()[:4])
+    header.set_sform(img.affine, code="scanner")
+    return header
+
+
+def _volumes(file: FmriFile, count: int) -> Iterator[npt.NDArray[Any]]:
+    """Read volume by volume; a compressed file stays open, so that it is unpacked once."""
+    img: Any = nib.load(file.path, keep_file_open=True)
+    for volume in range(count):
+        yield np.nan_to_num(np.asanyarray(img.dataobj[..., volume]))

@@ -1,0 +1,156 @@
+"""
+Extracting one volume
+=====================
+
+How long does it take to get one volume out of a BOLD run, and what does it cost in memory?
+
+One volume is a small part of the run. Whether it is also a small part of the work depends on
+the file. A plain file can be read from any place on. A compressed file has to be unpacked from
+its beginning up to that place.
+"""
+
+# %%
+# Through the proxy
+# -----------------
+# ``dataobj`` of a proxy image reads what is asked for, and no more. It does not matter which
+# library opened the file. The two functions below return an array.
+
+import nibabel as nib
+from indexed_gzip import IndexedGzipFile
+from nilearn.image import index_img, load_img
+
+
+def volume_load_img(fmri_path):
+    """Ask nilearn's proxy image for the fourth volume."""
+    return load_img(fmri_path).dataobj[..., 3]
+
+
+def volume_nibabel(fmri_path):
+    """Ask nibabel's proxy image for the fourth volume."""
+    return nib.load(fmri_path).dataobj[..., 3]
+
+
+# %%
+# As an image
+# -----------
+# ``slicer`` of nibabel and ``index_img`` of nilearn return an image with its affine.
+
+
+def volume_slicer(fmri_path):
+    """Slice the image with nibabel."""
+    return nib.load(fmri_path).slicer[..., 3]
+
+
+def volume_index_img(fmri_path):
+    """Index the image with nilearn."""
+    return index_img(fmri_path, 3)
+
+
+# %%
+# After reading everything
+# ------------------------
+# ``get_fdata`` reads the whole run before one volume is taken from it.
+
+
+def volume_get_fdata(fmri_path):
+    """Read the whole run, and take one volume of it."""
+    return nib.load(fmri_path).get_fdata()[..., 3]
+
+
+# %%
+# With indexed_gzip
+# -----------------
+# The package ``indexed_gzip`` notes on its way through a .nii.gz where it can start again. For
+# a single volume, read once, there is no way that it has been on before. nibabel takes this
+# package by itself wherever it is installed. Here it is kept out of all methods that do not
+# name it.
+
+
+def volume_indexed_gzip(fmri_path):
+    """Ask a proxy image on an indexed stream for the fourth volume."""
+    if not str(fmri_path).endswith(".gz"):
+        return nib.load(fmri_path).dataobj[..., 3]
+    with IndexedGzipFile(fmri_path) as stream:
+        return nib.Nifti1Image.from_stream(stream).dataobj[..., 3]
+
+
+# %%
+# At other places of the run
+# --------------------------
+# The fourth volume is near the front of the file. These functions read the first, the middle
+# and the last one.
+
+
+def first_volume(fmri_path):
+    """Ask the proxy image for the first volume."""
+    return nib.load(fmri_path).dataobj[..., 0]
+
+
+def fourth_volume(fmri_path):
+    """Ask the proxy image for the fourth volume."""
+    return nib.load(fmri_path).dataobj[..., 3]
+
+
+def middle_volume(fmri_path):
+    """Ask the proxy image for the volume in the middle."""
+    img = nib.load(fmri_path)
+    return img.dataobj[..., img.shape[3] // 2]
+
+
+def last_volume(fmri_path):
+    """Ask the proxy image for the last volume."""
+    return nib.load(fmri_path).dataobj[..., -1]
+
+
+# %%
+# A slice along the first axis takes some voxels from every volume. They are spread over the
+# whole file.
+
+
+def first_axis(fmri_path):
+    """Ask the proxy image for the middle slice along the first axis, at all times."""
+    img = nib.load(fmri_path)
+    return img.dataobj[img.shape[0] // 2]
+
+
+# %%
+# What it costs
+# -------------
+# The first table compares the ways to the fourth volume. All of them must return the same.
+
+WAYS = [
+    volume_load_img,
+    volume_nibabel,
+    volume_slicer,
+    volume_index_img,
+    volume_get_fdata,
+    volume_indexed_gzip,
+]
+PLACES = [[first_volume], [fourth_volume], [middle_volume], [last_volume], [first_axis]]
+METHODS = [WAYS, *PLACES]
+
+if __name__ == "__main__":
+    from benchmarks import compare, compare_files
+
+    comparison = compare(WAYS)
+    print(comparison)
+
+# %%
+# Reading everything first is the slow way, and the one that needs memory.
+
+if __name__ == "__main__":
+    comparison.plot_memory()
+
+# %%
+# The second table has the places, for the run as a plain file and as a compressed one.
+
+if __name__ == "__main__":
+    places = compare_files({"nii": PLACES, "nii_gz": PLACES}, quantity="time")
+    print(places)
+
+# %%
+# In the plain file, every volume is as near as any other. In the compressed file, the later a
+# volume comes, the longer it takes.
+
+if __name__ == "__main__":
+    places.plot_lines()

@@ -1,0 +1,164 @@
+"""
+Several masks in parallel
+=========================
+
+What is the leanest way to average a run within several masks?
+
+Each mask gives one signal: the mean of its voxels at every time. The masks do not depend on
+each other, so they seem made for worker processes. Every worker then needs the data. This page
+compares the ways in which they can get them, and a way that needs no workers.
+
+All of it is measured on the first volumes of the run, so that it fits into memory whatever the
+size of your file is.
+"""
+
+# %%
+# Three masks
+# -----------
+# The masks are made from the run itself, so that any file will do. The brighter half of the
+# voxels is split into thirds.
+
+from multiprocessing.shared_memory import SharedMemory
+
+import nibabel as nib
+import numpy as np
+from joblib import Parallel, delayed
+from nilearn.maskers import NiftiMasker
+
+
+def thirds(fmri_path):
+    """Split the brighter half of the first volume's voxels into three masks."""
+    first = nib.load(fmri_path).dataobj[..., 0]
+    bright = np.flatnonzero(first > np.median(first))
+    masks = np.zeros((3, *first.shape), dtype=bool)
+    for mask, voxels in zip(masks, np.array_split(bright, 3)):
+        mask.flat[voxels] = True
+    return masks
+
+
+# %%
+# With nilearn's masker
+# ---------------------
+# ``NiftiMasker`` reads an image, and returns the voxels of a mask as rows of an array.
+
+
+def masker_mean(img, mask, affine):
+    """Average an image within a mask, volume by volume."""
+    masker = NiftiMasker(nib.Nifti1Image(mask.astype("int8"), affine), standardize=None)
+    return masker.fit_transform(img).mean(axis=1)
+
+
+# %%
+# Given the path, each worker reads the file for each of its masks.
+
+
+def masker_path(fmri_path):
+    """Let a masker in each worker read the file."""
+    affine = nib.load(fmri_path).affine
+    masks = thirds(fmri_path)
+    return Parallel(n_jobs=2)(delayed(masker_mean)(fmri_path, mask, affine) for mask in masks)
+
+
+# %%
+# Given an image whose data were read before, the workers get the array instead.
+
+
+def masker_loaded(fmri_path):
+    """Hand each masker an image whose data were read before."""
+    img = nib.load(fmri_path)
+    img.get_fdata()
+    masks = thirds(fmri_path)
+    return Parallel(n_jobs=2)(delayed(masker_mean)(img, mask, img.affine) for mask in masks)
+
+
+# %%
+# With NumPy
+# ----------
+# An array can be indexed with a mask. No library is needed for that.
+
+
+def array_mean(data, mask):
+    """Average an array within a mask, volume by volume."""
+    return data[mask].mean(axis=0)
+
+
+def numpy_array(fmri_path):
+    """Hand the array to the workers; joblib passes it through a file that both map."""
+    data = nib.load(fmri_path).get_fdata()
+    return Parallel(n_jobs=2)(delayed(array_mean)(data, mask) for mask in thirds(fmri_path))
+
+
+# %%
+# The same through shared memory that the workers open by its name.
+
+
+def shared_mean(name, shape, mask):
+    """Average an array in shared memory within a mask."""
+    memory = SharedMemory(name)
+    mean = array_mean(np.ndarray(shape, buffer=memory.buf), mask)
+    memory.close()
+    return mean
+
+
+def numpy_shared_memory(fmri_path):
+    """Copy the array into shared memory, and hand the workers its name."""
+    data = nib.load(fmri_path).get_fdata()
+    memory = SharedMemory(create=True, size=data.nbytes)
+    np.ndarray(data.shape, buffer=memory.buf)[:] = data
+    jobs = (delayed(shared_mean)(memory.name, data.shape, mask) for mask in thirds(fmri_path))
+    means = Parallel(n_jobs=2)(jobs)
+    memory.close()
+    memory.unlink()
+    return means
+
+
+# %%
+# In one pass
+# -----------
+# Each volume is read once and averaged within every mask. No worker is needed, and no array of
+# the whole run.
+
+
+def one_pass(fmri_path):
+    """Read each volume once, and average it within every mask."""
+    masks = thirds(fmri_path)
+    img = nib.load(fmri_path, keep_file_open=True)
+    means = np.empty((len(masks), img.shape[3]))
+    for volume in range(img.shape[3]):
+        values = img.dataobj[..., volume]
+        means[:, volume] = [values[mask].mean(dtype=float) for mask in masks]
+    return list(means)
+
+
+# %%
+# What it costs
+# -------------
+# All ways must return the same signals. They compute in floats of four or of eight bytes.
+
+TOLERANCE = 1e-5
+METHODS = [masker_path, masker_loaded, numpy_array, numpy_shared_memory, one_pass]
+
+if __name__ == "__main__":
+    from benchmarks import compare
+
+    comparison = compare(METHODS, variant="short")
+    print(comparison)
+
+# %%
+# The workers cost more time than they save.
+
+if __name__ == "__main__":
+    comparison.plot_time()
+
+# %%
+# The peak of the whole process tree, and what it consists of.
+
+if __name__ == "__main__":
+    print(comparison.parts().text())
+    comparison.plot_parts()
+
+# %%
+# The same over time, for one call of each way.
+
+if __name__ == "__main__":
+    comparison.plot_memory_over_time()

@@ -1,0 +1,100 @@
+"""
+The memory multiplier
+=====================
+
+My file holds one gigabyte of voxels. How much memory does it take to read it?
+
+The answer is a multiple of the *raw size*: the number of voxels times the bytes of a voxel in
+the file, not compressed. This page finds the multiple for several kinds of files and several
+ways to read them. Each way ends with the mean over time, so that all of them do the same work.
+"""
+
+# %%
+# Four ways to read
+# -----------------
+# nilearn's ``mean_img`` takes the path.
+
+import nibabel as nib
+import numpy as np
+from indexed_gzip import IndexedGzipFile
+from nilearn.image import mean_img
+
+
+def with_mean_img(fmri_path):
+    """Let nilearn read the run."""
+    return mean_img(fmri_path, copy_header=True)
+
+
+# %%
+# ``get_fdata`` converts to floats of eight bytes, unless it is told to use four.
+
+
+def with_get_fdata(fmri_path):
+    """Read the run as float64."""
+    return nib.load(fmri_path).get_fdata().mean(axis=3)
+
+
+def with_float32(fmri_path):
+    """Read the run as float32."""
+    data = nib.load(fmri_path).get_fdata(dtype=np.float32)
+    return data.mean(axis=3, dtype=np.float64)
+
+
+# %%
+# ``dataobj`` keeps the type of the file. It becomes a float only where the header asks for
+# scaling.
+
+
+def with_dataobj(fmri_path):
+    """Read the run in the type of the file."""
+    return np.asanyarray(nib.load(fmri_path).dataobj).mean(axis=3, dtype=np.float64)
+
+
+# %%
+# The same through indexed_gzip
+# -----------------------------
+# With the package ``indexed_gzip``, a compressed file is unpacked by another library. These
+# two methods ask for it by name.
+
+
+def indexed_mean_img(fmri_path):
+    """Let nilearn read the run from an indexed stream."""
+    with IndexedGzipFile(fmri_path) as stream:
+        return mean_img(nib.Nifti1Image.from_stream(stream), copy_header=True)
+
+
+def indexed_dataobj(fmri_path):
+    """Read the run from an indexed stream, in the type of the file."""
+    with IndexedGzipFile(fmri_path) as stream:
+        data = np.asanyarray(nib.Nifti1Image.from_stream(stream).dataobj)
+    return data.mean(axis=3, dtype=np.float64)
+
+
+# %%
+# What it costs
+# -------------
+# The run is written in eight ways: as whole numbers of two bytes, the same with a scaling, the
+# same with a scaling and a shift, and as floats of four bytes; each plain and compressed. Then
+# every way of reading is measured on every file.
+#
+# A cell of the table is the peak memory divided by the raw size of that file.
+
+PLAIN = [with_mean_img, with_get_fdata, with_float32, with_dataobj]
+METHODS = [*PLAIN, indexed_mean_img, indexed_dataobj]
+
+if __name__ == "__main__":
+    from benchmarks import compare_files
+
+    files = {
+        f"{voxels}_{ending}": METHODS if ending == "nii_gz" else PLAIN
+        for voxels in ("int16", "scaled", "shifted", "float32")
+        for ending in ("nii", "nii_gz")
+    }
+    crossing = compare_files(files, quantity="multiplier", timed=False, runs=2)
+    print(crossing)
+
+# %%
+# The same table as a picture. The darker a cell is, the more memory it needs.
+
+if __name__ == "__main__":
+    crossing.plot_heat()
