@@ -138,7 +138,7 @@ def _results(task: Task, file: FmriFile, store: Store, plan: Plan) -> dict[str, 
         found = None if plan.fresh else stored(store, task, method, plan.cache)
         results[method.name] = found or _begun(task, method, file, plan.cache)
     if any(plan.missing(result) for result in results.values()):
-        progress.say(f"Measuring {task.name} on {file.path}. {file.data.reason}")
+        progress.say(f"Measuring {task.name} on {file.path}.")
         _measure(task, file, store, results, plan)
     return results
 

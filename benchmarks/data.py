@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import contextlib
 import functools
+import gzip
 import hashlib
 import math
 import os
@@ -226,7 +227,7 @@ def check(file: FmriFile) -> None:
     expected = getattr(img.dataobj, "offset", 0) + file.data.raw_bytes
     found = 0
     try:
-        with contextlib.closing(ImageOpener(img.file_map["image"].filename)) as stream:
+        with contextlib.closing(_opened(img.file_map["image"].filename)) as stream:
             while chunk := stream.read(_CHUNK_BYTES):
                 found += len(chunk)
     except _READ_ERRORS as error:
@@ -239,6 +240,11 @@ def check(file: FmriFile) -> None:
             f"{file.path} is cut off: its header promises {expected} bytes and there are {found}. "
             "Fetch or convert the file again."
         )
+
+
+def _opened(path: str) -> Any:
+    """Open a file to be unpacked; with gzip, which notices damage that others pass over."""
+    return gzip.open(path) if path.endswith(".gz") else ImageOpener(path)
 
 
 def whole_number(name: str, default: int) -> int:

@@ -5,7 +5,8 @@ standard input, which stays open as long as the runner lives. Worker and keeper 
 one line of JSON to standard output.
 
 During a time run the keeper sleeps. During a memory run it is the sibling that watches: a
-thread in the worker would be starved by the interpreter's lock.
+thread in the worker would be starved by the interpreter's lock. During the warm-up call
+before both it looks now and then whether the memory limit is held.
 """
 
 from __future__ import annotations
@@ -50,8 +51,8 @@ class Order:
 
     Attributes
     ----------
-    kind : str
-        ``"time"`` or ``"memory"``.
+    weighed : bool
+        Whether there are runs under the memory gauge.
     payload : bytes
         For the worker.
     time_limit : float
@@ -60,7 +61,7 @@ class Order:
         Bytes at which its tree is stopped.
     """
 
-    kind: str
+    weighed: bool
     payload: bytes
     time_limit: float
     memory_limit: int
@@ -71,6 +72,7 @@ class Keeper:
 
     def __init__(self, order: Order, shm: Path | None, scratch: Path) -> None:
         self._order = order
+        self._asleep = not order.weighed
         self._ended = ""
         self._memory: list[dict[str, Any]] = []
         self._inbox, to_keeper = os.pipe()
@@ -132,13 +134,13 @@ class Keeper:
 
     def _pace(self, *, measuring: bool) -> float:
         """Return how long to wait for an event, in ms."""
-        if self._order.kind == "time":
+        if self._asleep:
             return max(0.0, self._order.time_limit - (time.monotonic() - self._started)) * 1000
         return (TICK_SECONDS if measuring else IDLE_SECONDS) * 1000
 
     def _look(self, *, scan: bool) -> None:
         """Read the counters, and compare with the limits."""
-        if self._order.kind == "memory":
+        if not self._asleep:
             if scan:
                 self._watch.scan()
             self._watch.tick()
@@ -156,6 +158,7 @@ class Keeper:
     def _answer(self, message: bytes) -> bool:
         """Do what the worker asks for; return whether its call is being measured now."""
         watch = self._watch
+        self._asleep = message == b"T"
         if message == b"B":
             watch.begin()
             self._memory.append({"baseline_bytes": round(self._now() * 1024)})

@@ -26,10 +26,21 @@ HIDDEN_PACKAGE = "indexed_gzip"
 
 @dataclass(frozen=True)
 class Batch:
-    """Runs of one kind that a result still needs, to be made in one interpreter."""
+    """Runs that follow one another in one interpreter.
 
-    kind: Kind
-    runs: int
+    Attributes
+    ----------
+    time, memory : int
+        How many of each kind; those under the clock come first.
+    """
+
+    time: int = 0
+    memory: int = 0
+
+    @property
+    def runs(self) -> int:
+        """How many runs there are."""
+        return self.time + self.memory
 
 
 @dataclass(frozen=True)
@@ -38,15 +49,15 @@ class Order:
 
     Attributes
     ----------
-    kind : str
-        Under the clock, or under the memory gauge.
+    weighed : bool
+        Whether some of them are under the memory gauge.
     payload : bytes
         For the worker.
     hidden : bool
         Whether `HIDDEN_PACKAGE` cannot be imported.
     """
 
-    kind: Kind
+    weighed: bool
     payload: bytes
     hidden: bool = True
 
@@ -78,21 +89,22 @@ def order(
     MethodError
         Something of it cannot be pickled.
     """
-    batch = batch if isinstance(batch, Batch) else Batch(batch, 1)
+    if not isinstance(batch, Batch):
+        batch = Batch(time=int(batch == "time"), memory=int(batch == "memory"))
     given = [*args, *kwargs.values()] if cache == "cold" else []
     paths = [os.fspath(value) for value in given if isinstance(value, (str, os.PathLike))]
     content = {
-        "kind": batch.kind,
         "function": function,
         "args": args,
         "kwargs": kwargs,
         "cold_paths": [path for path in paths if Path(path).is_file()],
-        "runs": batch.runs,
+        "time": batch.time,
+        "memory": batch.memory,
         "reduced": reduced,
     }
     hidden = not tasks.uses(function, HIDDEN_PACKAGE)
     try:
-        return Order(batch.kind, cloudpickle.dumps(content), hidden)
+        return Order(batch.memory > 0, cloudpickle.dumps(content), hidden)
     except (pickle.PicklingError, TypeError, AttributeError, ValueError) as error:
         name = getattr(function, "__name__", repr(function))
         raise MethodError(

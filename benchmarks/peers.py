@@ -41,9 +41,6 @@ KNOWN = (
     known.Known("memory never touched", known.untouched, (512,), 0),
     known.Known("two workers together", known.two_workers, (256, 0.1), 512 * MIB, tree=True),
     known.Known(
-        "one of two, for a moment", known.one_of_two_workers, (64, 0.002), 64 * MIB, tree=True
-    ),
-    known.Known(
         "two workers share memory", known.two_workers_share, (256, 0.1), 256 * MIB, tree=True
     ),
     known.Known("array handed to workers", known.pass_array, (128, 0.1), 256 * MIB, tree=True),

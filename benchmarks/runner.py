@@ -14,7 +14,7 @@ import psutil
 
 from . import gauge, provenance, starting
 from .errors import MethodError
-from .orders import Batch, Cache, Kind, Order, environment, order
+from .orders import Batch, Cache, Order, environment, order
 from .results import NOISY_FROM, Result
 from .runs import MemoryRun, Returned, Series, TimeRun
 from .units import format_bytes, format_duration
@@ -35,8 +35,8 @@ MOST_TIME_RUNS = 9
 #: Only to calls shorter than this, s: more runs of the others would cost minutes.
 EXTENDED_SECONDS = 0.1
 
-#: So many runs follow one another in an interpreter, after one warm-up call: to start it and
-#: to import nilearn takes longer than most calls.
+#: So many runs of each kind follow one another in an interpreter, after one warm-up call: to
+#: start it and to import nilearn takes longer than most calls.
 RUNS_EACH = 3
 
 _STDERR_LINES = 3
@@ -53,7 +53,8 @@ class Limits:
         From the start of the worker, import and warm-up call included.
     memory_bytes : int or None
         Memory of its process tree; None for 90 % of what is available at the start. It is
-        held in memory runs alone, which come first: nothing watches memory in a time run.
+        held in memory runs and in the warm-up call before them, which comes first: nothing
+        watches memory in a time run.
     """
 
     seconds: float = 900.0
@@ -131,9 +132,7 @@ def measure(
 
 
 def missing(result: Result, runs: int, *, timed: bool = True) -> list[Batch]:
-    """Return what a result still needs, in its order.
-
-    Memory first: it also tells what the method returns, and so whether methods agree.
+    """Return what a result still needs, an interpreter each.
 
     Parameters
     ----------
@@ -155,11 +154,10 @@ def missing(result: Result, runs: int, *, timed: bool = True) -> list[Batch]:
     enough = min(runs, MEMORY_RUNS)
     memory = max(0, min(enough - sharp, enough + BLURRED_RUNS - len(result.memory_runs)))
     time = max(0, runs - len(result.time_runs)) if timed else 0
-    batches = [*_batches("memory", memory), *_batches("time", time)]
     more = MOST_TIME_RUNS - len(result.time_runs)
-    if timed and not batches and runs > 1 and more > 0 and _is_worth_more_runs(result):
-        return [Batch("time", more)]
-    return batches
+    if timed and not memory + time and runs > 1 and more > 0 and _is_worth_more_runs(result):
+        return [Batch(time=more)]
+    return _batches(time, memory)
 
 
 def _is_worth_more_runs(result: Result) -> bool:
@@ -167,10 +165,14 @@ def _is_worth_more_runs(result: Result) -> bool:
     return wall.width > NOISY_FROM and wall.median < EXTENDED_SECONDS
 
 
-def _batches(kind: Kind, runs: int) -> list[Batch]:
+def _batches(time: int, memory: int) -> list[Batch]:
     """Spread runs evenly over as few interpreters as may be: 5 are 3 and 2."""
-    count = -(-runs // RUNS_EACH)
-    return [Batch(kind, runs // count + (index < runs % count)) for index in range(count)]
+    count = -(-max(time, memory) // RUNS_EACH)
+
+    def share(runs: int, index: int) -> int:
+        return runs // count + (index < runs % count)
+
+    return [Batch(share(time, index), share(memory, index)) for index in range(count)]
 
 
 def extended(result: Result, outcome: Outcome | Failure) -> Result:
@@ -189,13 +191,17 @@ def extended(result: Result, outcome: Outcome | Failure) -> Result:
             time_runs=(),
             memory_runs=(),
         )
-    timed = tuple(run for run in outcome.runs if isinstance(run, TimeRun))
-    if timed:
-        return replace(result, time_runs=result.time_runs + timed)
-    weighed = tuple(run for run in outcome.runs if isinstance(run, MemoryRun))
-    earlier = (replace(run, series=Series()) for run in (*result.memory_runs, *weighed[:-1]))
-    returned = outcome.returned or result.returned
-    return replace(result, memory_runs=(*earlier, weighed[-1]), returned=returned)
+    timed = (run for run in outcome.runs if isinstance(run, TimeRun))
+    weighed = [run for run in outcome.runs if isinstance(run, MemoryRun)]
+    memory_runs = [*result.memory_runs, *weighed]
+    # Memory over time is kept of the last run alone.
+    memory_runs[:-1] = [replace(run, series=Series()) for run in memory_runs[:-1]]
+    return replace(
+        result,
+        time_runs=(*result.time_runs, *timed),
+        memory_runs=tuple(memory_runs),
+        returned=outcome.returned or result.returned,
+    )
 
 
 def now() -> str:
@@ -220,7 +226,7 @@ def run_once(given: Order, limits: Limits = DEFAULT_LIMITS) -> Outcome | Failure
     killed_before = _kernel_kills()
     memory_limit = limits.bytes_now()
     full_order = {
-        "kind": given.kind,
+        "weighed": given.weighed,
         "payload": given.payload,
         "time_limit": limits.seconds,
         "memory_limit": memory_limit,
@@ -235,7 +241,7 @@ def run_once(given: Order, limits: Limits = DEFAULT_LIMITS) -> Outcome | Failure
     if kept["ended"] or "error" in worked or kept["code"] != 0 or not worked or kept["left"]:
         by_kernel = _kernel_kills() > killed_before
         return _failure(kept, worked, limits.seconds, memory_limit, lines, by_kernel=by_kernel)
-    return _outcome(given.kind, worked, kept)
+    return _outcome(worked, kept)
 
 
 def _failure(  # noqa: PLR0913 - all that can tell one end from another
@@ -265,10 +271,10 @@ def _failure(  # noqa: PLR0913 - all that can tell one end from another
     return Failure("left running", "left processes running when it was done; they were ended")
 
 
-def _outcome(kind: Kind, worked: dict[str, Any], kept: dict[str, Any]) -> Outcome:
-    if kind == "time":
-        return Outcome(tuple(TimeRun(**run) for run in worked["runs"]))
-    runs = tuple(_memory_run(read) for read in worked["runs"] or kept["memory"])
+def _outcome(worked: dict[str, Any], kept: dict[str, Any]) -> Outcome:
+    timed = [TimeRun(**run) for run in worked["timed"]]
+    weighed = [_memory_run(read) for read in worked["weighed"] or kept["memory"]]
+    runs: tuple[TimeRun | MemoryRun, ...] = (*timed, *weighed)
     returned = worked.get("returned")
     if returned is None:
         return Outcome(runs)

@@ -87,28 +87,32 @@ def carry_out(order: dict[str, Any], keeper: Keeper | None) -> dict[str, Any]:
     Returns
     -------
     dict
-        ``runs``: fields of `TimeRun` or `MemoryRun`; a keeper reports the latter instead.
-        ``returned``: fields of `Returned`, where the order asks for them.
+        ``timed``: fields of `TimeRun`. ``weighed``: fields of `MemoryRun`, unless a keeper
+        reports them. ``returned``: fields of `Returned`, where the order asks for them.
     """
 
     def call() -> Any:
         return order["function"](*order["args"], **order["kwargs"])
 
-    call()  # lazy imports, caches and first touches of memory belong to no run
-    content: dict[str, Any] = {"runs": []}
-    for left in reversed(range(order["runs"])):
+    def make_ready() -> None:
         gc.collect()
         for path in order["cold_paths"]:
             coldness.make_cold(path)
-        if order["kind"] == "time":
-            run = clock.timed(call, once=bool(order["cold_paths"]))
-            content["runs"].append(asdict(run))
-            continue
+
+    call()  # lazy imports, caches and first touches of memory belong to no run
+    content: dict[str, Any] = {"timed": [], "weighed": []}
+    if keeper and order["time"]:
+        keeper.say(b"T")
+    for _ in range(order["time"]):
+        make_ready()
+        content["timed"].append(asdict(clock.timed(call, once=bool(order["cold_paths"]))))
+    for left in reversed(range(order["memory"])):
+        make_ready()
         if keeper:
             returned = weighed(call, keeper)
         else:
             returned, weight = weighed_alone(call)
-            content["runs"].append(asdict(weight))
+            content["weighed"].append(asdict(weight))
         if order["reduced"] and not left:
             content["returned"] = asdict(agreement.reduce(returned))
         del returned  # it would count as memory that the next call finds

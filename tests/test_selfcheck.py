@@ -1,7 +1,7 @@
 import pytest
 from conftest import save_run
 
-from benchmarks import comparing, data, gauge, known, runner, selfcheck
+from benchmarks import comparing, data, gauge, known, orders, runner, selfcheck
 from benchmarks.errors import GaugeError
 from benchmarks.runs import MemoryRun
 from benchmarks.units import MIB
@@ -37,9 +37,9 @@ def fake(monkeypatch, file, factors):
     def run_once(peak, *_):
         read = round(peak * (factors.pop(0) if len(factors) > 1 else factors[0]))
         returned = runner.Returned("NoneType")
-        return runner.Outcome(MemoryRun(read, 0, 0, read, read), returned)
+        return runner.Outcome((MemoryRun(read, 0, 0, read, read),), returned)
 
-    monkeypatch.setattr(runner, "order", order)
+    monkeypatch.setattr(orders, "order", order)
     monkeypatch.setattr(runner, "run_once", run_once)
 
 

@@ -68,7 +68,7 @@ def test_published_figures_stand_beside_where_there_are_any():
     assert table.headings[-2:] == ("time, as published", "peak, as published")
     assert "–" not in table.rows[0][-2:]
     assert table.rows[1][-2:] == ("–", "–")
-    assert "original chapter" in tables.published_source()
+    assert "original chapter" in tables.published_source("load")
 
 
 def test_a_note_is_one_line_with_figures_or_the_reason():

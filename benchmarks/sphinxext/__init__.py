@@ -8,9 +8,9 @@ from . import diagram, inventories, pages
 from .directives import (
     GaugeDirective,
     MeasurementsDirective,
-    MethodDirective,
     PartsDirective,
     ProvenanceDirective,
+    SnippetDirective,
 )
 from .roles import FigureRole
 from .statements import ClaimDirective
@@ -27,7 +27,7 @@ def setup(app: Sphinx) -> ExtensionMetadata:
     app.add_role("ratio", FigureRole(terms=2))
     app.add_directive("measurements", MeasurementsDirective)
     app.add_directive("claim", ClaimDirective)
-    app.add_directive("method", MethodDirective)
+    app.add_directive("snippet", SnippetDirective)
     app.add_directive("parts", PartsDirective)
     app.add_directive("gauge", GaugeDirective)
     app.add_directive("provenance", ProvenanceDirective)

@@ -114,8 +114,8 @@ class PartsDirective(MeasuredDirective):
         return [_table_node(tables.of_parts(results), "What the peak of each way consists of.")]
 
 
-class MethodDirective(MeasuredDirective):
-    """``.. method:: load.get_fdata``: its code, and what IPython would print of it."""
+class SnippetDirective(MeasuredDirective):
+    """``.. snippet:: load.get_fdata``: its code, and what IPython would print of it."""
 
     required_arguments = 1
 
