@@ -211,6 +211,12 @@ class Claim:
             f"{words} {self._exactly(value)}" for value, words in parts if value is not None
         )
 
+    @property
+    def scope(self) -> str:
+        """What the claim is about in words, for example ``nilearn <0.13.1, compressed files``."""
+        files = [f"{' '.join(self.when)} files"] if self.when else []
+        return ", ".join([*(f"{name} {versions}" for name, versions in self.releases), *files])
+
     def _exactly(self, value: float) -> str:
         """Write a bound without rounding it, unless it has a unit."""
         plain = len(self.expression.terms) > 1 or self.expression.terms[0].quantity == "multiplier"

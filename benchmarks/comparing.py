@@ -99,16 +99,14 @@ def compare(  # noqa: PLR0913 - each choice has a default
 ) -> Comparison:
     """Measure every method on one file, in fresh interpreters.
 
-    Results that are still fresh (same code, file, versions and machine) are not measured
-    again. Each finished run is stored at once.
+    What is still fresh (same code, file, versions, machine) is not measured again.
 
     Parameters
     ----------
     methods : sequence of functions, or of such sequences
         Plain functions of the path of the file. The functions of one sequence return the same.
     fmri_path : path, optional
-        The file. By default the argument of the script that the methods are in, then what
-        `benchmarks.data.choose` finds.
+        By default the argument of the methods' script, then what `data.choose` finds.
     variant : str
         Measure on another form of the file: one of `benchmarks.variants.KINDS`.
     timed, runs, fresh, cache, limits
@@ -117,8 +115,7 @@ def compare(  # noqa: PLR0913 - each choice has a default
     Raises
     ------
     BenchmarkError
-        The file, a method, the gauge or the store is not fit, or two methods disagree. Its
-        class and its text say which.
+        The file, a method, the gauge or the store is not fit, or two methods disagree.
     """
     task = tasks.from_functions(methods)
     file, store = ready(fmri_path if fmri_path is not None else _script_argument(task))

@@ -89,7 +89,7 @@ class Comparison:
         return tables.of_observations(self.results)
 
     def _title(self, heading: str) -> str:
-        return f"{heading}: {self.task.replace('_', ' ')}, {self.data.name}"
+        return f"{heading}: {self.task.replace('_', ' ')}"
 
     def _plot(self, quantity: str, heading: str) -> Figure:
         from . import figures  # noqa: PLC0415 - matplotlib is slow to import

@@ -106,15 +106,11 @@ def plot_lines(
     """
     known = QUANTITIES[quantity]
     figure, axes = plt.subplots(figsize=(_WIDTH_INCHES, 3.6), layout="constrained")
-    medians: list[float] = []
-    for name, row, colour in zip(titles, rows, (RUN_COLOUR, MEDIAN_COLOUR), strict=False):
-        samples = [result.quantity(quantity) for result in row]
-        middle = [sample.median / known.drawn_in for sample in samples]
-        axes.plot(range(len(row)), middle, "-", color=colour, label=name)
-        for index, sample in enumerate(samples):
-            values = [value / known.drawn_in for value in sample.values]
-            axes.plot([index] * len(values), values, "o", color=colour, alpha=0.5)
-        medians += middle
+    medians = [
+        median
+        for name, row, colour in zip(titles, rows, (RUN_COLOUR, MEDIAN_COLOUR), strict=False)
+        for median in _draw_line(axes, name, row, quantity, colour)
+    ]
     axes.set_xticks(range(len(rows[0])), [r.method.replace("_", "\n", 1) for r in rows[0]])
     if max(medians) > LOG_FROM * min(medians):
         axes.set_yscale("log")
@@ -130,6 +126,20 @@ def plot_lines(
     axes.legend()
     figure.suptitle(title)
     return figure
+
+
+def _draw_line(
+    axes: Axes, name: str, row: Sequence[Result], quantity: str, colour: str
+) -> list[float]:
+    """Draw the results of one file, and return their medians."""
+    known = QUANTITIES[quantity]
+    samples = [result.quantity(quantity) for result in row]
+    medians = [sample.median / known.drawn_in for sample in samples]
+    axes.plot(range(len(row)), medians, "-", color=colour, label=name)
+    for index, sample in enumerate(samples):
+        values = [value / known.drawn_in for value in sample.values]
+        axes.plot([index] * len(values), values, "o", color=colour, alpha=0.5)
+    return medians
 
 
 def plot_heat(table: Table, values: Sequence[Sequence[float]], title: str) -> Figure:

@@ -61,11 +61,20 @@ class Lookup:
         return hashlib.sha256(content).hexdigest() if self.store.path.exists() else ""
 
     def _store_of(self, kind: str) -> Store | None:
-        """Open the results of the run in another form, if there is such a file."""
+        """Open the results of the run in another form, if there is such a file.
+
+        Raises
+        ------
+        FigureError
+            There is no such form.
+        """
         if not kind:
             return self.store
         if kind not in self._stores:
-            file = variants.find(self.file, kind)
+            try:
+                file = variants.find(self.file, kind)
+            except DataError as error:
+                raise FigureError(str(error)) from error
             self._stores[kind] = comparing.store_of(file) if file else None
         return self._stores[kind]
 
@@ -86,10 +95,10 @@ class Lookup:
         """
         name = f"{task_name}.{method_name}"
         bare, _, kind = task_name.partition("@")
+        store = self._store_of(kind)
         try:
             method = task_named(bare).method(method_name)
-            store = self._store_of(kind)
-        except (DataError, MethodError) as error:
+        except MethodError as error:
             raise FigureError(str(error)) from error
         result = store.get(bare, method_name) if store else None
         if result is None:

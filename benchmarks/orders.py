@@ -91,26 +91,34 @@ def order(
     """
     if not isinstance(batch, Batch):
         batch = Batch(time=int(batch == "time"), memory=int(batch == "memory"))
-    given = [*args, *kwargs.values()] if cache == "cold" else []
-    paths = [os.fspath(value) for value in given if isinstance(value, (str, os.PathLike))]
     content = {
         "function": function,
         "args": args,
         "kwargs": kwargs,
-        "cold_paths": [path for path in paths if Path(path).is_file()],
+        "cold_paths": _files([*args, *kwargs.values()]) if cache == "cold" else [],
         "time": batch.time,
         "memory": batch.memory,
         "reduced": reduced,
     }
     hidden = not tasks.uses(function, HIDDEN_PACKAGE)
+    return Order(batch.memory > 0, _pickled(function, content), hidden)
+
+
+def _files(given: list[Any]) -> list[str]:
+    paths = [os.fspath(value) for value in given if isinstance(value, (str, os.PathLike))]
+    return [path for path in paths if Path(path).is_file()]
+
+
+def _pickled(function: Callable[..., Any], content: dict[str, Any]) -> bytes:
     try:
-        return Order(batch.memory > 0, cloudpickle.dumps(content), hidden)
+        pickled: bytes = cloudpickle.dumps(content)
     except (pickle.PicklingError, TypeError, AttributeError, ValueError) as error:
         name = getattr(function, "__name__", repr(function))
         raise MethodError(
             f"{name} cannot be sent to a fresh interpreter: {error}. Open files, locks and "
             "connections cannot travel; make them inside the function."
         ) from error
+    return pickled
 
 
 def environment(*, hidden: bool) -> dict[str, str]:

@@ -103,9 +103,7 @@ def from_functions(functions: Methods) -> Task:
     MethodError
         There is none, one is no plain function, two have one name, or one has no source.
     """
-    groups = [[item] if callable(item) else list(item) for item in functions]
-    if all(map(callable, functions)):
-        groups = [[function for group in groups for function in group]]
+    groups = _groups(functions)
     found = [function for group in groups for function in group]
     if not found:
         raise MethodError("There is no method to measure: METHODS is empty.")
@@ -126,6 +124,13 @@ def from_functions(functions: Methods) -> Task:
         for f in members
     )
     return Task(_task_name(path), methods, tolerance, path if path.is_file() else None)
+
+
+def _groups(functions: Sequence[Any]) -> list[list[FunctionType]]:
+    """Return the functions by what they return: a flat list is one group."""
+    if not any(isinstance(item, (list, tuple)) for item in functions):
+        return [list(functions)]
+    return [list(item) if isinstance(item, (list, tuple)) else [item] for item in functions]
 
 
 def from_example(path: Path) -> Task:

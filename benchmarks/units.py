@@ -49,7 +49,7 @@ def significant(value: float, digits: int = 3) -> str:
 
 def format_seconds(seconds: float) -> str:
     """Write a duration in µs, ms or s, for example ``1.22 ms``."""
-    for factor, unit in ((1e6, "µs"), (1e3, "ms")):
+    for factor, unit in ((1e6, "µs"), (1e3, "ms")) if seconds else ():
         # The rounded number decides, so that 999.7 ms is written as a second.
         if float(f"{abs(seconds) * factor:.3g}") < 1000:  # noqa: PLR2004
             return f"{significant(seconds * factor)}{SPACE}{unit}"

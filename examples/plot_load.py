@@ -67,8 +67,8 @@ def native_dtype(fmri_path):
 # %%
 # What it costs
 # -------------
-# Every method runs several times, each time in a new Python process. The table gives the
-# time, the peak memory during the call, and the memory that is kept with the result.
+# Every method runs several times, in new Python processes. The table gives the time, the peak
+# memory during the call, and the memory that is kept with the result.
 
 METHODS = [nibabel_load, nilearn_load_img, get_fdata, get_fdata_float32, native_dtype]
 

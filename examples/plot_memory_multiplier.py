@@ -60,13 +60,13 @@ def with_dataobj(fmri_path):
 def indexed_mean_img(fmri_path):
     """Let nilearn read the run from an indexed stream."""
     with IndexedGzipFile(fmri_path) as stream:
-        return mean_img(nib.Nifti1Image.from_stream(stream), copy_header=True)
+        return mean_img(nib.load(fmri_path).from_stream(stream), copy_header=True)
 
 
 def indexed_dataobj(fmri_path):
     """Read the run from an indexed stream, in the type of the file."""
     with IndexedGzipFile(fmri_path) as stream:
-        data = np.asanyarray(nib.Nifti1Image.from_stream(stream).dataobj)
+        data = np.asanyarray(nib.load(fmri_path).from_stream(stream).dataobj)
     return data.mean(axis=3, dtype=np.float64)
 
 

@@ -72,7 +72,7 @@ def returns_a_proxy(fmri_path):
         "math_img": math_img("img / 2", img=img),
         "smooth_img": smooth_img(index_img(img, 3), fwhm=6),
     }
-    return {name: nib.is_proxy(result.dataobj) for name, result in results.items()}
+    return [name for name, result in results.items() if nib.is_proxy(result.dataobj)]
 
 
 def array_after_uncache(fmri_path):

@@ -4,9 +4,10 @@ import subprocess
 import sys
 import time
 
+import matplotlib.pyplot as plt
 import pytest
 
-from benchmarks import compare, comparing, data, runner
+from benchmarks import compare, compare_files, comparing, data, runner
 from benchmarks.errors import DataError, DisagreementError
 
 SOURCE = """
@@ -26,6 +27,7 @@ METHODS = [first, second]
 @pytest.fixture(autouse=True)
 def _quiet_machine(monkeypatch):
     """Have the number of runs not depend on how noisy the machine is."""
+    plt.switch_backend("agg")
     monkeypatch.setattr(runner, "NOISY_FROM", float("inf"))
 
 
@@ -133,6 +135,40 @@ def test_methods_that_disagree_are_refused_and_not_stored(example, fmri_path):
     compare(example(SOURCE), fmri_path, runs=1)
     with pytest.raises(DisagreementError):
         compare(example(wrong), fmri_path, runs=1)
+
+
+def test_methods_of_different_lists_may_return_different_things(example, fmri_path):
+    wrong = SOURCE.replace(".get_fdata()", ".get_fdata() * 1.01")
+    first, second = example(wrong)
+    comparison = compare([[first], [second]], fmri_path, runs=1)
+    assert [result.status for result in comparison.results] == ["ok", "ok"]
+
+
+def test_memory_alone_and_another_form_of_the_run_are_measured(example, fmri_path):
+    comparison = compare(example(SOURCE), fmri_path, runs=2, timed=False, variant="nii")
+    assert comparison.data.name.endswith("-nii.nii")
+    for result in comparison.results:
+        assert (len(result.time_runs), len(result.memory_runs)) == (0, 2)
+    assert comparison.observed().rows[0][1].startswith("int16 array of shape")
+    assert comparison.parts().headings[-1] == "peak"
+    assert "–" in str(comparison)
+    for figure in (comparison.plot_memory_over_time(), comparison.plot_parts()):
+        assert figure.get_suptitle()
+    plt.close("all")
+
+
+def test_files_are_crossed_with_methods(example, fmri_path, monkeypatch):
+    monkeypatch.setenv("FMRI", str(fmri_path))
+    first, second = example(SOURCE)
+    crossing = compare_files({"nii": [first, second], "nii_gz": [first]}, quantity="peak", runs=1)
+    assert crossing.table().headings == ("file", "first", "second")
+    assert [row[0] for row in crossing.table().rows] == [".nii", ".nii.gz"]
+    assert crossing.table().rows[1][2] == "–"
+    assert "<table>" in crossing._repr_html_()
+    assert ".nii.gz" in str(crossing)
+    for figure in (crossing.plot_heat(), crossing.plot_lines()):
+        assert figure.get_suptitle() == "Peak: my example"
+    plt.close("all")
 
 
 def test_a_method_that_fails_does_not_stop_the_others(example, fmri_path):

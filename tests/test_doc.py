@@ -34,10 +34,10 @@ def test_the_search_for_figures_finds_nothing_else(text):
     assert not FIGURE.search(text)
 
 
-def test_the_sessions_of_the_chapter_are_true(tmp_path):
+def test_the_sessions_of_the_pages_are_true(tmp_path):
     path = str(save_run(tmp_path / "bold.nii.gz"))
     failures, tried = doctest.testfile(
-        str(DOC / "performance_comparison.rst"), module_relative=False, globs={"fmri_path": path}
+        str(DOC / "memory_multiplier.rst"), module_relative=False, globs={"fmri_path": path}
     )
-    assert tried > 10
+    assert tried > 5
     assert failures == 0

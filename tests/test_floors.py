@@ -9,15 +9,15 @@ from benchmarks.folders import PROJECT
 PACKAGE = PROJECT / "benchmarks"
 
 FLOORS = [
-    {"errors", "units", "folders", "files", "procfs", "heap"},
-    {"runs", "coarse", "coldness"},
+    {"errors", "units", "folders", "files", "procfs", "heap", "hidden"},
+    {"runs", "coarse", "coldness", "shmfiles"},
     {"results", "gauge", "clock", "agreement", "made", "provenance"},
-    {"claims", "tables", "figures", "progress", "store", "tasks", "data", "watching"},
-    {"keeper", "worker", "starting"},
-    {"runner", "known"},
+    {"claims", "tables", "series", "progress", "store", "tasks", "data", "watching"},
+    {"figures", "keeper", "worker", "starting", "orders", "variants"},
+    {"comparison", "runner", "known"},
     {"selfcheck", "tools"},
     {"comparing"},
-    {"lookup"},
+    {"crossing", "lookup"},
     {"peers"},
     {"__init__", "__main__", "sphinxext"},
 ]

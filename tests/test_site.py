@@ -52,3 +52,19 @@ def test_the_array_image_is_drawn_left_and_the_proxy_image_right():
         node = svg[: svg.index(f">{label}<")]
         left[label] = float(re.findall(r'class="node[^>]*translate\(([\d.-]+)', node)[-1])
     assert left["Array image"] < left["Proxy image"]
+
+
+def test_the_parts_of_every_peak_add_up_to_it():
+    from benchmarks import peers, store
+
+    files = sorted((BUILD / "results").glob("*.json"))
+    runs = [
+        run
+        for path in files
+        for result in store.read(path)[2]
+        if result.task != peers.TASK
+        for run in result.memory_runs
+    ]
+    assert runs
+    for run in runs:
+        assert run.private_bytes + run.shared_bytes + run.shmem_bytes == run.peak_bytes

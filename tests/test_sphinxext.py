@@ -24,7 +24,10 @@ def slow(fmri_path):
     time.sleep(0.2)
     return nib.load(fmri_path)
 
-METHODS = [quick, slow]
+def number(fmri_path):
+    return 3
+
+METHODS = [[quick, slow], [number]]
 """
 
 PAGE = """
@@ -56,9 +59,13 @@ def measured(tmp_path_factory):
     with pytest.MonkeyPatch.context() as patch:
         patch.setattr(tasks, "EXAMPLES", folder / "examples")
         patch.setenv("FMRI_BENCH_RESULTS", str(folder / "results"))
+        patch.setenv("FMRI_BENCH_CACHE", str(folder / "cache"))
         lookup.task_named.cache_clear()
         task = lookup.task_named("small")
-        compare([method.function for method in task.methods], fmri_path, runs=2)
+        quick, slow, number = (method.function for method in task.methods)
+        compare([quick, slow], fmri_path, runs=2)
+        compare([number], fmri_path, runs=1, timed=False)
+        compare([[number], [quick]], fmri_path, runs=1, variant="nii")
     return folder
 
 
@@ -68,6 +75,7 @@ def project(tmp_path, monkeypatch, measured):
     shutil.copytree(measured, tmp_path, dirs_exist_ok=True)
     monkeypatch.setattr(tasks, "EXAMPLES", tmp_path / "examples")
     monkeypatch.setenv("FMRI_BENCH_RESULTS", str(tmp_path / "results"))
+    monkeypatch.setenv("FMRI_BENCH_CACHE", str(tmp_path / "cache"))
     monkeypatch.setenv("FMRI", str(tmp_path / "bold.nii.gz"))
     lookup.task_named.cache_clear()
     source = tmp_path / "source"
@@ -115,7 +123,7 @@ def test_figures_tables_claims_and_provenance_are_in_the_page(project):
     page, warnings, _ = project(PAGE)
     assert warnings == ""
     assert re.search(r"It took <span class=\"figure\">2\d\d\xa0ms</span>", page)
-    assert page.count("<tr") == 3
+    assert page.count("<tr") == 4
     assert "Holds here: measured" in page
     assert "claimed at least 2." in page
     assert "8 x 7 x 6 x 5 voxels" in page
@@ -147,7 +155,7 @@ def test_a_results_file_restored_with_an_older_time_is_noticed(project):
 @pytest.mark.parametrize(
     ("text", "message"),
     [
-        (":measured:`small.missing.time`", "it has: quick, slow"),
+        (":measured:`small.missing.time`", "it has: quick, slow, number"),
         (":measured:`other.slow.time`", "There is no task 'other'; there are: small"),
         (":measured:`small.slow.speed`", "no such quantity"),
         (":measured:`small.slow.time / small.quick.time`", "is not one quantity"),
@@ -183,6 +191,67 @@ def test_a_failed_method_shows_its_reason_and_has_no_figures(project):
     page, warnings, _ = project(PAGE)
     assert "small.slow has no figures: raised ValueError: &lt;b&gt;" in page
     assert "has no figures" in warnings
+
+
+def plain(page):
+    return re.sub(r"<[^>]+>", "", page).replace("\xa0", " ")
+
+
+def test_a_snippet_has_the_code_and_what_ipython_would_print(project):
+    page, warnings, _ = project("T\n=\n\n.. snippet:: small.slow\n\n.. snippet:: small.number\n")
+    assert warnings == ""
+    text = plain(page)
+    assert "def slow(fmri_path):\n    time.sleep(0.2)" in text
+    assert re.search(
+        r"%time slow\(fmri_path\)\nCPU times: total: .*\nWall time: 2\d\d ms\n"
+        r"%memit slow\(fmri_path\)\npeak memory: [\d.]+ MiB, increment: [\d.]+ MiB",
+        text,
+    )
+    assert "&gt;&gt;&gt; number(fmri_path)\n3" in text
+
+
+def test_parts_and_the_same_on_several_files_are_tables(project):
+    page, warnings, _ = project(
+        "T\n=\n\n.. parts:: small\n   :methods: slow\n\n"
+        ".. measurements:: small\n   :files: nii\n   :quantity: peak\n\n"
+        "It took :measured:`small@nii.quick.time`.\n"
+    )
+    assert warnings == ""
+    assert "/dev/shm" in page
+    assert "crossed" in page
+    assert re.search(r"It took [\d.]+ [mµ]s", plain(page))
+
+
+@pytest.mark.parametrize(
+    ("text", "message"),
+    [
+        (".. snippet:: small.missing", "has no method 'missing'"),
+        (".. parts:: small@mp3", "There is no file kind 'mp3'"),
+        (":measured:`small@nii_gz.number.time`", "no run of this method has finished"),
+        (":measured:`small@float32_nii.quick.time`", "is not measured"),
+        (".. measurements:: small\n   :files: nii\n   :quantity: speed", "no quantity 'speed'"),
+        (".. measurements:: small\n   :files: mp3", "There is no file kind 'mp3'"),
+    ],
+)
+def test_what_is_not_there_is_a_sentence(project, text, message):
+    _, warnings, _ = project(f"T\n=\n\n{text}\n")
+    assert message in warnings
+
+
+@pytest.mark.parametrize(
+    ("told", "verdict"), [("3", "Holds here"), ("4", "Contradicted by this build")]
+)
+def test_a_claim_may_say_what_a_method_returns(project, told, verdict):
+    claim = f"T\n=\n\n.. claim::\n   :value: small.number.value\n   :is: {told}\n\n   Three.\n"
+    for page in (claim, None):
+        markup, warnings, _ = project(page)
+        assert warnings == ""
+        assert f"{verdict}: measured 3, claimed {told}." in markup
+
+
+def test_a_claim_about_others_says_about_whom(project):
+    page, _, _ = project(PAGE.replace("   :at-least", "   :nilearn: <0.5\n   :at-least"))
+    assert "it is about nilearn &lt;0.5" in page
 
 
 def test_a_contradicted_claim_is_shown_reported_and_no_warning(project):

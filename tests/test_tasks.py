@@ -87,3 +87,38 @@ def test_what_cannot_be_measured_is_refused(example, tmp_path):
         tasks.from_example(tmp_path / "none.py")
     with pytest.raises(MethodError, match="it has: double"):
         tasks.from_functions([double]).method("triple")
+
+
+def test_methods_of_one_list_belong_together(example):
+    source = """
+    def a(path): return 1
+    def b(path): return 1
+    def c(path): return 2
+    METHODS = [[a, b], [c]]
+    """
+    task = tasks.from_functions(example(source))
+    assert [(method.name, method.group) for method in task.methods] == [
+        ("a", 0),
+        ("b", 0),
+        ("c", 1),
+    ]
+    flat = tasks.from_functions([method.function for method in task.methods])
+    assert {method.group for method in flat.methods} == {0}
+
+
+def test_a_method_names_a_package_itself_or_in_a_helper(example):
+    source = """
+    import json
+    from indexed_gzip import IndexedGzipFile
+    def helper(path): return IndexedGzipFile(path)
+    def direct(path): return IndexedGzipFile(path)
+    def through(path): return helper(path)
+    def inside(path):
+        import indexed_gzip
+        return indexed_gzip
+    def without(path): return json.dumps(path)
+    METHODS = [direct, through, inside, without]
+    """
+    named = [tasks.uses(function, "indexed_gzip") for function in example(source)]
+    assert named == [True, True, True, False]
+    assert not tasks.uses(len, "indexed_gzip")

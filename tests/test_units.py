@@ -8,7 +8,7 @@ from benchmarks import units
 @pytest.mark.parametrize(
     ("seconds", "text"),
     [
-        (0, "0 µs"),
+        (0, "0 s"),
         (0.00000123, "1.23 µs"),
         (0.00122, "1.22 ms"),
         (0.434, "434 ms"),

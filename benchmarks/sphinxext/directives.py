@@ -92,7 +92,9 @@ class MeasurementsDirective(MeasuredDirective):
         table = tables.crossed(titles, rows, quantity)
         heading = QUANTITIES[quantity].heading
         caption = self._caption(f"{task}@{files[0]}", rows[0])
-        return _table_node(table, f"{heading.capitalize()}. {caption}")
+        node = _table_node(table, f"{heading.capitalize()}. {caption}")
+        node["classes"].append("crossed")
+        return node
 
     @staticmethod
     def _caption(task: str, results: Sequence[Result]) -> str:
@@ -199,7 +201,9 @@ def _table_node(table: Table, caption: str) -> nodes.table:
     group = nodes.tgroup(cols=len(table.headings))
     for index in range(len(table.headings)):
         group += nodes.colspec(colwidth=2 if index == 0 else 1)
-    group += nodes.thead("", _row(*map(nodes.Text, table.headings)))
+    # Long names of methods may be broken behind an underscore.
+    headings = (heading.replace("_", "_\N{ZERO WIDTH SPACE}") for heading in table.headings)
+    group += nodes.thead("", _row(*map(nodes.Text, headings)))
     body = [
         _row(
             nodes.literal("", name) if name.isidentifier() else nodes.Text(name),

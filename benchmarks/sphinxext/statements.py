@@ -57,6 +57,8 @@ class ClaimDirective(MeasuredDirective):
         line = WORDS[verdict]
         if value:
             line += f": measured {value}, claimed {claim.bound}."
+        elif claim.scope:
+            line += f": it is about {claim.scope}."
         kind = verdict.name.lower()
         box = nodes.container(classes=["claim", f"claim-{kind}"])
         box += self.parse_content_to_nodes()
