@@ -7,8 +7,10 @@ import sys
 import nbformat
 import nibabel as nib
 import numpy as np
+import psutil
 import pytest
 from conftest import save_run
+from joblib.externals.loky import get_reusable_executor
 from nbclient import NotebookClient
 from sphinx_gallery.notebook import python_to_jupyter_cli
 
@@ -16,6 +18,17 @@ from benchmarks import agreement, tasks
 from benchmarks.folders import EXAMPLES
 
 PATHS = tasks.example_paths()
+
+
+@pytest.fixture(autouse=True, scope="module")
+def _no_workers_stay():
+    """End the worker processes that methods start in this process, and their helpers."""
+    yield
+    get_reusable_executor().shutdown(wait=True)
+    for child in psutil.Process().children(recursive=True):
+        child.kill()
+        child.wait()
+
 
 FILES = {
     "int16": {"name": "a.nii"},
