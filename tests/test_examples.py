@@ -7,7 +7,6 @@ import sys
 import nbformat
 import nibabel as nib
 import numpy as np
-import psutil
 import pytest
 from conftest import save_run
 from joblib.externals.loky import get_reusable_executor
@@ -22,12 +21,9 @@ PATHS = tasks.example_paths()
 
 @pytest.fixture(autouse=True, scope="module")
 def _no_workers_stay():
-    """End the worker processes that methods start in this process, and their helpers."""
+    """End the worker processes that methods start in this process."""
     yield
     get_reusable_executor().shutdown(wait=True)
-    for child in psutil.Process().children(recursive=True):
-        child.kill()
-        child.wait()
 
 
 FILES = {
