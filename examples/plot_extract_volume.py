@@ -16,7 +16,6 @@ its beginning up to that place.
 # library opened the file. The two functions below return an array.
 
 import nibabel as nib
-from indexed_gzip import IndexedGzipFile
 from nilearn.image import index_img, load_img
 
 
@@ -62,16 +61,15 @@ def volume_get_fdata(fmri_path):
 # -----------------
 # The package ``indexed_gzip`` notes on its way through a .nii.gz where it can start again. For
 # a single volume, read once, there is no way that it has been on before. nibabel takes this
-# package by itself wherever it is installed. Here it is kept out of all methods that do not
-# name it.
+# package by itself wherever it can be imported. Here it is kept out of all methods that do not
+# import it.
 
 
 def volume_indexed_gzip(fmri_path):
-    """Ask a proxy image on an indexed stream for the fourth volume."""
-    if not str(fmri_path).endswith(".gz"):
-        return nib.load(fmri_path).dataobj[..., 3]
-    with IndexedGzipFile(fmri_path) as stream:
-        return nib.load(fmri_path).from_stream(stream).dataobj[..., 3]
+    """Ask nibabel's proxy image for the fourth volume, with indexed_gzip at hand."""
+    import indexed_gzip
+
+    return nib.load(fmri_path).dataobj[..., 3]
 
 
 # %%
