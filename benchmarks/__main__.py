@@ -37,6 +37,7 @@ def measure(names: tuple[str, ...]) -> None:
 
     for name in names or tasks.example_paths():
         path = lookup.task_named(name).path
+        sys.argv = [str(path)]  # what else the command line has is not for the example
         runpy.run_path(str(path), run_name="__main__")
         plt.close("all")
 

@@ -1,4 +1,5 @@
 import json
+import os
 import signal
 import subprocess
 import sys
@@ -9,6 +10,7 @@ import pytest
 
 from benchmarks import compare, compare_files, comparing, data, runner
 from benchmarks.errors import DataError, DisagreementError
+from benchmarks.folders import PROJECT
 
 SOURCE = """
 import nibabel as nib
@@ -293,3 +295,26 @@ def test_stored_json_says_on_what_it_was_measured(example, fmri_path):
     content = json.loads(comparing.store_of(file).path.read_text())
     assert content["data"]["sha256"] == file.data.sha256
     assert content["provenance"]["packages"]["nibabel"]
+
+
+def test_the_measure_command_runs_the_example(fmri_path):
+    answer = subprocess.run(
+        [sys.executable, "-m", "benchmarks", "measure", "load", "mean_over_time"],
+        env=os.environ | {"FMRI": str(fmri_path), "RUNS": "1"},
+        cwd=PROJECT,
+        capture_output=True,
+        text=True,
+        check=False,
+    )
+    assert answer.returncode == 0, answer.stderr
+    for name in ("nilearn_load_img", "mean_load_img", "mean_file_reopened"):
+        assert name in answer.stdout
+    answer = subprocess.run(
+        [sys.executable, "-m", "benchmarks", "measure", "nothing"],
+        cwd=PROJECT,
+        capture_output=True,
+        text=True,
+        check=False,
+    )
+    assert answer.returncode == 2
+    assert answer.stderr.startswith("Error: There is no task 'nothing'; there are: ")
