@@ -24,6 +24,29 @@ def described(file_data: Data) -> str:
     return f"{file_data.name}: {shape} voxels, {file_data.dtype}{scaled}, {size} raw size."
 
 
+def machine(provenance: Provenance) -> str:
+    """Return processor and versions in one line."""
+    versions = ", ".join(f"{name} {provenance.packages[name]}" for name in ("nibabel", "nilearn"))
+    return f"{provenance.cpu}, {versions}."
+
+
+def of_forms(heading: str, first: Data, provenance: Provenance) -> str:
+    """Return the caption of one quantity on several forms of a run.
+
+    Parameters
+    ----------
+    heading : str
+        Name of the quantity.
+    first : Data
+        One of the forms; all have the same voxels.
+    provenance : Provenance
+        The machine and the versions.
+    """
+    shape = " x ".join(map(str, first.shape))
+    text = f"{heading}; the run in these forms, {shape} voxels. {machine(provenance)}"
+    return text[0].upper() + text[1:]
+
+
 @dataclass(frozen=True)
 class Comparison:
     """The results of one task on one file.
@@ -48,9 +71,7 @@ class Comparison:
     @property
     def caption(self) -> str:
         """The file and the machine, in one line."""
-        packages = self.provenance.packages
-        versions = ", ".join(f"{name} {packages[name]}" for name in ("nibabel", "nilearn"))
-        return f"{described(self.data)} {self.provenance.cpu}, {versions}."
+        return f"{described(self.data)} {machine(self.provenance)}"
 
     def __str__(self) -> str:
         remarks = tables.remarks(self.results)

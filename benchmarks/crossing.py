@@ -7,6 +7,8 @@ from typing import TYPE_CHECKING
 
 from . import tables, variants
 from .comparing import compare
+from .comparison import of_forms
+from .results import QUANTITIES
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
@@ -43,13 +45,18 @@ class Crossing:
         rows = [comparison.results for comparison in self.comparisons.values()]
         return tables.crossed(self.titles, rows, self.quantity)
 
-    def __str__(self) -> str:
+    @property
+    def caption(self) -> str:
+        """The quantity, the run and the machine, in one line."""
         first = next(iter(self.comparisons.values()))
-        return f"{self.table().text()}\n\n{self.quantity}; {first.caption}"
+        heading = QUANTITIES[self.quantity].heading
+        return of_forms(heading, first.data, first.provenance)
+
+    def __str__(self) -> str:
+        return f"{self.table().text()}\n\n{self.caption}"
 
     def _repr_html_(self) -> str:
-        first = next(iter(self.comparisons.values()))
-        return self.table().html(f"{self.quantity}; {first.caption}")
+        return self.table().html(self.caption)
 
     def plot_lines(self) -> Figure:
         """Draw the quantity against the methods, a line for each file."""

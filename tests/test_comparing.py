@@ -167,7 +167,7 @@ def test_files_are_crossed_with_methods(example, fmri_path, monkeypatch):
     assert [row[0] for row in crossing.table().rows] == [".nii", ".nii.gz"]
     assert crossing.table().rows[1][2] == "–"
     assert "<table>" in crossing._repr_html_()
-    assert ".nii.gz" in str(crossing)
+    assert "Peak; the run in these forms, 8 x 7 x 6 x 5 voxels." in str(crossing)
     for figure in (crossing.plot_heat(), crossing.plot_lines()):
         assert figure.get_suptitle() == "Peak: my example"
     plt.close("all")

@@ -90,9 +90,9 @@ class MeasurementsDirective(MeasuredDirective):
         rows = [pages.lookup().of_task(f"{task}@{name}", methods, whole=False) for name in files]
         titles = [variants.KINDS[name].title for name in files]
         table = tables.crossed(titles, rows, quantity)
-        heading = QUANTITIES[quantity].heading
-        caption = self._caption(f"{task}@{files[0]}", rows[0])
-        node = _table_node(table, f"{heading.capitalize()}. {caption}")
+        lookup = pages.lookup()
+        first, heading = lookup.data_of(f"{task}@{files[0]}"), QUANTITIES[quantity].heading
+        node = _table_node(table, comparison.of_forms(heading, first, lookup.store.provenance))
         node["classes"].append("crossed")
         return node
 
