@@ -47,6 +47,9 @@ _READ_ERRORS = (OSError, EOFError, ValueError, zlib.error, ImageFileError, Heade
 _CHUNK_BYTES = 1 << 20
 _FOUR_DIMENSIONS = 4
 
+#: The chapter takes the fourth volume out of a run.
+LEAST_VOLUMES = 4
+
 
 @dataclass(frozen=True)
 class FmriFile:
@@ -188,10 +191,10 @@ def describe(path: Path, reason: str) -> FmriFile:
 def _described(path: Path, file_bytes: int, _mtime_ns: int) -> Data:
     img: Any = nib.load(path)
     shape = tuple(int(n) for n in img.shape)
-    if len(shape) != _FOUR_DIMENSIONS or shape[-1] < 2 or min(shape) < 1:  # noqa: PLR2004
+    if len(shape) != _FOUR_DIMENSIONS or shape[-1] < LEAST_VOLUMES or min(shape) < 1:
         raise DataError(
             f"{path} has the shape {shape}. What is measured needs a 4D image with at least "
-            "two volumes, such as a BOLD run."
+            f"{LEAST_VOLUMES} volumes, such as a BOLD run."
         )
     dtype = img.get_data_dtype()
     if dtype.kind not in "iuf":

@@ -152,7 +152,9 @@ def _is_single_nifti(file: FmriFile) -> bool:
 
 def _short_volumes(file: FmriFile) -> int:
     volumes = file.data.shape[3]
-    return min(volumes, max(2, math.ceil(SHORT_BYTES * volumes / file.data.raw_bytes)))
+    return min(
+        volumes, max(data.LEAST_VOLUMES, math.ceil(SHORT_BYTES * volumes / file.data.raw_bytes))
+    )
 
 
 def _copied(file: FmriFile, volumes: int) -> Callable[[BinaryIO], None]:
@@ -188,7 +190,7 @@ def _converted(file: FmriFile, kind: Kind) -> Callable[[BinaryIO], None]:
     """Write the first volumes with another type, the values the same but for rounding."""
     img: Any = nib.load(file.path)
     *space, volumes = file.data.shape
-    volumes = min(volumes, max(2, math.ceil(CONVERTED_VOXELS / math.prod(space))))
+    volumes = min(volumes, max(data.LEAST_VOLUMES, math.ceil(CONVERTED_VOXELS / math.prod(space))))
     header = _header(img, np.dtype(kind.dtype), volumes)
 
     def write(stream: BinaryIO) -> None:

@@ -24,7 +24,7 @@ def offline(monkeypatch):
 
 @pytest.fixture
 def short_example(monkeypatch):
-    monkeypatch.setattr(made, "VOLUMES", 3)
+    monkeypatch.setattr(made, "VOLUMES", 4)
 
 
 def test_a_path_comes_before_everything(fmri_path, monkeypatch, tmp_path):
@@ -143,9 +143,9 @@ def test_a_broken_file_is_refused_with_its_name(tmp_path, name, message):
 
 
 def test_what_is_no_4d_image_is_refused(tmp_path):
-    for shape in ((8, 7, 6), (8, 7, 6, 1)):
+    for shape in ((8, 7, 6), (8, 7, 6, 1), (8, 7, 6, 3)):
         path = save_run(tmp_path / "a.nii", shape=shape)
-        with pytest.raises(DataError, match="at least two volumes"):
+        with pytest.raises(DataError, match="at least 4 volumes"):
             data.choose(path)
     nib.save(nib.Nifti1Image(np.zeros(SHAPE, np.complex64), np.eye(4)), tmp_path / "c.nii")
     with pytest.raises(DataError, match="complex64"):
