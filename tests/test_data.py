@@ -46,7 +46,7 @@ def test_a_named_data_set_comes_before_the_default(monkeypatch):
 @pytest.mark.usefixtures("short_example")
 def test_without_network_the_default_is_the_packaged_scan_and_the_reason_is_said():
     file = data.choose()
-    assert file.data.shape == (128, 96, 24, 3)
+    assert file.data.shape == (128, 96, 24, 4)
     assert "cannot be had" in file.data.reason
     assert "Name or service not known" in file.data.reason
 
