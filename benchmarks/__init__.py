@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, Any
 if TYPE_CHECKING:
     from .comparing import compare
     from .comparison import Comparison
-    from .crossing import Crossing, compare_files
+    from .crossing import Crossing, compare_forms
     from .peers import Peers, compare_tools
     from .results import Result
     from .runner import measure
@@ -22,7 +22,7 @@ __all__ = [
     "Peers",
     "Result",
     "compare",
-    "compare_files",
+    "compare_forms",
     "compare_tools",
     "measure",
 ]
@@ -35,7 +35,7 @@ _HOMES = {
     "Peers": "peers",
     "Result": "results",
     "compare": "comparing",
-    "compare_files": "crossing",
+    "compare_forms": "crossing",
     "compare_tools": "peers",
     "measure": "runner",
 }

@@ -12,6 +12,7 @@ from . import (
     agreement,
     data,
     folders,
+    forms,
     gauge,
     orders,
     progress,
@@ -20,7 +21,6 @@ from . import (
     selfcheck,
     tables,
     tasks,
-    variants,
 )
 from .comparison import Comparison
 from .errors import BenchmarkError, DataError
@@ -90,7 +90,7 @@ def compare(  # noqa: PLR0913 - each choice has a default
     methods: tasks.Methods,
     fmri_path: str | os.PathLike[str] | None = None,
     *,
-    variant: str = "",
+    form: str = "",
     timed: bool = True,
     runs: int | None = None,
     fresh: bool | None = None,
@@ -107,8 +107,8 @@ def compare(  # noqa: PLR0913 - each choice has a default
         Plain functions of the path of the file. The functions of one sequence return the same.
     fmri_path : path, optional
         By default the argument of the methods' script, then what `data.choose` finds.
-    variant : str
-        Measure on another form of the file: one of `benchmarks.variants.KINDS`.
+    form : str
+        Measure on another form of the file: one of `benchmarks.forms.FORMS`.
     timed, runs, fresh, cache, limits
         Attributes of `Plan`.
 
@@ -121,8 +121,8 @@ def compare(  # noqa: PLR0913 - each choice has a default
     file, store = ready(fmri_path if fmri_path is not None else _script_argument(task))
     plan = Plan.of(runs=runs, fresh=fresh, timed=timed, cache=cache, limits=limits)
     selfcheck.ensure(store, file)
-    if variant:
-        file = variants.of(file, variant)
+    if form:
+        file = forms.of(file, form)
         store = store_of(file)
     results = _results(task, file, store, plan)
     return Comparison(task.name, tuple(results.values()), file.data, store.provenance)

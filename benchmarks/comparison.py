@@ -18,10 +18,14 @@ if TYPE_CHECKING:
 
 def described(file_data: Data) -> str:
     """Return what a file is in one line: name, shape, type, raw size."""
-    shape = " x ".join(map(str, file_data.shape))
     scaled = ", scaled" if file_data.scaled else ""
     size = format_bytes(file_data.raw_bytes)
-    return f"{file_data.name}: {shape} voxels, {file_data.dtype}{scaled}, {size} raw size."
+    return f"{file_data.name}: {_voxels(file_data)}, {file_data.dtype}{scaled}, {size} raw size."
+
+
+def caption(file_data: Data, provenance: Provenance) -> str:
+    """Return the file and the machine in one line."""
+    return f"{described(file_data)} {machine(provenance)}"
 
 
 def machine(provenance: Provenance) -> str:
@@ -42,9 +46,12 @@ def of_forms(heading: str, first: Data, provenance: Provenance) -> str:
     provenance : Provenance
         The machine and the versions.
     """
-    shape = " x ".join(map(str, first.shape))
-    text = f"{heading}; the run in these forms, {shape} voxels. {machine(provenance)}"
+    text = f"{heading}; the run in these forms, {_voxels(first)}. {machine(provenance)}"
     return text[0].upper() + text[1:]
+
+
+def _voxels(file_data: Data) -> str:
+    return f"{' x '.join(map(str, file_data.shape))} voxels"
 
 
 @dataclass(frozen=True)
@@ -71,7 +78,7 @@ class Comparison:
     @property
     def caption(self) -> str:
         """The file and the machine, in one line."""
-        return f"{described(self.data)} {machine(self.provenance)}"
+        return caption(self.data, self.provenance)
 
     def __str__(self) -> str:
         remarks = tables.remarks(self.results)

@@ -5,17 +5,18 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
-from . import tables, variants
+from . import forms, tables
 from .comparing import compare
 from .comparison import of_forms
 from .results import QUANTITIES
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping
+    from collections.abc import Mapping, Sequence
 
     from matplotlib.figure import Figure
 
     from .comparison import Comparison
+    from .results import Result
     from .tables import Table
     from .tasks import Methods
 
@@ -29,7 +30,7 @@ class Crossing:
     quantity : str
         What is shown: a name of `benchmarks.results.QUANTITIES`.
     comparisons : dict
-        By the name of the file kind.
+        By the name of the form.
     """
 
     quantity: str
@@ -38,12 +39,15 @@ class Crossing:
     @property
     def titles(self) -> list[str]:
         """What each file is, in words."""
-        return [variants.KINDS[name].title for name in self.comparisons]
+        return [forms.FORMS[name].title for name in self.comparisons]
+
+    @property
+    def _rows(self) -> list[tuple[Result, ...]]:
+        return [comparison.results for comparison in self.comparisons.values()]
 
     def table(self) -> Table:
         """Return the table: a row for each file, a column for each method."""
-        rows = [comparison.results for comparison in self.comparisons.values()]
-        return tables.crossed(self.titles, rows, self.quantity)
+        return tables.crossed(self.titles, self._rows, self.quantity)
 
     @property
     def caption(self) -> str:
@@ -62,8 +66,7 @@ class Crossing:
         """Draw the quantity against the methods, a line for each file."""
         from . import figures  # noqa: PLC0415 - matplotlib is slow to import
 
-        rows = [comparison.results for comparison in self.comparisons.values()]
-        return figures.plot_lines(self.titles, rows, self.quantity, self._title())
+        return figures.plot_lines(self.titles, self._rows, self.quantity, self._title())
 
     def plot_heat(self) -> Figure:
         """Draw the table as a heat map."""
@@ -71,8 +74,7 @@ class Crossing:
 
         table = self.table()
         values = [
-            [self._value(comparison, method) for method in table.headings[1:]]
-            for comparison in self.comparisons.values()
+            [self._value(row, method) for method in table.headings[1:]] for row in self._rows
         ]
         return figures.plot_heat(table, values, self._title())
 
@@ -80,14 +82,14 @@ class Crossing:
         first = next(iter(self.comparisons.values()))
         return f"{self.quantity.capitalize()}: {first.task.replace('_', ' ')}"
 
-    def _value(self, comparison: Comparison, method: str) -> float:
-        for result in comparison.results:
+    def _value(self, row: Sequence[Result], method: str) -> float:
+        for result in row:
             if result.method == method and result.status == "ok":
                 return result.quantity(self.quantity).median
         return float("nan")
 
 
-def compare_files(
+def compare_forms(
     methods: Mapping[str, Methods],
     *,
     quantity: str = "time",
@@ -99,7 +101,7 @@ def compare_files(
     Parameters
     ----------
     methods : mapping
-        By the name of a file kind, one of `benchmarks.variants.KINDS`: the functions, as
+        By the name of a form, one of `benchmarks.forms.FORMS`: the functions, as
         `benchmarks.compare` takes them.
     quantity : str
         What is shown.
@@ -115,8 +117,5 @@ def compare_files(
     """
     return Crossing(
         quantity,
-        {
-            name: compare(ways, variant=name, timed=timed, runs=runs)
-            for name, ways in methods.items()
-        },
+        {name: compare(ways, form=name, timed=timed, runs=runs) for name, ways in methods.items()},
     )

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import bisect
 import statistics
 from typing import TYPE_CHECKING
 
@@ -10,15 +9,14 @@ import matplotlib.pyplot as plt
 from matplotlib.ticker import FuncFormatter, NullFormatter
 
 from .results import QUANTITIES, Quantity, Result, Sample
-from .units import MIB
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
     from matplotlib.axes import Axes
+    from matplotlib.axis import Axis
     from matplotlib.figure import Figure
 
-    from .runs import Series
     from .tables import Table
 
 #: Blue and orange of Okabe and Ito's palette, told apart by colour-blind readers and in grey.
@@ -29,7 +27,7 @@ MEDIAN_COLOUR = "#d55e00"
 LOG_FROM = 30.0
 
 _ROW_INCHES = 0.5
-_WIDTH_INCHES = 7.0
+WIDTH_INCHES = 7.0
 
 
 def plot(results: Sequence[Result], quantity: str, title: str) -> Figure:
@@ -48,15 +46,12 @@ def plot(results: Sequence[Result], quantity: str, title: str) -> Figure:
     known = QUANTITIES[quantity]
     samples = [result.quantity(quantity) for result in shown]
     figure, axes = plt.subplots(
-        figsize=(_WIDTH_INCHES, 1.4 + _ROW_INCHES * max(1, len(shown))), layout="constrained"
+        figsize=(WIDTH_INCHES, 1.4 + _ROW_INCHES * max(1, len(shown))), layout="constrained"
     )
     for row, sample in enumerate(samples):
         _draw_row(axes, row, sample, known)
-    scale = _set_scale(axes, [sample.median for sample in samples])
-    # A tick is a round number of what it is written in.
-    axes.xaxis.set_major_formatter(
-        FuncFormatter(lambda value, _: known.write(value * known.drawn_in))
-    )
+    axes.margins(x=0.12)
+    scale = _set_scale(axes, "x", known, [sample.median for sample in samples])
     axes.set_yticks(range(len(shown)), [result.method for result in shown])
     axes.set_ylim(len(shown) - 0.5, -0.7)
     axes.grid(axis="x", alpha=0.3)
@@ -77,15 +72,18 @@ def _draw_row(axes: Axes, row: int, sample: Sample, known: Quantity) -> None:
     axes.annotate(text, (median, row - 0.32), ha="center", va="bottom", fontsize=9)
 
 
-def _set_scale(axes: Axes, medians: Sequence[float]) -> str:
-    """Choose the axis, and return what its label has to add."""
-    axes.margins(x=0.12)
-    if medians and max(medians) > LOG_FROM * min(medians):
-        axes.set_xscale("log")
-        axes.xaxis.set_minor_formatter(NullFormatter())
-        return ", logarithmic"
-    axes.set_xlim(left=0)
-    return ""
+def _set_scale(axes: Axes, name: str, known: Quantity, medians: Sequence[float]) -> str:
+    """Choose the scale of the axis x or y, and return what its label has to add."""
+    axis: Axis = getattr(axes, f"{name}axis")
+    is_wide = bool(medians) and max(medians) > LOG_FROM * min(medians)
+    if is_wide:
+        axes.set(**{f"{name}scale": "log"})
+        axis.set_minor_formatter(NullFormatter())
+    else:
+        axes.set(**{f"{name}lim": (0, None)})
+    # A tick is a round number of what it is written in.
+    axis.set_major_formatter(FuncFormatter(lambda value, _: known.write(value * known.drawn_in)))
+    return ", logarithmic" if is_wide else ""
 
 
 def plot_lines(
@@ -105,22 +103,15 @@ def plot_lines(
         What the plot shows, as a phrase.
     """
     known = QUANTITIES[quantity]
-    figure, axes = plt.subplots(figsize=(_WIDTH_INCHES, 3.6), layout="constrained")
+    figure, axes = plt.subplots(figsize=(WIDTH_INCHES, 3.6), layout="constrained")
     medians = [
         median
         for name, row, colour in zip(titles, rows, (RUN_COLOUR, MEDIAN_COLOUR), strict=False)
         for median in _draw_line(axes, name, row, quantity, colour)
     ]
     axes.set_xticks(range(len(rows[0])), [r.method.replace("_", "\n", 1) for r in rows[0]])
-    if max(medians) > LOG_FROM * min(medians):
-        axes.set_yscale("log")
-        axes.yaxis.set_minor_formatter(NullFormatter())
-    else:
-        axes.set_ylim(bottom=0)
-    axes.yaxis.set_major_formatter(
-        FuncFormatter(lambda value, _: known.write(value * known.drawn_in))
-    )
-    axes.set_ylabel(f"{known.heading} (dots: runs, line: median)")
+    scale = _set_scale(axes, "y", known, medians)
+    axes.set_ylabel(f"{known.heading} (dots: runs, line: median{scale})")
     axes.grid(axis="y", alpha=0.3)
     axes.spines[["top", "right"]].set_visible(False)
     axes.legend()
@@ -156,7 +147,7 @@ def plot_heat(table: Table, values: Sequence[Sequence[float]], title: str) -> Fi
     """
     names = table.headings[1:]
     figure, axes = plt.subplots(
-        figsize=(_WIDTH_INCHES, 1.8 + 0.4 * len(table.rows)), layout="constrained"
+        figsize=(WIDTH_INCHES, 1.8 + 0.4 * len(table.rows)), layout="constrained"
     )
     axes.imshow(values, cmap="Blues", aspect="auto", vmin=0)
     axes.set_xticks(range(len(names)), [name.replace("_", "\n") for name in names], fontsize=8)
@@ -167,35 +158,5 @@ def plot_heat(table: Table, values: Sequence[Sequence[float]], title: str) -> Fi
             dark = values[y][x] > 0.6 * largest
             colour = "white" if dark else "black"
             axes.text(x, y, text, ha="center", va="center", color=colour)
-    figure.suptitle(title)
-    return figure
-
-
-def plot_series(series: Series, every_seconds: float, title: str) -> Figure:
-    """Draw memory over time, and what looking at intervals would have seen.
-
-    Parameters
-    ----------
-    series : Series
-        Memory above the baseline.
-    every_seconds : float
-        The interval.
-    title : str
-        What the plot shows, as a phrase.
-    """
-    figure, axes = plt.subplots(figsize=(_WIDTH_INCHES, 3.2), layout="constrained")
-    parts = (series.private_bytes, series.shared_bytes, series.shmem_bytes)
-    total = [sum(values) / MIB for values in zip(*parts, strict=True)]
-    axes.fill_between(series.seconds, total, step="pre", color=RUN_COLOUR, alpha=0.3)
-    axes.plot(series.seconds, total, drawstyle="steps-pre", color=RUN_COLOUR, label="our gauge")
-    at = [n * every_seconds for n in range(int(series.seconds[-1] / every_seconds) + 1)]
-    rows = [min(bisect.bisect_left(series.seconds, moment), len(total) - 1) for moment in at]
-    seen = [total[row] for row in rows]
-    axes.plot(at, seen, "o", color=MEDIAN_COLOUR, label="a look now and then")
-    axes.set_xlabel("time since the call began (s)")
-    axes.set_ylabel("memory above the baseline (MiB)")
-    axes.set_ylim(bottom=0)
-    axes.spines[["top", "right"]].set_visible(False)
-    axes.legend(loc="upper left")
     figure.suptitle(title)
     return figure

@@ -6,7 +6,7 @@ import functools
 import hashlib
 from typing import TYPE_CHECKING
 
-from . import comparing, data, gauge, selfcheck, tasks, variants
+from . import comparing, data, forms, gauge, selfcheck, tasks
 from .errors import DataError, FigureError, MethodError
 
 if TYPE_CHECKING:
@@ -36,7 +36,7 @@ class Lookup:
     def __init__(self, store: Store, file: FmriFile) -> None:
         self.store = store
         self.file = file
-        self._stores: dict[str, Store | None] = {}
+        self._stores: dict[str, Store | None] = {"": store}
 
     @classmethod
     def in_use(cls) -> Lookup:
@@ -55,28 +55,27 @@ class Lookup:
     @property
     def digest(self) -> str:
         """Digest of the results files, empty without one: other bytes, other pages."""
-        opened = [self._store_of(name) for name in ("", *variants.KINDS)]
+        opened = [self._store_of(f"@{name}") for name in ("", *forms.FORMS)]
         paths = [store.path for store in opened if store]
         content = b"".join(path.read_bytes() for path in paths if path.exists())
         return hashlib.sha256(content).hexdigest() if self.store.path.exists() else ""
 
-    def _store_of(self, kind: str) -> Store | None:
-        """Open the results of the run in another form, if there is such a file.
+    def _store_of(self, task_name: str) -> Store | None:
+        """Open the results of what a task is measured on, if there is such a file.
 
         Raises
         ------
         FigureError
-            There is no such form.
+            There is no such form of the run.
         """
-        if not kind:
-            return self.store
-        if kind not in self._stores:
+        form = task_name.partition("@")[2]
+        if form not in self._stores:
             try:
-                file = variants.find(self.file, kind)
+                file = forms.find(self.file, form)
             except DataError as error:
                 raise FigureError(str(error)) from error
-            self._stores[kind] = comparing.store_of(file) if file else None
-        return self._stores[kind]
+            self._stores[form] = comparing.store_of(file) if file else None
+        return self._stores[form]
 
     def find(self, task_name: str, method_name: str) -> Result:
         """Return the fresh result of a method.
@@ -84,7 +83,7 @@ class Lookup:
         Parameters
         ----------
         task_name : str
-            Name of a task; behind an ``@`` the kind of the file, if it is not the file itself.
+            Name of a task; behind an ``@`` the form of the run, if it is not the file itself.
         method_name : str
             Name of one of its methods.
 
@@ -94,13 +93,12 @@ class Lookup:
             There is no such task or method, or its result is missing or stale.
         """
         name = f"{task_name}.{method_name}"
-        bare, _, kind = task_name.partition("@")
-        store = self._store_of(kind)
+        task, store = task_named(task_name), self._store_of(task_name)
         try:
-            method = task_named(bare).method(method_name)
+            method = task.method(method_name)
         except MethodError as error:
             raise FigureError(str(error)) from error
-        result = store.get(bare, method_name) if store else None
+        result = store.get(task.name, method_name) if store else None
         if result is None:
             raise FigureError(f"{name} is not measured on {self.store.data.name}. {ADVICE}")
         if result.source_sha256 != method.source_sha256:
@@ -140,19 +138,17 @@ class Lookup:
         FigureError
             There is no such task, or a result is missing or stale.
         """
-        every = [method.name for method in task_named(task_name.partition("@")[0]).methods]
-        bare, _, kind = task_name.partition("@")
-        store = self._store_of(kind)
+        task, store = task_named(task_name), self._store_of(task_name)
         names = [
             name
-            for name in methods or every
-            if whole or store is None or store.get(bare, name) is not None
+            for name in methods or [method.name for method in task.methods]
+            if whole or store is None or store.get(task.name, name) is not None
         ]
         return [self.find(task_name, name) for name in names]
 
     def data_of(self, task_name: str) -> Data:
         """Return what a task was measured on; raises FigureError if that file is not there."""
-        store = self._store_of(task_name.partition("@")[2])
+        store = self._store_of(task_name)
         if store is None:
             raise FigureError(f"{task_name} is not measured yet. {ADVICE}")
         return store.data
@@ -160,13 +156,14 @@ class Lookup:
 
 @functools.cache
 def task_named(name: str) -> Task:
-    """Return the task of an example by its name.
+    """Return the task of an example by its name; a form of the run behind it is left aside.
 
     Raises
     ------
     FigureError
         There is no example of that name.
     """
+    name = name.partition("@")[0]
     paths = tasks.example_paths()
     if name not in paths:
         raise FigureError(f"There is no task {name!r}; there are: {', '.join(paths)}.")

@@ -71,10 +71,10 @@ def example4d() -> Path:
             fresh = noise.standard_normal(mean.shape, dtype=np.float32)
             drift = AUTOCORRELATION * drift + np.sqrt(1 - AUTOCORRELATION**2) * fresh
             volume = np.rint(mean * (1 + NOISE_FRACTION * drift))
-            _write_volume(stream, volume.clip(0, np.iinfo(np.int16).max).astype("<i2"))
+            write_volume(stream, volume.clip(0, np.iinfo(np.int16).max).astype("<i2"))
 
     once(plain, write)
-    once(compressed, lambda stream: copy(plain, stream))
+    once(compressed, lambda stream: _copy(plain, stream))
     return compressed
 
 
@@ -99,21 +99,45 @@ def joined(path: Path, data: Data, times: int) -> Path:
     """
     ending = ".nii.gz" if data.compression == "gz" else ".nii"
     name = f"{data.name.split('.')[0]}-x{times}-{data.sha256[:8]}{ending}"
-    img: Any = nib.load(path)
-    if img.file_map.keys() != {"image"} or not hasattr(img.header, "single_magic"):
+    if not is_single_nifti(path):
         raise DataError(f"{path} cannot be joined to itself: CONCAT= needs a NIfTI file.")
+    return once(cache_folder() / name, copied(path, data, data.shape[3], times))
+
+
+def is_single_nifti(path: Path) -> bool:
+    """Tell whether header and voxels are in one NIfTI file."""
+    img: Any = nib.load(path)
+    return hasattr(img.header, "single_magic") and img.file_map.keys() == {"image"}
+
+
+def copied(path: Path, data: Data, volumes: int, times: int = 1) -> Callable[[BinaryIO], None]:
+    """Return what writes the first volumes of a NIfTI file, so many times along time.
+
+    Parameters
+    ----------
+    path, data
+        The file, and its description.
+    volumes, times : int
+        How many volumes, and how often.
+
+    Returns
+    -------
+    callable
+        Writes header and voxels, these as they are on disk, to the stream that it is given.
+    """
+    img: Any = nib.load(path)
     header = img.header.copy()
-    *space, volumes = data.shape
-    header.set_data_shape((*space, volumes * times))
+    header.set_data_shape((*data.shape[:3], volumes * times))
     # nibabel moves the scaling from the header to the proxy when it loads an image.
     header.set_slope_inter(img.dataobj.slope, img.dataobj.inter)
+    size_bytes = data.raw_bytes // data.shape[3] * volumes
 
     def write(stream: BinaryIO) -> None:
         write_header(stream, header)
         for _ in range(times):
-            copy(path, stream, img.dataobj.offset, data.raw_bytes)
+            _copy(path, stream, img.dataobj.offset, size_bytes)
 
-    return once(cache_folder() / name, write)
+    return write
 
 
 def write_header(stream: BinaryIO, header: Any) -> None:
@@ -124,12 +148,12 @@ def write_header(stream: BinaryIO, header: Any) -> None:
     header.write_to(stream)
 
 
-def _write_volume(stream: BinaryIO, volume: npt.NDArray[np.int16]) -> None:
+def write_volume(stream: BinaryIO, volume: npt.NDArray[Any]) -> None:
+    """Write the voxels of one volume, in the order of the format."""
     stream.write(volume.tobytes(order="F"))
 
 
-def copy(path: Path, stream: BinaryIO, offset: int = 0, size_bytes: int = -1) -> None:
-    """Copy what a file holds, unpacked, from an offset on; all of it if no size is given."""
+def _copy(path: Path, stream: BinaryIO, offset: int = 0, size_bytes: int = -1) -> None:
     with contextlib.closing(ImageOpener(str(path))) as source:
         source.seek(offset)
         left = size_bytes

@@ -17,7 +17,6 @@ from .errors import MethodError
 if TYPE_CHECKING:
     from collections.abc import Callable
 
-Kind = Literal["time", "memory"]
 Cache = Literal["warm", "cold"]
 
 #: What a method gets only if it names it: nibabel uses it wherever it is installed.
@@ -63,7 +62,7 @@ class Order:
 
 
 def order(
-    batch: Batch | Kind,
+    batch: Batch,
     function: Callable[..., Any],
     /,
     *args: Any,
@@ -75,8 +74,8 @@ def order(
 
     Parameters
     ----------
-    batch : Batch or {"time", "memory"}
-        Which runs; a kind alone is one run.
+    batch : Batch
+        Which runs.
     function, *args, **kwargs
         What is called.
     cache : {"warm", "cold"}
@@ -89,8 +88,6 @@ def order(
     MethodError
         Something of it cannot be pickled.
     """
-    if not isinstance(batch, Batch):
-        batch = Batch(time=int(batch == "time"), memory=int(batch == "memory"))
     content = {
         "function": function,
         "args": args,

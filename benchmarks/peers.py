@@ -11,6 +11,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, cast
 
 from . import comparing, comparison, known, lookup, progress, runner, selfcheck, tasks, tools
+from .orders import Batch
 from .results import Result
 from .runs import MemoryRun, TimeRun
 from .tables import Table
@@ -99,10 +100,10 @@ class Peers:
 
     def plot_samples(self) -> Figure:
         """Draw memory over time, and the moments at which %memit would have looked."""
-        from . import figures  # noqa: PLC0415 - matplotlib is slow to import
+        from . import series  # noqa: PLC0415 - matplotlib is slow to import
 
         title = f"Memory during {METHODS[0][1]}, and what %memit would have seen of it"
-        return figures.plot_series(self.series, MEMIT_SECONDS, title)
+        return series.plot_looks(self.series, MEMIT_SECONDS, title)
 
 
 def compare_tools() -> Peers:
@@ -158,7 +159,7 @@ def _said(store: Store, tool: str, call: known.Call) -> Result:
 
     def ask() -> MemoryRun | TimeRun:
         if tool == OURS:
-            return tools.ours("memory", call).run
+            return tools.ours(Batch(memory=1), call).run
         said = round(tools.increment_bytes(tool, call))
         return MemoryRun(said, 0, 0, said, said)
 
@@ -173,7 +174,7 @@ def _cpu_seconds(store: Store) -> tuple[float, float, float]:
     magic = _stored(
         store, "%time", call, lambda: TimeRun(0.0, tools.time_magic_cpu_seconds(call), 0.0)
     )
-    own = _stored(store, OURS, call, lambda: tools.ours("time", call).run)
+    own = _stored(store, OURS, call, lambda: tools.ours(Batch(time=1), call).run)
     return 2 * BUSY_SECONDS, magic.cpu_seconds.median, own.cpu_seconds.median
 
 
@@ -203,7 +204,9 @@ def _stored(
 
 def _digest(call: known.Call) -> str:
     """Return the digest of all that decides what a tool says."""
-    parts = [_code(), repr(call.args), tasks.source_sha256(cast("FunctionType", call.function))]
+    # A store is about one file, wherever that lies: its path decides nothing.
+    args = [arg for arg in call.args if not isinstance(arg, str)]
+    parts = [_code(), repr(args), tasks.source_sha256(cast("FunctionType", call.function))]
     return hashlib.sha256("\n".join(parts).encode()).hexdigest()
 
 

@@ -199,6 +199,25 @@ class Result:
         """What was returned, if that is a number or a truth value; no unit."""
         return Sample(self.returned.sample[:1] if self.returned and self.returned.text else ())
 
+    @property
+    def observed(self) -> str:
+        """What was returned as Python writes it, or what an array is.
+
+        Raises
+        ------
+        FigureError
+            The method has no figures, and why.
+        """
+        self._refuse_failed()
+        if self.returned is None:
+            raise FigureError("There is no value: no run of this method has finished.")
+        text = f"{self.returned.dtype} array of shape {self.returned.shape}"
+        return self.returned.text or text
+
+    def _refuse_failed(self) -> None:
+        if self.status != "ok":
+            raise FigureError(f"{self.task}.{self.method} has no figures: {self.message}")
+
     def quantity(self, name: str) -> Sample:
         """Return one of `QUANTITIES` by its name.
 
@@ -210,8 +229,7 @@ class Result:
         if name not in QUANTITIES:
             known = ", ".join(QUANTITIES)
             raise FigureError(f"There is no quantity {name!r}; there are: {known}.")
-        if self.status != "ok":
-            raise FigureError(f"{self.task}.{self.method} has no figures: {self.message}")
+        self._refuse_failed()
         if name == "multiplier":
             return Sample(
                 tuple(peak / self.raw_bytes for peak in self.peak_bytes.values)

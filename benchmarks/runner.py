@@ -40,7 +40,6 @@ EXTENDED_SECONDS = 0.1
 RUNS_EACH = 3
 
 _STDERR_LINES = 3
-_LISTS = ("shape", "sums", "sample", "affine")
 
 
 @dataclass(frozen=True)
@@ -273,17 +272,9 @@ def _failure(  # noqa: PLR0913 - all that can tell one end from another
 
 def _outcome(worked: dict[str, Any], kept: dict[str, Any]) -> Outcome:
     timed = [TimeRun(**run) for run in worked["timed"]]
-    weighed = [_memory_run(read) for read in worked["weighed"] or kept["memory"]]
-    runs: tuple[TimeRun | MemoryRun, ...] = (*timed, *weighed)
+    weighed = [MemoryRun.from_dict(run) for run in worked["weighed"] or kept["memory"]]
     returned = worked.get("returned")
-    if returned is None:
-        return Outcome(runs)
-    return Outcome(runs, Returned(**returned | {name: tuple(returned[name]) for name in _LISTS}))
-
-
-def _memory_run(read: dict[str, Any]) -> MemoryRun:
-    series = {name: tuple(values) for name, values in read.get("series", {}).items()}
-    return MemoryRun(**read | {"series": Series(**series)})
+    return Outcome((*timed, *weighed), Returned.from_dict(returned) if returned else None)
 
 
 def _kernel_kills() -> int:

@@ -3,12 +3,16 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
+from typing import Any
 
 from .units import MIB
 
 #: Memory is counted in pages of 4 KiB and the kernel's counters lag by some of them, so a
 #: peak below this cannot be told from nothing. Ratios take it as the smallest amount.
 SMALLEST_BYTES = 0.1 * MIB
+
+#: What memory consists of, as readers see it.
+PARTS = ("private", "mapped files", "/dev/shm")  # noqa: S108 - no temporary folder, but memory
 
 
 @dataclass(frozen=True)
@@ -104,6 +108,11 @@ class Series:
     shmem_bytes: tuple[int, ...] = ()
     processes: tuple[int, ...] = ()
 
+    @property
+    def parts_bytes(self) -> tuple[tuple[int, ...], ...]:
+        """What the memory consists of, in the order of `PARTS`, bytes."""
+        return self.private_bytes, self.shared_bytes, self.shmem_bytes
+
 
 @dataclass(frozen=True)
 class MemoryRun:
@@ -136,6 +145,17 @@ class MemoryRun:
     shared_bytes: int = 0
     shmem_bytes: int = 0
     series: Series = Series()
+
+    @classmethod
+    def from_dict(cls, entry: dict[str, Any]) -> MemoryRun:
+        """Read what JSON made of a run."""
+        series = {name: tuple(values) for name, values in entry.get("series", {}).items()}
+        return cls(**entry | {"series": Series(**series)})
+
+    @property
+    def parts_bytes(self) -> tuple[int, ...]:
+        """What the peak consists of, in the order of `PARTS`, bytes."""
+        return self.private_bytes, self.shared_bytes, self.shmem_bytes
 
     @property
     def is_sharp(self) -> bool:
@@ -172,3 +192,9 @@ class Returned:
     sample: tuple[float, ...] = ()
     affine: tuple[float, ...] = ()
     text: str = ""
+
+    @classmethod
+    def from_dict(cls, entry: dict[str, Any]) -> Returned:
+        """Read what JSON made of it."""
+        lists = ("shape", "sums", "sample", "affine")
+        return cls(**entry | {name: tuple(entry[name]) for name in lists})

@@ -119,7 +119,7 @@ def _measured(call: Known) -> Result:
     """Run a known call: once if that is right, else as often as any figure is measured."""
     result = Result(TASK, call.label, _digest(), raw_bytes=call.peak_bytes)
     for _ in range(runner.MEMORY_RUNS):
-        outcome = runner.run_once(orders.order("memory", call.function, *call.args))
+        outcome = runner.run_once(orders.order(orders.Batch(memory=1), call.function, *call.args))
         result = runner.extended(result, outcome)
         if result.status != "ok":
             raise GaugeError(f"The gauge could not be checked: {call.label}: {result.message}.")

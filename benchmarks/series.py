@@ -2,10 +2,13 @@
 
 from __future__ import annotations
 
+import bisect
 from typing import TYPE_CHECKING
 
 import matplotlib.pyplot as plt
 
+from .figures import MEDIAN_COLOUR, RUN_COLOUR, WIDTH_INCHES
+from .runs import PARTS
 from .units import MIB, format_bytes
 
 if TYPE_CHECKING:
@@ -15,15 +18,10 @@ if TYPE_CHECKING:
     from matplotlib.figure import Figure
 
     from .results import Result
+    from .runs import Series
 
-#: Name and colour of each part, told apart by colour-blind readers (Okabe and Ito).
-PARTS = (
-    ("private", "#0072b2"),
-    ("mapped files", "#009e73"),
-    ("/dev/shm", "#e69f00"),  # noqa: S108 - not a temporary folder, but memory
-)
-
-_WIDTH_INCHES = 7.0
+#: Colours of `PARTS`, told apart by colour-blind readers (Okabe and Ito).
+COLOURS = (RUN_COLOUR, "#009e73", "#e69f00")
 
 
 def plot_each(results: Sequence[Result], title: str) -> Figure:
@@ -39,7 +37,7 @@ def plot_each(results: Sequence[Result], title: str) -> Figure:
     shown = [result for result in results if result.series.seconds]
     figure, panels = plt.subplots(
         max(1, len(shown)),
-        figsize=(_WIDTH_INCHES, 0.9 + 1.4 * max(1, len(shown))),
+        figsize=(WIDTH_INCHES, 0.9 + 1.4 * max(1, len(shown))),
         layout="constrained",
         sharex=True,
         sharey=True,
@@ -57,14 +55,13 @@ def plot_each(results: Sequence[Result], title: str) -> Figure:
 
 def _draw_over_time(axes: Axes, result: Result) -> None:
     series = result.series
-    parts = (series.private_bytes, series.shared_bytes, series.shmem_bytes)
     # A part may fall below what it was before the call; a stack cannot.
-    heights = [[max(0, value) / MIB for value in part] for part in parts]
+    heights = [[max(0, value) / MIB for value in part] for part in series.parts_bytes]
     axes.stackplot(
         series.seconds,
         *heights,
-        labels=[name for name, _ in PARTS],
-        colors=[colour for _, colour in PARTS],
+        labels=PARTS,
+        colors=COLOURS,
         alpha=0.8,
         step="pre",
     )
@@ -84,14 +81,12 @@ def plot_parts(results: Sequence[Result], title: str) -> Figure:
     """
     shown = [result for result in results if result.status == "ok" and result.memory_runs]
     figure, axes = plt.subplots(
-        figsize=(_WIDTH_INCHES, 1.4 + 0.45 * max(1, len(shown))), layout="constrained"
+        figsize=(WIDTH_INCHES, 1.4 + 0.45 * max(1, len(shown))), layout="constrained"
     )
     for row, result in enumerate(shown):
         run = result.peak_run
         left = 0.0
-        for size, (name, colour) in zip(
-            (run.private_bytes, run.shared_bytes, run.shmem_bytes), PARTS, strict=True
-        ):
+        for size, name, colour in zip(run.parts_bytes, PARTS, COLOURS, strict=True):
             width = max(0, size) / MIB
             label = name if row == 0 else None
             axes.barh(row, width, left=left, color=colour, alpha=0.8, label=label)
@@ -104,5 +99,34 @@ def plot_parts(results: Sequence[Result], title: str) -> Figure:
     axes.spines[["top", "right", "left"]].set_visible(False)
     if shown:
         axes.legend(loc="lower right", fontsize=8)
+    figure.suptitle(title)
+    return figure
+
+
+def plot_looks(series: Series, every_seconds: float, title: str) -> Figure:
+    """Draw memory over time, and what looking at intervals would have seen.
+
+    Parameters
+    ----------
+    series : Series
+        Memory above the baseline.
+    every_seconds : float
+        The interval.
+    title : str
+        What the plot shows, as a phrase.
+    """
+    figure, axes = plt.subplots(figsize=(WIDTH_INCHES, 3.2), layout="constrained")
+    total = [sum(values) / MIB for values in zip(*series.parts_bytes, strict=True)]
+    axes.fill_between(series.seconds, total, step="pre", color=RUN_COLOUR, alpha=0.3)
+    axes.plot(series.seconds, total, drawstyle="steps-pre", color=RUN_COLOUR, label="our gauge")
+    at = [n * every_seconds for n in range(int(series.seconds[-1] / every_seconds) + 1)]
+    rows = [min(bisect.bisect_left(series.seconds, moment), len(total) - 1) for moment in at]
+    seen = [total[row] for row in rows]
+    axes.plot(at, seen, "o", color=MEDIAN_COLOUR, label="a look now and then")
+    axes.set_xlabel("time since the call began (s)")
+    axes.set_ylabel("memory above the baseline (MiB)")
+    axes.set_ylim(bottom=0)
+    axes.spines[["top", "right"]].set_visible(False)
+    axes.legend(loc="upper left")
     figure.suptitle(title)
     return figure

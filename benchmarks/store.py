@@ -23,7 +23,7 @@ from .errors import StoreError
 from .files import written_whole
 from .provenance import Provenance
 from .results import Result
-from .runs import Data, MemoryRun, Returned, Series, TimeRun
+from .runs import Data, MemoryRun, Returned, TimeRun
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -142,20 +142,10 @@ def _decoded(entry: dict[str, Any]) -> Result:
         **entry
         | {
             "time_runs": tuple(TimeRun(**run) for run in entry["time_runs"]),
-            "memory_runs": tuple(_memory_run(run) for run in entry["memory_runs"]),
-            "returned": returned and _returned(returned),
+            "memory_runs": tuple(MemoryRun.from_dict(run) for run in entry["memory_runs"]),
+            "returned": returned and Returned.from_dict(returned),
         }
     )
-
-
-def _memory_run(entry: dict[str, Any]) -> MemoryRun:
-    series = Series(**{name: tuple(values) for name, values in entry["series"].items()})
-    return MemoryRun(**entry | {"series": series})
-
-
-def _returned(entry: dict[str, Any]) -> Returned:
-    lists = ("shape", "sums", "sample", "affine")
-    return Returned(**entry | {name: tuple(entry[name]) for name in lists})
 
 
 def _key(result: Result) -> Key:

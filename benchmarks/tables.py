@@ -15,6 +15,7 @@ from rich.table import Table as RichTable
 
 from .folders import REFERENCE
 from .results import QUANTITIES, Result
+from .runs import PARTS
 from .units import format_bytes, format_range, format_ratio, format_seconds
 
 if TYPE_CHECKING:
@@ -113,16 +114,14 @@ def of_parts(results: Sequence[Result]) -> Table:
             rows.append((result.method, result.status, *[NONE] * 3))
             continue
         run = result.peak_run
-        sizes = (run.private_bytes, run.shared_bytes, run.shmem_bytes, run.peak_bytes)
-        rows.append((result.method, *map(format_bytes, sizes)))
-    parts = ("private", "mapped files", "/dev/shm")  # noqa: S108 - a heading
-    return Table(("method", *parts, "peak"), tuple(rows))
+        rows.append((result.method, *map(format_bytes, (*run.parts_bytes, run.peak_bytes))))
+    return Table(("method", *PARTS, "peak"), tuple(rows))
 
 
 def of_observations(results: Sequence[Result]) -> Table:
     """Make the table of what each method returned, and what stayed in memory with it."""
     rows = [
-        (result.method, observed(result), format_bytes(result.kept_bytes.median))
+        (result.method, result.observed, format_bytes(result.kept_bytes.median))
         if result.status == "ok"
         else (result.method, result.status, NONE)
         for result in results
@@ -140,7 +139,7 @@ def ipython_lines(result: Result) -> list[str]:
     if result.status != "ok":
         return [f">>> {call}", f"{result.status}: {result.message}"]
     if not result.time_runs:
-        return [f">>> {call}", observed(result)]
+        return [f">>> {call}", result.observed]
     run = result.peak_run
     peak, increment = run.baseline_bytes + run.peak_bytes, run.peak_bytes
     return [
@@ -150,14 +149,6 @@ def ipython_lines(result: Result) -> list[str]:
         f"%memit {call}",
         f"peak memory: {format_bytes(peak)}, increment: {format_bytes(increment)}",
     ]
-
-
-def observed(result: Result) -> str:
-    """Return what a method returned as Python writes it, or the shape of an array."""
-    returned = result.returned
-    if returned is None:
-        return NONE
-    return returned.text or f"{returned.dtype} array of shape {returned.shape}"
 
 
 def crossed(titles: Sequence[str], rows: Sequence[Sequence[Result]], quantity: str) -> Table:

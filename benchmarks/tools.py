@@ -158,7 +158,7 @@ def time_magic_cpu_seconds(call: Call) -> float:
     return _answer("%time", _IPYTHON, _TIME, call)
 
 
-def ours(kind: orders.Kind, call: Call) -> runner.Outcome:
+def ours(batch: orders.Batch, call: Call) -> runner.Outcome:
     """Return what our own clock or gauge says of a call.
 
     Raises
@@ -166,7 +166,7 @@ def ours(kind: orders.Kind, call: Call) -> runner.Outcome:
     MethodError
         The call failed.
     """
-    outcome = runner.run_once(orders.order(kind, call.function, *call.args))
+    outcome = runner.run_once(orders.order(batch, call.function, *call.args))
     if isinstance(outcome, runner.Failure):
         raise MethodError(f"{gauge.NAME} failed on {call.label!r}: {outcome.message}.")
     return outcome

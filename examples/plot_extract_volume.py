@@ -59,10 +59,9 @@ def volume_get_fdata(fmri_path):
 # %%
 # With indexed_gzip
 # -----------------
-# The package ``indexed_gzip`` notes on its way through a .nii.gz where it can start again. For
-# a single volume, read once, there is no way that it has been on before. nibabel takes this
-# package by itself wherever it can be imported. Here it is kept out of all methods that do not
-# import it.
+# The package ``indexed_gzip`` remembers places of a .nii.gz at which it can start again. On the
+# first way through a file it knows none yet. nibabel takes this package by itself wherever it
+# can be imported. Here it is kept out of all methods that do not import it.
 
 
 def volume_indexed_gzip(fmri_path):
@@ -129,7 +128,7 @@ ACROSS = [first_axis]
 METHODS = [WAYS, *PLACES, ACROSS]
 
 if __name__ == "__main__":
-    from benchmarks import compare, compare_files
+    from benchmarks import compare, compare_forms
 
     comparison = compare(WAYS)
     print(comparison)
@@ -144,7 +143,7 @@ if __name__ == "__main__":
 # The second table has the places, for the run as a plain file and as a compressed one.
 
 if __name__ == "__main__":
-    places = compare_files({"nii": PLACES, "nii_gz": PLACES}, quantity="time")
+    places = compare_forms({"nii": PLACES, "nii_gz": PLACES}, quantity="time")
     print(places)
 
 # %%
@@ -159,4 +158,4 @@ if __name__ == "__main__":
 # peak memory.
 
 if __name__ == "__main__":
-    print(compare_files({"nii": ACROSS, "nii_gz": ACROSS}, quantity="peak"))
+    print(compare_forms({"nii": ACROSS, "nii_gz": ACROSS}, quantity="peak"))

@@ -45,8 +45,7 @@ def get_fdata(fmri_path):
 
 
 # %%
-# A float of four bytes is exact enough for most work on BOLD data. The array that stays is
-# half as large.
+# A float of four bytes holds about seven decimal digits. The array that stays is half as large.
 
 
 def get_fdata_float32(fmri_path):
@@ -79,7 +78,7 @@ if __name__ == "__main__":
     print(comparison)
 
 # %%
-# Opening takes next to no time. Reading takes as long as the file is large.
+# Opening takes next to no time. Reading is where the time goes.
 
 if __name__ == "__main__":
     comparison.plot_time()

@@ -141,11 +141,11 @@ METHODS = [masker_path, masker_loaded, numpy_array, numpy_shared_memory, one_pas
 if __name__ == "__main__":
     from benchmarks import compare
 
-    comparison = compare(METHODS, variant="short")
+    comparison = compare(METHODS, form="short")
     print(comparison)
 
 # %%
-# The workers cost more time than they save.
+# The time of each way.
 
 if __name__ == "__main__":
     comparison.plot_time()

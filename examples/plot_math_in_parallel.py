@@ -4,9 +4,9 @@ A simple operation, twice in parallel
 
 Does it help to let two processes work at the same time?
 
-The work here is small: every voxel is divided by two. What two processes can save is then less
-than what it costs to bring data to them and results back. The original chapter did this with
-two ways of loading the image. This page adds other ways, and looks at where the memory goes.
+The work here is small: every voxel is divided by two. If two processes share it, data have to be
+brought to them, and results back. The original chapter did this with two ways of loading the
+image. This page adds other ways, and looks at where the memory goes.
 
 All of it is measured on the first volumes of the run, so that it fits into memory whatever the
 size of your file is.
@@ -85,8 +85,8 @@ def twice_threads(fmri_path):
 # %%
 # Twice, in one pass
 # ------------------
-# Nothing here needs a second process. One loop over the volumes fills both results. Floats of
-# four bytes are exact enough, and halve what the results need.
+# Nothing here needs a second process. One loop over the volumes fills both results. They are
+# floats of four bytes, which halves what they need.
 
 
 def twice_one_pass(fmri_path):
@@ -145,18 +145,18 @@ METHODS = [ONCE, TWICE, NUMBERS]
 if __name__ == "__main__":
     from benchmarks import compare
 
-    once = compare(ONCE, variant="short")
+    once = compare(ONCE, form="short")
     print(once)
 
 # %%
 # Twice, with images as results.
 
 if __name__ == "__main__":
-    twice = compare(TWICE, variant="short")
+    twice = compare(TWICE, form="short")
     print(twice)
 
 # %%
-# The ways with worker processes are the slow ones.
+# The time of each way.
 
 if __name__ == "__main__":
     twice.plot_time()
@@ -180,7 +180,7 @@ if __name__ == "__main__":
 # Twice, with numbers as results.
 
 if __name__ == "__main__":
-    numbers = compare(NUMBERS, variant="short")
+    numbers = compare(NUMBERS, form="short")
     print(numbers)
 
 # %%

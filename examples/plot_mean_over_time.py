@@ -90,15 +90,14 @@ if __name__ == "__main__":
     comparison.plot_time()
 
 # %%
-# The peak of the loop is a few volumes. The peak of ``mean_img`` grows with the length of
-# the run.
+# The peak of the loop is a few volumes. The peak of ``mean_img`` is at least the whole run.
 
 if __name__ == "__main__":
     comparison.plot_memory()
 
 # %%
-# The two loops are compared on the first volumes of the run. On all of it, the one that opens
-# the file again would take minutes.
+# The two loops are compared on the first volumes of the run, so that the one that opens the
+# file again comes to an end soon.
 
 if __name__ == "__main__":
-    print(compare(LOOPS, variant="short"))
+    print(compare(LOOPS, form="short"))

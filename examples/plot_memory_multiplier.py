@@ -83,14 +83,14 @@ PLAIN = [with_mean_img, with_get_fdata, with_float32, with_dataobj]
 METHODS = [*PLAIN, indexed_mean_img, indexed_dataobj]
 
 if __name__ == "__main__":
-    from benchmarks import compare_files
+    from benchmarks import compare_forms
 
     files = {
         f"{voxels}_{ending}": METHODS if ending == "nii_gz" else PLAIN
         for voxels in ("int16", "scaled", "shifted", "float32")
         for ending in ("nii", "nii_gz")
     }
-    crossing = compare_files(files, quantity="multiplier", timed=False, runs=2)
+    crossing = compare_forms(files, quantity="multiplier", timed=False, runs=2)
     print(crossing)
 
 # %%

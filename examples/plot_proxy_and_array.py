@@ -170,6 +170,6 @@ METHODS = [
 if __name__ == "__main__":
     from benchmarks import compare
 
-    comparison = compare(METHODS, variant="short", timed=False, runs=1)
+    comparison = compare(METHODS, form="short", timed=False, runs=1)
     print(comparison.observed().text())
     print(comparison.caption)

@@ -8,7 +8,7 @@ import time
 import matplotlib.pyplot as plt
 import pytest
 
-from benchmarks import compare, compare_files, comparing, data, runner
+from benchmarks import compare, compare_forms, comparing, data, runner
 from benchmarks.errors import DataError, DisagreementError
 from benchmarks.folders import PROJECT
 
@@ -147,7 +147,7 @@ def test_methods_of_different_lists_may_return_different_things(example, fmri_pa
 
 
 def test_memory_alone_and_another_form_of_the_run_are_measured(example, fmri_path):
-    comparison = compare(example(SOURCE), fmri_path, runs=2, timed=False, variant="nii")
+    comparison = compare(example(SOURCE), fmri_path, runs=2, timed=False, form="nii")
     assert comparison.data.name.endswith("-nii.nii")
     for result in comparison.results:
         assert (len(result.time_runs), len(result.memory_runs)) == (0, 2)
@@ -162,7 +162,7 @@ def test_memory_alone_and_another_form_of_the_run_are_measured(example, fmri_pat
 def test_files_are_crossed_with_methods(example, fmri_path, monkeypatch):
     monkeypatch.setenv("FMRI", str(fmri_path))
     first, second = example(SOURCE)
-    crossing = compare_files({"nii": [first, second], "nii_gz": [first]}, quantity="peak", runs=1)
+    crossing = compare_forms({"nii": [first, second], "nii_gz": [first]}, quantity="peak", runs=1)
     assert crossing.table().headings == ("file", "first", "second")
     assert [row[0] for row in crossing.table().rows] == [".nii", ".nii.gz"]
     assert crossing.table().rows[1][2] == "–"

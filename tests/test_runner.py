@@ -225,7 +225,7 @@ def shared_by_many(size_mib):
 def test_pages_that_are_shared_count_once_for_the_memory_limit():
     # Parent and two workers map 200 MiB each, which is the same 200 MiB.
     outcome = runner.run_once(
-        orders.order("memory", shared_by_many, 200), runner.Limits(memory_bytes=500 * MIB)
+        orders.order(Batch(memory=1), shared_by_many, 200), runner.Limits(memory_bytes=500 * MIB)
     )
     assert isinstance(outcome, runner.Outcome), outcome
 
@@ -288,10 +288,10 @@ def test_a_cold_cache_is_made_checked_and_recorded():
             return fraction
 
         outcome = runner.run_once(
-            orders.order("memory", cached_before_reading, str(path), cache="cold")
+            orders.order(Batch(memory=1), cached_before_reading, str(path), cache="cold")
         )
         assert outcome.returned.sums[0] <= coldness.COLD_FRACTION
-        outcome = runner.run_once(orders.order("memory", cached_before_reading, str(path)))
+        outcome = runner.run_once(orders.order(Batch(memory=1), cached_before_reading, str(path)))
         assert outcome.returned.sums[0] == 1.0
         result = measure(cached_before_reading, str(path), runs=1, cache="cold")
         assert (result.cache, result.status) == ("cold", "ok")
@@ -311,7 +311,7 @@ def test_a_file_that_cannot_be_made_cold_is_an_error():
 
 
 def test_wall_time_agrees_with_the_bare_function():
-    outcome = runner.run_once(orders.order("time", lambda: time.sleep(0.3)))
+    outcome = runner.run_once(orders.order(Batch(time=1), lambda: time.sleep(0.3)))
     assert 0.3 <= outcome.run.wall_seconds < 0.4
 
 

@@ -65,7 +65,7 @@ def measured(tmp_path_factory):
         quick, slow, number = (method.function for method in task.methods)
         compare([quick, slow], fmri_path, runs=2)
         compare([number], fmri_path, runs=1, timed=False)
-        compare([[number], [quick]], fmri_path, runs=1, variant="nii")
+        compare([[number], [quick]], fmri_path, runs=1, form="nii")
     return folder
 
 
@@ -213,7 +213,7 @@ def test_a_snippet_has_the_code_and_what_ipython_would_print(project):
 def test_parts_and_the_same_on_several_files_are_tables(project):
     page, warnings, _ = project(
         "T\n=\n\n.. parts:: small\n   :methods: slow\n\n"
-        ".. measurements:: small\n   :files: nii\n   :quantity: peak\n\n"
+        ".. measurements:: small\n   :forms: nii\n   :quantity: peak\n\n"
         "It took :measured:`small@nii.quick.time`.\n"
     )
     assert warnings == ""
@@ -226,11 +226,11 @@ def test_parts_and_the_same_on_several_files_are_tables(project):
     ("text", "message"),
     [
         (".. snippet:: small.missing", "has no method 'missing'"),
-        (".. parts:: small@mp3", "There is no file kind 'mp3'"),
+        (".. parts:: small@mp3", "There is no form 'mp3'"),
         (":measured:`small@nii_gz.number.time`", "no run of this method has finished"),
         (":measured:`small@float32_nii.quick.time`", "is not measured"),
-        (".. measurements:: small\n   :files: nii\n   :quantity: speed", "no quantity 'speed'"),
-        (".. measurements:: small\n   :files: mp3", "There is no file kind 'mp3'"),
+        (".. measurements:: small\n   :forms: nii\n   :quantity: speed", "no quantity 'speed'"),
+        (".. measurements:: small\n   :forms: mp3", "There is no form 'mp3'"),
     ],
 )
 def test_what_is_not_there_is_a_sentence(project, text, message):

@@ -2,6 +2,7 @@ import matplotlib.pyplot as plt
 import pytest
 
 from benchmarks import figures, tables
+from benchmarks import series as series_plots
 from benchmarks.results import Result
 from benchmarks.runs import MemoryRun, Series, TimeRun
 from benchmarks.units import MIB
@@ -57,7 +58,7 @@ def test_what_is_to_be_said_of_a_row_stands_below():
 
 def test_memory_over_time_is_drawn_with_the_looks_at_it():
     series = Series((0.05, 0.1, 0.2, 0.31), (0, MIB, 5 * MIB, 0), (0,) * 4, (0,) * 4, (1,) * 4)
-    (axes,) = figures.plot_series(series, 0.1, "Memory").axes
+    (axes,) = series_plots.plot_looks(series, 0.1, "Memory").axes
     line, dots = axes.lines
     assert max(line.get_ydata()) == 5
     assert list(dots.get_ydata()) == [0, 1, 5, 0]

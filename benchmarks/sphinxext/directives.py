@@ -9,7 +9,7 @@ from docutils import nodes
 from docutils.parsers.rst import directives
 from sphinx.util.docutils import SphinxDirective
 
-from benchmarks import comparison, gauge, tables, tasks, variants
+from benchmarks import comparison, forms, gauge, tables, tasks
 from benchmarks.errors import FigureError
 from benchmarks.lookup import task_named
 from benchmarks.results import QUANTITIES
@@ -22,8 +22,6 @@ if TYPE_CHECKING:
     from collections.abc import Callable, Sequence
 
     from docutils.nodes import Node
-
-    from benchmarks.results import Result
 
 
 class MeasuredDirective(SphinxDirective):
@@ -52,14 +50,14 @@ class MeasuredDirective(SphinxDirective):
 class MeasurementsDirective(MeasuredDirective):
     """``.. measurements:: load``: the table of a task, the published figures beside.
 
-    With ``:files:`` it is the table of one ``:quantity:``, a row for each of these forms of
+    With ``:forms:`` it is the table of one ``:quantity:``, a row for each of these forms of
     the run. ``:methods:`` chooses the methods.
     """
 
     required_arguments = 1
     option_spec: ClassVar[dict[str, Callable[[str], object]]] = {
         "methods": str.split,
-        "files": str.split,
+        "forms": str.split,
         "quantity": directives.unchanged_required,
     }
 
@@ -67,14 +65,14 @@ class MeasurementsDirective(MeasuredDirective):
         """Return the table, and under it what is to be said of single rows."""
         task = self.arguments[0]
         methods = self.options.get("methods", ())
-        if "files" in self.options:
+        if "forms" in self.options:
             return [self._crossed(task, methods)]
         lookup = pages.lookup()
         results = lookup.of_task(task, methods)
         keys = {(result.task, result.method) for result in results}
         published = not keys.isdisjoint(tables.published())
         table = tables.of_results(results, as_published=published)
-        caption = self._caption(task, results)
+        caption = comparison.caption(lookup.data_of(task), lookup.store.provenance)
         if published:
             caption = f"{caption} {tables.published_source(results[0].task)}"
         remarks = nodes.bullet_list(classes=["remarks"])
@@ -86,22 +84,15 @@ class MeasurementsDirective(MeasuredDirective):
         quantity = self.options.get("quantity", "time")
         if quantity not in QUANTITIES:
             raise FigureError(f"There is no quantity {quantity!r}.")
-        files: list[str] = self.options["files"]
-        rows = [pages.lookup().of_task(f"{task}@{name}", methods, whole=False) for name in files]
-        titles = [variants.KINDS[name].title for name in files]
+        names: list[str] = self.options["forms"]
+        rows = [pages.lookup().of_task(f"{task}@{name}", methods, whole=False) for name in names]
+        titles = [forms.FORMS[name].title for name in names]
         table = tables.crossed(titles, rows, quantity)
         lookup = pages.lookup()
-        first, heading = lookup.data_of(f"{task}@{files[0]}"), QUANTITIES[quantity].heading
+        first, heading = lookup.data_of(f"{task}@{names[0]}"), QUANTITIES[quantity].heading
         node = _table_node(table, comparison.of_forms(heading, first, lookup.store.provenance))
         node["classes"].append("crossed")
         return node
-
-    @staticmethod
-    def _caption(task: str, results: Sequence[Result]) -> str:
-        lookup = pages.lookup()
-        measured_on = lookup.data_of(task)
-        provenance = lookup.store.provenance
-        return comparison.Comparison(task, tuple(results), measured_on, provenance).caption
 
 
 class PartsDirective(MeasuredDirective):
@@ -125,7 +116,7 @@ class SnippetDirective(MeasuredDirective):
         """Return the code as the example has it, and the lines below it."""
         task_name, _, name = self.arguments[0].rpartition(".")
         result = pages.lookup().find(task_name, name)
-        task = task_named(task_name.partition("@")[0])
+        task = task_named(task_name)
         self.env.note_dependency(str(task.path))
         source = inspect.getsource(task.method(name).function)
         lines = "\n".join(tables.ipython_lines(result))

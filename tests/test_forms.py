@@ -3,7 +3,7 @@ import numpy as np
 import pytest
 from conftest import save_run
 
-from benchmarks import data, variants
+from benchmarks import data, forms
 from benchmarks.errors import DataError
 
 
@@ -18,26 +18,26 @@ def test_the_same_voxels_stand_in_a_plain_and_in_a_compressed_file(tmp_path, end
     path = save_run(tmp_path / f"run{ending}", slope=75.5, inter=3.0, kind=kind)
     file = data.choose(path)
     for name in ("nii", "nii_gz"):
-        other = variants.of(file, name)
+        other = forms.of(file, name)
         assert other.path.name.endswith(name.replace("_", "."))
         assert (other.data.dtype, other.data.scaled) == ("int16", True)
         np.testing.assert_array_equal(values(other)[1], values(file)[1])
         np.testing.assert_allclose(values(other)[0].affine, values(file)[0].affine)
     own = "nii" if ending == ".nii" else "nii_gz"
-    assert variants.of(file, own).path == file.path
+    assert forms.of(file, own).path == file.path
 
 
 @pytest.mark.parametrize("dtype", [np.int16, np.float32, np.dtype(">i2"), np.uint8])
-@pytest.mark.parametrize("name", [name for name, kind in variants.KINDS.items() if kind.dtype])
+@pytest.mark.parametrize("name", [name for name, form in forms.FORMS.items() if form.dtype])
 def test_a_converted_run_has_the_values_of_the_run_and_its_own_type(tmp_path, dtype, name):
     file = data.choose(save_run(tmp_path / "run.nii.gz", dtype=dtype))
-    kind = variants.KINDS[name]
-    other = variants.of(file, name)
-    assert other.data.dtype == kind.dtype
-    assert other.data.scaled == kind.scaled
-    assert (other.data.compression == "gz") == kind.compressed
+    form = forms.FORMS[name]
+    other = forms.of(file, name)
+    assert other.data.dtype == form.dtype
+    assert other.data.scaled == form.scaled
+    assert (other.data.compression == "gz") == form.compressed
     proxy = nib.load(other.path).dataobj
-    assert (proxy.inter != 0) == kind.shifted
+    assert (proxy.inter != 0) == form.shifted
     expected, found = values(file)[1], values(other)[1]
     if name.startswith("int16"):  # without scaling, only the ratio of values is the same
         found = found * (expected.max() / found.max())
@@ -46,9 +46,9 @@ def test_a_converted_run_has_the_values_of_the_run_and_its_own_type(tmp_path, dt
 
 def test_a_short_run_has_the_first_volumes(tmp_path, monkeypatch):
     file = data.choose(save_run(tmp_path / "run.nii.gz"))
-    assert variants.of(file, "short").path == file.path
-    monkeypatch.setattr(variants, "SHORT_BYTES", 1)
-    short = variants.of(file, "short")
+    assert forms.of(file, "short").path == file.path
+    monkeypatch.setattr(forms, "SHORT_BYTES", 1)
+    short = forms.of(file, "short")
     assert short.data.shape == (8, 7, 6, data.LEAST_VOLUMES)
     np.testing.assert_array_equal(values(short)[1], values(file)[1][..., :4])
 
@@ -58,20 +58,20 @@ def test_another_format_is_written_as_nifti(tmp_path):
     nib.save(nib.MGHImage(run.get_fdata(dtype=np.float32), run.affine), tmp_path / "run.mgz")
     file = data.choose(tmp_path / "run.mgz")
     for name in ("nii", "short", "scaled_nii_gz"):
-        other = variants.of(file, name)
+        other = forms.of(file, name)
         np.testing.assert_allclose(values(other)[1], values(file)[1], rtol=1e-4)
 
 
 def test_a_form_is_made_once_and_found_again(tmp_path):
     file = data.choose(save_run(tmp_path / "run.nii.gz"))
-    assert variants.find(file, "nii") is None
-    made = variants.of(file, "nii")
+    assert forms.find(file, "nii") is None
+    made = forms.of(file, "nii")
     before = made.path.stat().st_mtime_ns
-    assert variants.find(file, "nii") == variants.of(file, "nii") == made
+    assert forms.find(file, "nii") == forms.of(file, "nii") == made
     assert made.path.stat().st_mtime_ns == before
 
 
 def test_an_unknown_form_is_refused_with_those_there_are(tmp_path):
     file = data.choose(save_run(tmp_path / "run.nii.gz"))
-    with pytest.raises(DataError, match="no file kind 'mp3'; there are: nii, nii_gz, short"):
-        variants.of(file, "mp3")
+    with pytest.raises(DataError, match="no form 'mp3'; there are: nii, nii_gz, short"):
+        forms.of(file, "mp3")

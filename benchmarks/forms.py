@@ -33,12 +33,12 @@ SHORT_BYTES = 16 * MIB
 #: a library needs apart from the voxels, some MiB, is small beside that.
 CONVERTED_VOXELS = 1 << 24
 
-#: The intercept of the shifted kind, in steps of the scaling.
+#: The intercept of the shifted form, in steps of the scaling.
 SHIFT_STEPS = 100
 
 
 @dataclass(frozen=True)
-class Kind:
+class Form:
     """One way to write the run.
 
     Attributes
@@ -60,18 +60,18 @@ class Kind:
     shifted: bool = False
 
 
-def _pair(name: str, title: str, **choices: Any) -> dict[str, Kind]:
+def _pair(name: str, title: str, **choices: Any) -> dict[str, Form]:
     return {
-        f"{name}_nii": Kind(f"{title}, .nii", compressed=False, **choices),
-        f"{name}_nii_gz": Kind(f"{title}, .nii.gz", compressed=True, **choices),
+        f"{name}_nii": Form(f"{title}, .nii", compressed=False, **choices),
+        f"{name}_nii_gz": Form(f"{title}, .nii.gz", compressed=True, **choices),
     }
 
 
 #: By the name that pages and examples use.
-KINDS = {
-    "nii": Kind(".nii", compressed=False),
-    "nii_gz": Kind(".nii.gz", compressed=True),
-    "short": Kind("the first volumes", compressed=None),
+FORMS = {
+    "nii": Form(".nii", compressed=False),
+    "nii_gz": Form(".nii.gz", compressed=True),
+    "short": Form("the first volumes", compressed=None),
     **_pair("int16", "int16", dtype="int16"),
     **_pair("scaled", "int16, scaled", dtype="int16", scaled=True),
     **_pair("shifted", "int16, scaled and shifted", dtype="int16", scaled=True, shifted=True),
@@ -87,17 +87,17 @@ def find(file: FmriFile, name: str) -> FmriFile | None:
     file : FmriFile
         What is measured on.
     name : str
-        One of `KINDS`, or empty for the file itself.
+        One of `FORMS`, or empty for the file itself.
 
     Raises
     ------
     DataError
-        There is no such kind.
+        There is no such form.
     """
     if not name:
         return file
-    if name not in KINDS:
-        raise DataError(f"There is no file kind {name!r}; there are: {', '.join(KINDS)}.")
+    if name not in FORMS:
+        raise DataError(f"There is no form {name!r}; there are: {', '.join(FORMS)}.")
     if _is_like(file, name):
         return file
     path = _path(file, name)
@@ -112,23 +112,23 @@ def of(file: FmriFile, name: str) -> FmriFile:
     Raises
     ------
     DataError
-        There is no such kind, or it cannot be written.
+        There is no such form, or it cannot be written.
     """
     if found := find(file, name):
         return found
-    kind = KINDS[name]
+    form = FORMS[name]
     volumes = _short_volumes(file) if name == "short" else file.data.shape[3]
-    if kind.dtype:
-        write = _converted(file, kind)
-    elif _is_single_nifti(file):
-        write = _copied(file, volumes)
+    if form.dtype:
+        write = _converted(file, form)
+    elif made.is_single_nifti(file.path):
+        write = made.copied(file.path, file.data, volumes)
     else:
         write = _rewritten(file, volumes)
     return data.describe(made.once(_path(file, name), write), file.data.reason)
 
 
 def _path(file: FmriFile, name: str) -> Path:
-    compressed = KINDS[name].compressed
+    compressed = FORMS[name].compressed
     if compressed is None:
         compressed = file.data.compression != "none"
     stem = file.data.name.split(".")[0]
@@ -138,16 +138,11 @@ def _path(file: FmriFile, name: str) -> Path:
 
 def _is_like(file: FmriFile, name: str) -> bool:
     """Tell whether the file itself is what is asked for."""
-    if not _is_single_nifti(file):
+    if not made.is_single_nifti(file.path):
         return False
     if name == "short":
         return _short_volumes(file) == file.data.shape[3]
     return (name, file.data.compression) in {("nii", "none"), ("nii_gz", "gz")}
-
-
-def _is_single_nifti(file: FmriFile) -> bool:
-    img: Any = nib.load(file.path)
-    return hasattr(img.header, "single_magic") and img.file_map.keys() == {"image"}
 
 
 def _short_volumes(file: FmriFile) -> int:
@@ -155,22 +150,6 @@ def _short_volumes(file: FmriFile) -> int:
     return min(
         volumes, max(data.LEAST_VOLUMES, math.ceil(SHORT_BYTES * volumes / file.data.raw_bytes))
     )
-
-
-def _copied(file: FmriFile, volumes: int) -> Callable[[BinaryIO], None]:
-    """Copy header and voxels as they are on disk."""
-    img: Any = nib.load(file.path)
-    header = img.header.copy()
-    header.set_data_shape((*file.data.shape[:3], volumes))
-    # nibabel moves the scaling from the header to the proxy when it loads an image.
-    header.set_slope_inter(img.dataobj.slope, img.dataobj.inter)
-    size_bytes = file.data.raw_bytes // file.data.shape[3] * volumes
-
-    def write(stream: BinaryIO) -> None:
-        made.write_header(stream, header)
-        made.copy(file.path, stream, img.dataobj.offset, size_bytes)
-
-    return write
 
 
 def _rewritten(file: FmriFile, volumes: int) -> Callable[[BinaryIO], None]:
@@ -181,29 +160,30 @@ def _rewritten(file: FmriFile, volumes: int) -> Callable[[BinaryIO], None]:
 
     def write(stream: BinaryIO) -> None:
         made.write_header(stream, header)
-        stream.writelines(v.astype(dtype).tobytes(order="F") for v in _volumes(file, volumes))
+        for values in _volumes(file, volumes):
+            made.write_volume(stream, values.astype(dtype))
 
     return write
 
 
-def _converted(file: FmriFile, kind: Kind) -> Callable[[BinaryIO], None]:
+def _converted(file: FmriFile, form: Form) -> Callable[[BinaryIO], None]:
     """Write the first volumes with another type, the values the same but for rounding."""
     img: Any = nib.load(file.path)
     *space, volumes = file.data.shape
     volumes = min(volumes, max(data.LEAST_VOLUMES, math.ceil(CONVERTED_VOXELS / math.prod(space))))
-    header = _header(img, np.dtype(kind.dtype), volumes)
+    header = _header(img, np.dtype(form.dtype), volumes)
 
     def write(stream: BinaryIO) -> None:
         step = inter = None
-        if kind.dtype == "int16":
+        if form.dtype == "int16":
             largest = max(float(np.abs(values).max()) for values in _volumes(file, volumes))
             step = (largest or 1.0) / (np.iinfo(np.int16).max - SHIFT_STEPS)
-            inter = SHIFT_STEPS * step if kind.shifted else 0.0
-            header.set_slope_inter(step if kind.scaled else 1.0, inter)
+            inter = SHIFT_STEPS * step if form.shifted else 0.0
+            header.set_slope_inter(step if form.scaled else 1.0, inter)
         made.write_header(stream, header)
         for values in _volumes(file, volumes):
             stored = values if step is None else np.rint((values - inter) / step)
-            stream.write(stored.astype(kind.dtype).tobytes(order="F"))
+            made.write_volume(stream, stored.astype(form.dtype))
 
     return write
 
