@@ -56,6 +56,18 @@ def after_mean_img(fmri_path):
 
 
 # %%
+# ``dataobj`` has nothing to do with the array that is kept. Here that array is changed, and the
+# file is not.
+
+
+def dataobj_reads_the_file(fmri_path):
+    """Does dataobj still return what is in the file after the data in memory were changed?"""
+    img = nib.load(fmri_path)
+    img.get_fdata()[:] = -1
+    return bool((img.dataobj[..., 0] != -1).any())
+
+
+# %%
 # What functions of nilearn return
 # --------------------------------
 # A function that changes nothing may return the proxy image that it got.
@@ -156,6 +168,7 @@ METHODS = [
     [opened_with_nilearn],
     [after_get_fdata_and_uncache],
     [after_mean_img],
+    [dataobj_reads_the_file],
     [returns_a_proxy],
     [array_after_uncache],
     [types_of_get_fdata],
