@@ -10,6 +10,7 @@ from __future__ import annotations
 import contextlib
 import mmap
 import tempfile
+import threading
 import time
 from dataclasses import dataclass, field
 from multiprocessing.shared_memory import SharedMemory
@@ -95,6 +96,27 @@ def heap_again(size_mib: int) -> None:
     count = size_mib * MIB // HEAP_BLOCK_BYTES
     blocks = [np.ones(HEAP_BLOCK_BYTES, np.uint8) for _ in range(count)]
     del blocks
+
+
+def heap_again_in_threads(size_mib: int) -> None:
+    """Fill blocks of 4 MiB in each of two threads at the same time, again and again.
+
+    The first ones that are freed have the allocator keep such blocks in a heap from then on.
+    """
+    meeting = threading.Barrier(2, timeout=_MEETING_SECONDS)
+
+    def fill() -> None:
+        for _ in range(3):
+            blocks = [np.ones(4 * MIB, np.uint8) for _ in range(size_mib // 4)]
+            meeting.wait()
+            del blocks
+            meeting.wait()
+
+    threads = [threading.Thread(target=fill) for _ in range(2)]
+    for thread in threads:
+        thread.start()
+    for thread in threads:
+        thread.join()
 
 
 def untouched(size_mib: int) -> None:
@@ -245,6 +267,7 @@ def every(file: str | None, file_mib: int = 0) -> list[Known]:
         Known("a very large block", hold, (2048, 0.05), 2048 * MIB),
         Known("a spike in a computation", spike_in_work, (64, 0.001), 64 * MIB),
         Known("memory that was freed before", heap_again, (244,), 244 * MIB),
+        Known("memory that threads freed before", heap_again_in_threads, (64,), 128 * MIB),
         Known("memory that is never touched", untouched, (512,), 0),
         Known("two workers together", two_workers, (512, 0.1), 1024 * MIB, tree=True),
         Known("two workers in turn", one_worker_after_the_other, (512, 0.1), 512 * MIB, tree=True),

@@ -128,4 +128,5 @@ def environment(*, hidden: bool) -> dict[str, str]:
     """
     # Methods of an importable module are sent by its name.
     path = [*([str(folders.HIDDEN)] if hidden else []), *filter(None, sys.path)]
-    return os.environ | {"PYTHONPATH": os.pathsep.join(path)}
+    # With one heap for all threads, what any of them freed can be given back before a call.
+    return os.environ | {"PYTHONPATH": os.pathsep.join(path), "MALLOC_ARENA_MAX": "1"}

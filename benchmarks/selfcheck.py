@@ -34,6 +34,7 @@ _CODE = (
     "worker",
     "heap",
     "known",
+    "orders",
     "selfcheck",
 )
 
@@ -52,7 +53,7 @@ class Check:
 
 
 def calls(path: Path, file_bytes: int) -> list[Known]:
-    """Return the calls: one process short and long, freed heap, two workers, a shared map.
+    """Return the calls: one process short and long, freed memory, two workers, a shared map.
 
     Parameters
     ----------
@@ -67,6 +68,7 @@ def calls(path: Path, file_bytes: int) -> list[Known]:
         Known("a block for a moment", known.hold, (16, 0.0005), 16 * MIB),
         Known("a large block for longer", known.hold, (256, 0.05), 256 * MIB),
         Known("memory that was freed before", known.heap_again, (128,), 128 * MIB),
+        Known("memory that threads freed before", known.heap_again_in_threads, (64,), 128 * MIB),
         Known("two workers together", known.two_workers, (128, 0.05), 256 * MIB, tree=True),
         Known("two workers map a file", known.two_workers_map_a_file, file, mapped, tree=True),
     ]
