@@ -44,7 +44,7 @@ KNOWN = (
     known.Known(
         "two workers share memory", known.two_workers_share, (256, 0.1), 256 * MIB, tree=True
     ),
-    known.Known("array handed to workers", known.pass_array, (128, 0.1), 256 * MIB, tree=True),
+    known.handed("array handed to workers", 128),
 )
 
 

@@ -17,7 +17,7 @@ def test_the_gauge_is_measured_once_and_then_known(opened, monkeypatch):
     store, file = opened
     assert selfcheck.stored(store, file) == []
     checks = selfcheck.ensure(store, file)
-    assert len(checks) == 5
+    assert len(checks) == 6
     for check in checks:
         assert abs(check.error_bytes) <= check.call.bound_bytes
     monkeypatch.setattr(runner, "run_once", lambda *_: pytest.fail("measured again"))
