@@ -12,6 +12,7 @@ if TYPE_CHECKING:
     from .comparing import compare
     from .comparison import Comparison
     from .crossing import Crossing, compare_forms
+    from .growth import Growth, compare_jobs, compare_lengths
     from .peers import Peers, compare_tools
     from .results import Result
     from .runner import measure
@@ -19,10 +20,13 @@ if TYPE_CHECKING:
 __all__ = [
     "Comparison",
     "Crossing",
+    "Growth",
     "Peers",
     "Result",
     "compare",
     "compare_forms",
+    "compare_jobs",
+    "compare_lengths",
     "compare_tools",
     "measure",
 ]
@@ -32,10 +36,13 @@ __all__ = [
 _HOMES = {
     "Comparison": "comparison",
     "Crossing": "crossing",
+    "Growth": "growth",
     "Peers": "peers",
     "Result": "results",
     "compare": "comparing",
     "compare_forms": "crossing",
+    "compare_jobs": "growth",
+    "compare_lengths": "growth",
     "compare_tools": "peers",
     "measure": "runner",
 }

@@ -14,7 +14,7 @@ from typing import TYPE_CHECKING, Any
 
 from packaging.specifiers import InvalidSpecifier, SpecifierSet
 
-from .errors import FigureError
+from .errors import AbsentError, FigureError
 from .results import QUANTITIES, Result, Sample
 from .units import format_range, format_ratio
 
@@ -32,7 +32,7 @@ class Verdict(StrEnum):
     HOLDS = "holds"
     CONTRADICTED = "contradicted"
     UNDECIDED = "undecided"
-    ELSEWHERE = "about other files or releases"
+    ELSEWHERE = "about other files, releases or programs"
 
 
 #: What a claim may ask of the file, by the name that pages use.
@@ -250,6 +250,12 @@ class Claim:
         """
         if not self.applies(packages, data):
             return Verdict.ELSEWHERE, ""
+        try:
+            return self._judged(find)
+        except AbsentError:
+            return Verdict.ELSEWHERE, ""
+
+    def _judged(self, find: Callable[[str, str], Result]) -> tuple[Verdict, str]:
         if self.equals:
             term = self.expression.terms[0]
             observed = find(term.task, term.method).observed

@@ -27,5 +27,9 @@ class FigureError(BenchmarkError):
     """A page asks for a figure that is not measured, is stale, or does not exist."""
 
 
+class AbsentError(FigureError):
+    """A page asks for a figure of a program that is not installed here."""
+
+
 class GaugeError(BenchmarkError):
     """The memory gauge is wrong here, so nothing is measured with it."""

@@ -11,7 +11,7 @@ from matplotlib.ticker import FuncFormatter, NullFormatter
 from .results import QUANTITIES, Quantity, Result, Sample
 
 if TYPE_CHECKING:
-    from collections.abc import Sequence
+    from collections.abc import Mapping, Sequence
 
     from matplotlib.axes import Axes
     from matplotlib.axis import Axis
@@ -22,6 +22,7 @@ if TYPE_CHECKING:
 #: Blue and orange of Okabe and Ito's palette, told apart by colour-blind readers and in grey.
 RUN_COLOUR = "#0072b2"
 MEDIAN_COLOUR = "#d55e00"
+COLOURS = (RUN_COLOUR, MEDIAN_COLOUR, "#009e73", "#cc79a7")
 
 #: Values that span more than this factor are drawn on a logarithmic axis.
 LOG_FROM = 30.0
@@ -131,6 +132,43 @@ def _draw_line(
         values = [value / known.drawn_in for value in sample.values]
         axes.plot([index] * len(values), values, "o", color=colour, alpha=0.5)
     return medians
+
+
+def plot_growth(
+    places: Sequence[float],
+    points: Mapping[str, Sequence[Sequence[float]]],
+    lines: Mapping[str, tuple[float, float]],
+    labels: tuple[str, str],
+    title: str,
+) -> Figure:
+    """Draw how something grows: every run a dot, and straight lines through them.
+
+    Parameters
+    ----------
+    places : sequence of float
+        Along the x axis.
+    points : mapping
+        By the name of a row: the values at each place.
+    lines : mapping
+        By the name of a row: where its line begins, and its slope.
+    labels : tuple of str
+        Of the x axis and of the y axis.
+    title : str
+        What the plot shows, as a phrase.
+    """
+    figure, axes = plt.subplots(figsize=(WIDTH_INCHES, 3.8), layout="constrained")
+    for (name, values), colour in zip(points.items(), COLOURS, strict=False):
+        for place, runs in zip(places, values, strict=True):
+            axes.plot([place] * len(runs), runs, "o", color=colour, alpha=0.5)
+        start, slope = lines[name]
+        ends = [0, max(places)]
+        axes.plot(ends, [start + slope * end for end in ends], "-", color=colour, label=name)
+    axes.set(xlim=(0, None), ylim=(0, None), xlabel=labels[0], ylabel=labels[1])
+    axes.grid(alpha=0.3)
+    axes.spines[["top", "right"]].set_visible(False)
+    axes.legend()
+    figure.suptitle(title)
+    return figure
 
 
 def plot_heat(table: Table, values: Sequence[Sequence[float]], title: str) -> Figure:

@@ -51,6 +51,8 @@ class Form:
         Type of a voxel; empty for the voxels as they are in the file.
     scaled, shifted : bool
         Whether values have to be multiplied, and added to, when they are read.
+    times : int
+        How often the short run is joined to itself.
     """
 
     title: str
@@ -58,6 +60,7 @@ class Form:
     dtype: str = ""
     scaled: bool = False
     shifted: bool = False
+    times: int = 1
 
 
 def _pair(name: str, title: str, **choices: Any) -> dict[str, Form]:
@@ -67,11 +70,15 @@ def _pair(name: str, title: str, **choices: Any) -> dict[str, Form]:
     }
 
 
+#: Longer and longer files of the same volumes: how often, by name.
+LONGER = {"x2": 2, "x4": 4, "x8": 8}
+
 #: By the name that pages and examples use.
 FORMS = {
     "nii": Form(".nii", compressed=False),
     "nii_gz": Form(".nii.gz", compressed=True),
     "short": Form("the first volumes", compressed=None),
+    **{name: Form(f"the first volumes, {n} times", None, times=n) for name, n in LONGER.items()},
     **_pair("int16", "int16", dtype="int16"),
     **_pair("scaled", "int16, scaled", dtype="int16", scaled=True),
     **_pair("shifted", "int16, scaled and shifted", dtype="int16", scaled=True, shifted=True),
@@ -117,6 +124,10 @@ def of(file: FmriFile, name: str) -> FmriFile:
     if found := find(file, name):
         return found
     form = FORMS[name]
+    if form.times > 1:
+        short = of(file, "short")
+        write = made.copied(short.path, short.data, short.data.shape[3], form.times)
+        return data.describe(made.once(_path(file, name), write), file.data.reason)
     volumes = _short_volumes(file) if name == "short" else file.data.shape[3]
     if form.dtype:
         write = _converted(file, form)

@@ -6,8 +6,8 @@ import functools
 import hashlib
 from typing import TYPE_CHECKING
 
-from . import comparing, data, forms, gauge, selfcheck, tasks
-from .errors import DataError, FigureError, MethodError
+from . import comparing, data, forms, gauge, limits, selfcheck, tasks
+from .errors import AbsentError, DataError, FigureError, MethodError
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -17,7 +17,7 @@ if TYPE_CHECKING:
     from .runs import Data
     from .selfcheck import Check
     from .store import Store
-    from .tasks import Task
+    from .tasks import Method, Task
 
 ADVICE = "Measure it with: make html (or: make measure)."
 
@@ -89,21 +89,24 @@ class Lookup:
 
         Raises
         ------
+        AbsentError
+            The program that the method needs is not installed.
         FigureError
             There is no such task or method, or its result is missing or stale.
         """
         name = f"{task_name}.{method_name}"
-        task, store = task_named(task_name), self._store_of(task_name)
-        try:
-            method = task.method(method_name)
-        except MethodError as error:
-            raise FigureError(str(error)) from error
-        result = store.get(task.name, method_name) if store else None
-        if result is None:
+        store = self._store_of(task_name)
+        source = (
+            limits.digest()
+            if method_name in limits.RATES
+            else _method_named(task_name, method_name).source_sha256
+        )
+        result = store.get(task_named(task_name).name, method_name) if store else None
+        if result is None or store is None:
             raise FigureError(f"{name} is not measured on {self.store.data.name}. {ADVICE}")
-        if result.source_sha256 != method.source_sha256:
+        if result.source_sha256 != source:
             raise FigureError(f"{name} was measured before its code changed. {ADVICE}")
-        return result
+        return limits.with_limit(result, store)
 
     def gauge_checks(self) -> list[Check]:
         """Return what the gauge read of known calls; empty for a coarse gauge.
@@ -133,6 +136,8 @@ class Lookup:
             Whether every method must be there; else those that were never measured on this
             file are left out.
 
+        Methods whose program is not installed are left out always.
+
         Raises
         ------
         FigureError
@@ -142,7 +147,8 @@ class Lookup:
         names = [
             name
             for name in methods or [method.name for method in task.methods]
-            if whole or store is None or store.get(task.name, name) is not None
+            if name not in task.absent
+            and (whole or store is None or store.get(task.name, name) is not None)
         ]
         return [self.find(task_name, name) for name in names]
 
@@ -152,6 +158,16 @@ class Lookup:
         if store is None:
             raise FigureError(f"{task_name} is not measured yet. {ADVICE}")
         return store.data
+
+
+def _method_named(task_name: str, method_name: str) -> Method:
+    task = task_named(task_name)
+    if method_name in task.absent:
+        raise AbsentError(f"{task.absent[method_name]} is not installed.")
+    try:
+        return task.method(method_name)
+    except MethodError as error:
+        raise FigureError(str(error)) from error
 
 
 @functools.cache

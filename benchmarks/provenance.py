@@ -23,13 +23,14 @@ from .units import GIB, format_bytes
 
 #: Packages whose release can change a figure. indexed_gzip counts although nothing here
 #: imports it: nibabel reads compressed files through it wherever it is installed.
-PACKAGES = ("nibabel", "nilearn", "numpy", "scipy", "joblib", "indexed_gzip")
+PACKAGES = ("nibabel", "nilearn", "numpy", "scipy", "joblib", "isal", "indexed_gzip")
 
 
 #: Environment variables that set how many threads numerical libraries use.
 THREAD_SETTINGS = ("OMP_NUM_THREADS", "OPENBLAS_NUM_THREADS", "MKL_NUM_THREADS")
 
 _CGROUP = Path("/sys/fs/cgroup")
+_VERSION_SECONDS = 10
 
 
 @dataclass(frozen=True)
@@ -128,6 +129,22 @@ def installed_packages() -> dict[str, str]:
         with contextlib.suppress(metadata.PackageNotFoundError):
             versions[name] = metadata.version(name)
     return versions
+
+
+@functools.cache
+def program_version(name: str) -> str:
+    """Return the version that a program on the PATH prints of itself; empty if it prints none."""
+    with contextlib.suppress(OSError, subprocess.TimeoutExpired):
+        answer = subprocess.run(
+            [name, "-version"],
+            capture_output=True,
+            text=True,
+            check=False,
+            timeout=_VERSION_SECONDS,
+        )
+        if found := re.search(r"\d+(\.\d+)+", answer.stdout):
+            return found[0]
+    return ""
 
 
 def _cores() -> float:

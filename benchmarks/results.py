@@ -122,6 +122,9 @@ class Result:
         What the method returned, for checking that methods agree.
     cache : str
         State of the page cache before each run: ``"warm"``.
+    limit_seconds, limit_bytes : float or None
+        The least time and memory that this machine could need; not stored, but worked out
+        from its rates when the result is looked up.
     """
 
     task: str
@@ -136,6 +139,8 @@ class Result:
     memory_runs: tuple[MemoryRun, ...] = ()
     returned: Returned | None = field(default=None, repr=False)
     cache: str = "warm"
+    limit_seconds: float | None = None
+    limit_bytes: float | None = None
 
     @property
     def wall_seconds(self) -> Sample:
@@ -193,6 +198,12 @@ class Result:
         if not self.raw_bytes or not self.memory_runs:
             return None
         return self.peak_bytes.median / self.raw_bytes
+
+    @property
+    def times_limit(self) -> Sample:
+        """Wall time over the least time; empty where there is no limit."""
+        least = self.limit_seconds
+        return Sample(tuple(v / least for v in self.wall_seconds.values) if least else ())
 
     @property
     def value(self) -> Sample:
@@ -271,5 +282,6 @@ QUANTITIES = {
     "peak": Quantity("peak", "peak_bytes", format_bytes, SMALLEST_BYTES, MIB),
     "kept": Quantity("kept", "kept_bytes", format_bytes, SMALLEST_BYTES, MIB),
     "value": Quantity("value", "value", significant, 1e-9),
+    "times_limit": Quantity("x limit", "times_limit", format_ratio, 1e-3),
     "multiplier": Quantity("multiplier", "multiplier", format_ratio, 1e-3),
 }

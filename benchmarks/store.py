@@ -99,7 +99,7 @@ class Store:
             "schema": SCHEMA,
             "provenance": asdict(self.provenance),
             "data": asdict(self.data),
-            "results": [asdict(self._results[key]) for key in sorted(self._results)],
+            "results": [_entry(self._results[key]) for key in sorted(self._results)],
         }
         return json.dumps(content, indent=1).encode()
 
@@ -134,6 +134,11 @@ def read(path: Path) -> tuple[Provenance, Data, list[Result]]:
         return Provenance(**content["provenance"]), Data(**data), results
     except (AttributeError, KeyError, TypeError, ValueError) as error:
         raise StoreError(f"{path} is damaged: {error}. {advice}") from error
+
+
+def _entry(result: Result) -> dict[str, Any]:
+    """Return a result as it is stored: what can be worked out from others is left out."""
+    return {k: v for k, v in asdict(result).items() if k not in {"limit_seconds", "limit_bytes"}}
 
 
 def _decoded(entry: dict[str, Any]) -> Result:

@@ -24,6 +24,9 @@ if TYPE_CHECKING:
 PUBLISHED_FILE = REFERENCE / "published.json"
 NONE = "–"
 
+#: Label of the row with the limit, where one limit holds for all methods of a table.
+LEAST = "least possible"
+
 #: Wider than any table here, so that rich never breaks a cell.
 _TEXT_WIDTH = 200
 
@@ -80,15 +83,23 @@ def of_results(results: Sequence[Result], *, as_published: bool = False) -> Tabl
         Whether to add what the original chapter published, where it did.
     """
     headings = ["method", "time", "range of time", "peak", "kept", "multiplier"]
+    limits = {(r.limit_seconds, r.limit_bytes) for r in results if r.limit_seconds is not None}
+    if limits:
+        headings.append(QUANTITIES["times_limit"].heading)
     if as_published:
         headings += ["time, as published", "peak, as published"]
     rows = []
     for result in results:
         row = _measured(result)
+        if limits:
+            row.append(_cell(result, "times_limit"))
         if as_published:
             figures = published().get((result.task, result.method), {})
             row += _written(figures.get("wall_seconds"), figures.get("increment_bytes"))
         rows.append((result.method, *row))
+    if len(limits) == 1:
+        seconds, peak = _written(*limits.pop())
+        rows.append((LEAST, seconds, NONE, peak, *[NONE] * (len(headings) - 4)))
     return Table(tuple(headings), tuple(rows))
 
 
@@ -177,7 +188,8 @@ def _cell(result: Result | None, quantity: str) -> str:
         return NONE
     if result.status != "ok":
         return result.status
-    return QUANTITIES[quantity].write(result.quantity(quantity).median)
+    sample = result.quantity(quantity)
+    return QUANTITIES[quantity].write(sample.median) if sample.values else NONE
 
 
 def _written(wall_seconds: float | None, increment_bytes: float | None) -> list[str]:

@@ -12,17 +12,19 @@ import hashlib
 import inspect
 import re
 import runpy
+import shutil
 import textwrap
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
 from types import CodeType, FunctionType, ModuleType
 from typing import TYPE_CHECKING, Any, TypeAlias
 
+from . import provenance
 from .errors import MethodError
 from .folders import EXAMPLES
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator, Sequence
+    from collections.abc import Callable, Iterator, Sequence
 
 #: Largest relative difference between what two methods of a task return: some tens of the
 #: rounding error of float32 (2**-24), in which several methods compute.
@@ -50,13 +52,19 @@ class Method:
         Digest of its code.
     group : int
         Methods of one group return the same; those of different groups need not.
+    program : str
+        The program that it starts, if it is a way outside Python.
+    cache : str
+        ``"cold"`` if the page cache is always dropped before it runs.
     """
 
     name: str
-    function: FunctionType
+    function: Callable[..., Any]
     summary: str
     source_sha256: str
     group: int = 0
+    program: str = ""
+    cache: str = ""
 
 
 @dataclass(frozen=True)
@@ -73,12 +81,15 @@ class Task:
         Largest relative difference between what two methods return.
     path : Path or None
         The example file.
+    absent : dict of str
+        Methods that are left out, and the program that each of them needs.
     """
 
     name: str
     methods: tuple[Method, ...]
     tolerance: float = TOLERANCE
     path: Path | None = None
+    absent: dict[str, str] = field(default_factory=dict, hash=False)
 
     def method(self, name: str) -> Method:
         """Return a method by name; raises MethodError with the names there are."""
@@ -96,7 +107,9 @@ def from_functions(functions: Methods) -> Task:
     ----------
     functions : sequence of functions, or of such sequences
         Each takes the path of a file. Names must differ. The functions of one sequence
-        return the same.
+        return the same. The global ``TOLERANCE`` of their file says how nearly. Its global
+        ``PROGRAMS`` says which program a function needs, by name; those whose program is not
+        on the PATH are left out.
 
     Raises
     ------
@@ -116,14 +129,24 @@ def from_functions(functions: Methods) -> Task:
     first = found[0]
     path = Path(first.__code__.co_filename)
     tolerance = first.__globals__.get("TOLERANCE", TOLERANCE)
+    programs = first.__globals__.get("PROGRAMS", {})
+    absent = {n: programs[n] for n in names if n in programs and not shutil.which(programs[n])}
     methods = tuple(
-        Method(
-            f.__name__, f, (inspect.getdoc(f) or "").partition("\n")[0], source_sha256(f), group
-        )
+        _method(function, group, programs.get(function.__name__, ""))
         for group, members in enumerate(groups)
-        for f in members
+        for function in members
+        if function.__name__ not in absent
     )
-    return Task(_task_name(path), methods, tolerance, path if path.is_file() else None)
+    return Task(_task_name(path), methods, tolerance, path if path.is_file() else None, absent)
+
+
+def _method(function: FunctionType, group: int, program: str) -> Method:
+    source = source_sha256(function)
+    if program:  # another release of it is another method
+        version = provenance.program_version(program)
+        source = hashlib.sha256(f"{source} {program} {version}".encode()).hexdigest()
+    summary = (inspect.getdoc(function) or "").partition("\n")[0]
+    return Method(function.__name__, function, summary, source, group, program)
 
 
 def _groups(functions: Sequence[Any]) -> list[list[FunctionType]]:

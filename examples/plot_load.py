@@ -19,6 +19,8 @@ This page does both, in the ways that nibabel and nilearn offer.
 
 import nibabel as nib
 import numpy as np
+from isal import igzip
+from nibabel.arrayproxy import ArrayProxy
 from nilearn.image import load_img
 
 
@@ -64,23 +66,60 @@ def native_dtype(fmri_path):
 
 
 # %%
+# One array and no second one
+# ---------------------------
+# The leanest way to have all values in memory is to make the array first, and to fill it volume
+# by volume. The scaling is then applied in place. The package ``isal`` unpacks a .nii.gz faster
+# than Python itself.
+#
+# Whole numbers of two bytes are exact as float32, and so are those of three.
+
+
+def one_array(fmri_path):
+    """Fill one array of float32, and scale it in place."""
+    opened = igzip.open if fmri_path.endswith(".gz") else open
+    img = nib.load(fmri_path)
+    data = np.empty(img.shape, np.float32, order="F")
+    with opened(fmri_path, "rb") as stream:
+        stored = ArrayProxy(stream, (img.shape, img.get_data_dtype(), img.dataobj.offset))
+        for volume in range(img.shape[3]):
+            data[..., volume] = stored[..., volume]
+            data[..., volume] *= img.dataobj.slope
+            data[..., volume] += img.dataobj.inter
+    return data
+
+
+# %%
 # What it costs
 # -------------
 # Every method runs several times, in new Python processes. The table gives the time, the peak
 # memory during the call, and the memory that is kept with the result.
+#
+# This is the run as a compressed file. The last column tells how far each way of reading is from
+# what this machine could do at best.
 
-METHODS = [nibabel_load, nilearn_load_img, get_fdata, get_fdata_float32, native_dtype]
+OPENING = [nibabel_load, nilearn_load_img]
+READING = [get_fdata, get_fdata_float32, native_dtype]
+LEAN = [*OPENING, *READING, one_array]
+METHODS = LEAN
 
 if __name__ == "__main__":
     from benchmarks import compare
 
-    comparison = compare(METHODS)
-    print(comparison)
+    print(compare(LEAN, form="nii_gz"))
 
 # %%
-# Opening takes next to no time. Reading is where the time goes.
+# And the run as a plain file. A way that takes less than the least possible has mapped the file,
+# and reads it when the values are used.
 
 if __name__ == "__main__":
+    print(compare(LEAN, form="nii"))
+
+# %%
+# Now the file as it is. Opening takes next to no time. Reading is where the time goes.
+
+if __name__ == "__main__":
+    comparison = compare([*OPENING, *READING])
     comparison.plot_time()
 
 # %%

@@ -3,6 +3,7 @@ import os
 import re
 import subprocess
 import sys
+import tempfile
 
 import nbformat
 import nibabel as nib
@@ -40,16 +41,31 @@ FILES = {
 }
 
 
+#: Methods that are for one kind of file only.
+COMPRESSED_ONLY = {"mean_isal", "last_volume_indexed", "save_index"}
+PLAIN_ONLY = {"mean_blocks"}
+NIFTI1_ONLY = {"last_volume_indexed"}
+
+
+def fits(method, kind, path):
+    return method.name not in (
+        (COMPRESSED_ONLY if path.suffix == ".nii" else PLAIN_ONLY)
+        | (NIFTI1_ONLY if kind == "NIfTI-2" else set())
+    )
+
+
 @pytest.mark.parametrize("task", PATHS)
 @pytest.mark.parametrize("kind", FILES)
 @pytest.mark.filterwarnings("ignore::RuntimeWarning:nibabel")
-def test_the_methods_of_a_task_agree_voxel_by_voxel(task, kind, tmp_path):
+def test_the_methods_of_a_task_agree_voxel_by_voxel(task, kind, tmp_path, monkeypatch):
+    monkeypatch.setattr(tempfile, "tempdir", str(tmp_path))
     choices = dict(FILES[kind])
     path = save_run(tmp_path / choices.pop("name"), **choices)
     loaded = tasks.from_example(PATHS[task])
     groups = {}
     for method in loaded.methods:
-        groups.setdefault(method.group, []).append(method)
+        if fits(method, kind, path):
+            groups.setdefault(method.group, []).append(method)
     for first, *others in groups.values():
         expected = first.function(str(path))
         for method in others:
@@ -92,7 +108,7 @@ def test_a_method_is_short_and_says_what_it_does(path):
         assert method.summary.endswith((".", "?")), method.name
         assert len(method.summary) < 90
         lines = ast.unparse(ast.parse(_source(method.function)).body[0].body[1:]).splitlines()
-        assert 1 <= len(lines) <= 10, method.name
+        assert 1 <= len(lines) <= 12, method.name
 
 
 def _source(function):
@@ -115,6 +131,7 @@ def test_an_example_runs_from_any_folder_on_any_file(path, tmp_path, fmri_path):
     assert answer.returncode == 0, answer.stderr
     for method in tasks.from_example(path).methods:
         assert re.search(rf"\b{method.name}\b", answer.stdout)
+    assert "least possible" in answer.stdout
 
 
 @pytest.mark.filterwarnings("ignore::DeprecationWarning", "ignore::ResourceWarning")

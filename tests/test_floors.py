@@ -10,14 +10,14 @@ PACKAGE = PROJECT / "benchmarks"
 
 FLOORS = [
     {"errors", "units", "folders", "files", "procfs", "heap", "hidden"},
-    {"runs", "coarse", "coldness", "shmfiles"},
+    {"runs", "coarse", "coldness", "shmfiles", "kernels"},
     {"results", "gauge", "clock", "agreement", "made", "provenance"},
     {"claims", "tables", "progress", "store", "tasks", "data", "watching"},
-    {"figures", "keeper", "worker", "starting", "orders", "forms"},
+    {"figures", "keeper", "worker", "starting", "orders", "forms", "limits"},
     {"series", "runner", "known"},
     {"comparison", "selfcheck", "tools"},
     {"comparing"},
-    {"crossing", "lookup"},
+    {"crossing", "growth", "lookup"},
     {"peers"},
     {"__init__", "__main__", "sphinxext"},
 ]

@@ -1,0 +1,226 @@
+"""How time and memory grow: with the length of the run, and with the number of workers."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import TYPE_CHECKING
+
+import numpy as np
+
+from . import forms
+from .comparing import compare
+from .results import QUANTITIES
+from .tables import NONE, Table
+from .units import MIB, format_bytes, significant
+
+if TYPE_CHECKING:
+    from collections.abc import Iterable, Mapping, Sequence
+    from types import FunctionType
+
+    from matplotlib.figure import Figure
+
+    from .results import Result
+    from .runs import Data
+    from .tasks import Methods
+
+#: The run in these lengths, each twice as long as the one before.
+LENGTHS = ("short", *forms.LONGER)
+
+RAW_SIZE = "MiB of raw size"
+WORKERS = "worker"
+_LABELS = {RAW_SIZE: "raw size in MiB", WORKERS: "workers"}
+
+#: By the name of a quantity: the unit of its slope, and how large that is.
+_UNITS = {"time": ("ms", 1e-3), "peak": ("MiB", MIB)}
+
+
+@dataclass(frozen=True)
+class Slope:
+    """A straight line through measurements.
+
+    Attributes
+    ----------
+    value : float
+        What one more costs: ms or MiB for each MiB of raw size, or for each worker.
+    error : float
+        Standard error of it, in the same unit.
+    start : float
+        Where the line begins, in ms or MiB.
+    """
+
+    value: float
+    error: float
+    start: float
+
+    @classmethod
+    def through(cls, xs: Sequence[float], ys: Sequence[float]) -> Slope:
+        """Fit a line by least squares, every point counted alike.
+
+        Parameters
+        ----------
+        xs, ys : sequence of float
+            At least four points at two places.
+        """
+        (value, start), covariance = np.polyfit(xs, ys, 1, cov=True)
+        return cls(float(value), float(np.sqrt(covariance[0, 0])), float(start))
+
+    def __str__(self) -> str:
+        return f"{_rounded(self.value)} ± {_rounded(self.error)}"
+
+
+def _rounded(value: float) -> str:
+    return f"{round(value, 2) + 0.0:.2f}" if abs(value) < 100 else significant(value)  # noqa: PLR2004
+
+
+@dataclass(frozen=True)
+class Growth:
+    """The results of several methods at several places of an axis.
+
+    Attributes
+    ----------
+    axis : str
+        What grows: `RAW_SIZE` or `WORKERS`.
+    places : tuple of float
+        Where: MiB, or number of workers.
+    rows : dict
+        The results at these places, by the name of the row.
+    caption : str
+        The file and the machine, in one line.
+    """
+
+    axis: str
+    places: tuple[float, ...]
+    rows: dict[str, tuple[Result, ...]]
+    caption: str
+
+    def slope(self, row: str, quantity: str) -> Slope | None:
+        """Return the line through all runs of a row; None if one of the methods failed.
+
+        Parameters
+        ----------
+        row : str
+            Name of the row.
+        quantity : str
+            ``"time"`` or ``"peak"``.
+        """
+        results = self.rows[row]
+        if any(result.status != "ok" for result in results):
+            return None
+        points = [
+            (place, value / _UNITS[quantity][1])
+            for place, result in zip(self.places, results, strict=True)
+            for value in result.quantity(quantity).values
+        ]
+        xs, ys = zip(*points, strict=True)
+        return Slope.through(xs, ys)
+
+    def table(self, quantity: str) -> Table:
+        """Return the table of one quantity: its medians, and the slope with its error."""
+        unit = _UNITS[quantity][0]
+        write = QUANTITIES[quantity].write
+        places = [
+            format_bytes(place * MIB) if self.axis == RAW_SIZE else f"{place:g}"
+            for place in self.places
+        ]
+        rows = []
+        for name, results in self.rows.items():
+            cells = [
+                write(r.quantity(quantity).median) if r.status == "ok" else r.status
+                for r in results
+            ]
+            rows.append((name, *cells, str(self.slope(name, quantity) or NONE)))
+        return Table(("method", *places, f"{unit} for each {self.axis}"), tuple(rows))
+
+    def __str__(self) -> str:
+        return "\n\n".join([*(self.table(quantity).text() for quantity in _UNITS), self.caption])
+
+    def plot(self, quantity: str) -> Figure:
+        """Draw one quantity: every run a dot, and the fitted lines."""
+        from . import figures  # noqa: PLC0415 - matplotlib is slow to import
+
+        unit, size = _UNITS[quantity]
+        points = {
+            name: [[value / size for value in result.quantity(quantity).values] for result in row]
+            for name, row in self.rows.items()
+            if all(result.status == "ok" for result in row)
+        }
+        lines = {
+            name: (slope.start, slope.value)
+            for name in points
+            if (slope := self.slope(name, quantity))
+        }
+        heading = QUANTITIES[quantity].heading
+        labels = (_LABELS[self.axis], f"{heading} in {unit} (dots: runs)")
+        title = f"{heading.capitalize()} against {_LABELS[self.axis].partition(' in ')[0]}"
+        return figures.plot_growth(self.places, points, lines, labels, title)
+
+
+def of_lengths(found: Sequence[tuple[Data, Iterable[Result]]], caption: str) -> Growth:
+    """Gather the results of methods on longer and longer files.
+
+    Parameters
+    ----------
+    found : sequence of (Data, results)
+        For each length; the methods are the same everywhere.
+    caption : str
+        The file and the machine, in one line.
+    """
+    columns = [{result.method: result for result in results} for _, results in found]
+    return Growth(
+        RAW_SIZE,
+        tuple(data.raw_bytes / MIB for data, _ in found),
+        {name: tuple(column[name] for column in columns) for name in columns[0]},
+        caption,
+    )
+
+
+def compare_lengths(methods: Methods, *, runs: int | None = None) -> Growth:
+    """Measure methods on the first volumes of the run, and on longer and longer files of them.
+
+    Parameters
+    ----------
+    methods : sequence of functions, or of such sequences
+        As `benchmarks.compare` takes them.
+    runs : int, optional
+        Time runs at each length.
+
+    Raises
+    ------
+    BenchmarkError
+        As `benchmarks.compare`.
+    """
+    found = [compare(methods, form=name, runs=runs) for name in LENGTHS]
+    return of_lengths([(one.data, one.results) for one in found], found[0].caption)
+
+
+def compare_jobs(methods: Mapping[int, FunctionType]) -> Growth:
+    """Measure one work with more and more workers, on the first volumes of the run.
+
+    Parameters
+    ----------
+    methods : mapping
+        By the number of workers: a function of the path.
+
+    Raises
+    ------
+    BenchmarkError
+        As `benchmarks.compare`.
+    """
+    found = compare([[function] for function in methods.values()], form="short")
+    return of_jobs(tuple(methods), found.results, found.caption)
+
+
+def of_jobs(workers: Sequence[int], results: Sequence[Result], caption: str) -> Growth:
+    """Gather the results of one work with more and more workers.
+
+    Parameters
+    ----------
+    workers : sequence of int
+        How many, for each result.
+    results : sequence of Result
+        One for each of them.
+    caption : str
+        The file and the machine, in one line.
+    """
+    rows = {"the same work in each worker": tuple(results)}
+    return Growth(WORKERS, tuple(map(float, workers)), rows, caption)

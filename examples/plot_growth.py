@@ -1,0 +1,147 @@
+"""
+Longer runs and more workers
+============================
+
+My run is eight times as long as yours. Does it need eight times the time, and the memory?
+
+The first volumes of the run are joined to themselves, twice, four times and eight times. Every way
+is measured on each of these files. A straight line through the measurements tells what another
+MiB of voxels costs.
+"""
+
+# %%
+# Everything in memory
+# --------------------
+# ``get_fdata`` reads the whole run.
+
+import tempfile
+
+import nibabel as nib
+import numpy as np
+from isal import igzip
+from joblib import Parallel, delayed
+from nilearn.image import mean_img
+
+
+def whole_get_fdata(fmri_path):
+    """Read the run as float64."""
+    return nib.load(fmri_path).get_fdata()
+
+
+# %%
+# So does nilearn's ``mean_img``.
+
+
+def whole_mean_img(fmri_path):
+    """Average the run over time with nilearn."""
+    return mean_img(fmri_path, copy_header=True)
+
+
+# %%
+# Volume by volume
+# ----------------
+# The same mean, one volume at a time. The package ``isal`` unpacks a .nii.gz.
+
+
+def streamed_mean(fmri_path):
+    """Add up the volumes one after the other."""
+    opened = igzip.open if fmri_path.endswith(".gz") else open
+    with opened(fmri_path, "rb") as stream:
+        img = nib.load(fmri_path).from_stream(stream)
+        total = np.zeros(img.shape[:3], order="F")
+        for volume in range(img.shape[3]):
+            total += img.dataobj[..., volume]
+    return nib.Nifti1Image(total / img.shape[3], img.affine)
+
+
+# %%
+# And a new file, written one volume at a time.
+
+
+def streamed_half(fmri_path):
+    """Write the half of each volume as soon as it is computed."""
+    opened = igzip.open if fmri_path.endswith(".gz") else open
+    half = f"{tempfile.gettempdir()}/half.nii"
+    with opened(fmri_path, "rb") as source, open(half, "wb") as target:
+        img = nib.load(fmri_path).from_stream(source)
+        header = img.header.copy()
+        header.set_data_dtype(np.float32)
+        header.set_data_offset(0)
+        header.write_to(target)
+        for volume in range(img.shape[3]):
+            values = img.dataobj[..., volume] / 2
+            target.write(values.astype(header.get_data_dtype()).T)
+    return nib.load(half)
+
+
+# %%
+# More workers
+# ------------
+# One, two or four workers read the same run at the same time, and return a number.
+
+
+def mean_of_all(fmri_path):
+    """Read the run, and return the mean of all its voxels."""
+    return nib.load(fmri_path).get_fdata().mean()
+
+
+def one_job(fmri_path):
+    """Read the run in this process."""
+    return Parallel(n_jobs=1)(delayed(mean_of_all)(fmri_path) for _ in range(1))
+
+
+def two_jobs(fmri_path):
+    """Read the run in two workers."""
+    return Parallel(n_jobs=2)(delayed(mean_of_all)(fmri_path) for _ in range(2))
+
+
+def four_jobs(fmri_path):
+    """Read the run in four workers."""
+    return Parallel(n_jobs=4)(delayed(mean_of_all)(fmri_path) for _ in range(4))
+
+
+# %%
+# What another MiB costs
+# ----------------------
+# The slope is the peak memory of another MiB of voxels, in MiB. What is streamed needs no more
+# memory for a longer run.
+
+LENGTHS = [[whole_get_fdata], [whole_mean_img, streamed_mean], [streamed_half]]
+JOBS = {1: one_job, 2: two_jobs, 4: four_jobs}
+METHODS = [*LENGTHS, [one_job], [two_jobs], [four_jobs]]
+
+if __name__ == "__main__":
+    from benchmarks import compare_jobs, compare_lengths
+
+    lengths = compare_lengths(LENGTHS)
+    print(lengths.table("peak").text())
+
+# %%
+# The lines that rise are those of the ways that read everything.
+
+if __name__ == "__main__":
+    lengths.plot("peak")
+
+# %%
+# The time grows with the run in every case. The slope is the time of another MiB of voxels, in ms.
+
+if __name__ == "__main__":
+    print(lengths.table("time").text())
+    lengths.plot("time")
+
+# %%
+# What another worker costs
+# -------------------------
+# Each worker reads the run for itself. The slope is what another worker needs.
+
+if __name__ == "__main__":
+    jobs = compare_jobs(JOBS)
+    print(jobs.table("peak").text())
+    print(jobs.table("time").text())
+
+# %%
+# As long as there is a free core, another worker takes little more time. It takes its memory in
+# any case.
+
+if __name__ == "__main__":
+    jobs.plot("peak")
