@@ -7,6 +7,7 @@ largest over the least of their runs.
 
 from __future__ import annotations
 
+import math
 import re
 from dataclasses import asdict, dataclass
 from enum import StrEnum
@@ -23,6 +24,8 @@ if TYPE_CHECKING:
 
     from .runs import Data
 
+#: How often it takes for a cost that is paid once to be worth it.
+_BREAK_EVEN = re.compile(r"(?P<once>[^/]+)/\s*\((?P<before>[^/]+)\s-\s(?P<after>[^/]+)\)\s*")
 _TERM = re.compile(r"(?P<task>\w+(@\w+)?)\.(?P<method>\w+)\.(?P<quantity>\w+)")
 
 
@@ -87,13 +90,21 @@ class Interval:
         """Take median and range of a sample, nothing below the smallest amount."""
         return cls(*(max(v, smallest) for v in (sample.median, sample.low, sample.high)))
 
+    def __sub__(self, other: Interval) -> Interval:
+        return Interval(self.median - other.median, self.low - other.high, self.high - other.low)
+
     def __truediv__(self, other: Interval) -> Interval:
-        return Interval(self.median / other.median, self.low / other.high, self.high / other.low)
+        pairs = (self.median, other.median), (self.low, other.high), (self.high, other.low)
+        # What saves nothing is never worth its cost.
+        return Interval(*(over / under if under > 0 else math.inf for over, under in pairs))
 
 
 @dataclass(frozen=True)
 class Expression:
-    """A quantity, or the ratio of two: ``a.b.time`` or ``a.b.time / a.c.time``."""
+    """A quantity, or a ratio: ``a.b.time``, ``a.b.time / a.c.time``.
+
+    With three terms it is ``a.b.time / (a.c.time - a.d.time)``: how often it takes.
+    """
 
     terms: tuple[Term, ...]
 
@@ -104,11 +115,13 @@ class Expression:
         Raises
         ------
         FigureError
-            The text is neither a quantity nor the ratio of two of one kind.
+            The text is neither a quantity nor a ratio of those of one kind.
         """
-        terms = tuple(Term.parse(part) for part in text.split("/"))
-        if len(terms) > 2:  # noqa: PLR2004
+        match = _BREAK_EVEN.fullmatch(text.strip())
+        parts = match.groups() if match else text.split("/")
+        if not match and len(parts) > 2:  # noqa: PLR2004
             raise FigureError(f"{text!r} has more than one division.")
+        terms = tuple(Term.parse(part) for part in parts)
         if len({term.quantity for term in terms}) > 1:
             raise FigureError(f"{text!r} divides two different quantities.")
         return cls(terms)
@@ -132,7 +145,10 @@ class Expression:
             # Only a ratio needs the floor: nothing cannot be divided by.
             floor = QUANTITIES[term.quantity].smallest if len(self.terms) > 1 else 0.0
             intervals.append(Interval.of(sample, floor))
-        return intervals[0] if len(intervals) == 1 else intervals[0] / intervals[1]
+        first, *others = intervals
+        if not others:
+            return first
+        return first / (others[0] - others[1] if len(others) > 1 else others[0])
 
     def write(self, value: float) -> str:
         """Write a value: a ratio without a unit, a quantity in its own."""
@@ -141,7 +157,10 @@ class Expression:
         return QUANTITIES[self.terms[0].quantity].write(value)
 
     def __str__(self) -> str:
-        return " / ".join(map(str, self.terms))
+        first, *others = map(str, self.terms)
+        if len(others) > 1:
+            return f"{first} / ({others[0]} - {others[1]})"
+        return " / ".join([first, *others])
 
 
 @dataclass(frozen=True)

@@ -126,10 +126,14 @@ def compare(  # noqa: PLR0913 - each choice has a default
     if form:
         file = forms.of(file, form)
         store = store_of(file)
-    measured = _with_kernels(task, file, plan) if timed else task
+    return Comparison(task.name, _compared(task, file, store, plan), file.data, store.provenance)
+
+
+def _compared(task: Task, file: FmriFile, store: Store, plan: Plan) -> tuple[Result, ...]:
+    """Return the results of a task's methods, each with its limit."""
+    measured = _with_kernels(task, file, plan) if plan.timed else task
     results = _results(measured, file, store, plan)
-    found = tuple(with_limit(results[method.name], store) for method in task.methods)
-    return Comparison(task.name, found, file.data, store.provenance)
+    return tuple(with_limit(results[method.name], store) for method in task.methods)
 
 
 def _with_kernels(task: Task, file: FmriFile, plan: Plan) -> Task:

@@ -31,7 +31,7 @@ WORKERS = "worker"
 _LABELS = {RAW_SIZE: "raw size in MiB", WORKERS: "workers"}
 
 #: By the name of a quantity: the unit of its slope, and how large that is.
-_UNITS = {"time": ("ms", 1e-3), "peak": ("MiB", MIB)}
+UNITS = {"time": ("ms", 1e-3), "peak": ("MiB", MIB)}
 
 
 @dataclass(frozen=True)
@@ -107,7 +107,7 @@ class Growth:
         if any(result.status != "ok" for result in results):
             return None
         points = [
-            (place, value / _UNITS[quantity][1])
+            (place, value / UNITS[quantity][1])
             for place, result in zip(self.places, results, strict=True)
             for value in result.quantity(quantity).values
         ]
@@ -116,7 +116,7 @@ class Growth:
 
     def table(self, quantity: str) -> Table:
         """Return the table of one quantity: its medians, and the slope with its error."""
-        unit = _UNITS[quantity][0]
+        unit = UNITS[quantity][0]
         write = QUANTITIES[quantity].write
         places = [
             format_bytes(place * MIB) if self.axis == RAW_SIZE else f"{place:g}"
@@ -132,13 +132,13 @@ class Growth:
         return Table(("method", *places, f"{unit} for each {self.axis}"), tuple(rows))
 
     def __str__(self) -> str:
-        return "\n\n".join([*(self.table(quantity).text() for quantity in _UNITS), self.caption])
+        return "\n\n".join([*(self.table(quantity).text() for quantity in UNITS), self.caption])
 
     def plot(self, quantity: str) -> Figure:
         """Draw one quantity: every run a dot, and the fitted lines."""
         from . import figures  # noqa: PLC0415 - matplotlib is slow to import
 
-        unit, size = _UNITS[quantity]
+        unit, size = UNITS[quantity]
         points = {
             name: [[value / size for value in result.quantity(quantity).values] for result in row]
             for name, row in self.rows.items()

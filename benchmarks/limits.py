@@ -42,17 +42,18 @@ if TYPE_CHECKING:
 #: The task with which every rate is measured, also those that no limit rests on.
 SHOWN_WITH = "mean_over_time"
 
-#: The rates: functions of `kernels`. ``read_cold`` is ``read`` with the page cache dropped.
-RATES = (
-    "read",
-    "read_cold",
-    "inflate_isal",
-    "inflate_zlib",
-    "to_float32",
-    "to_float64",
-    "copy",
-    "deflate_isal",
-)
+#: The rates: functions of `kernels`, and what they do in words. ``read_cold`` is ``read`` with the
+#: page cache dropped before.
+RATES = {
+    "read": "reading from the page cache",
+    "read_cold": "reading from the disk",
+    "inflate_isal": "unpacking with isal",
+    "inflate_zlib": "unpacking with Python itself",
+    "to_float32": "converting to float32",
+    "to_float64": "converting to float64",
+    "copy": "filling a new float32 array",
+    "deflate_isal": "packing float32 with isal",
+}
 _OF_COMPRESSED = {"inflate_isal", "inflate_zlib"}
 
 #: The group of kernels among methods: they return nothing to be compared.

@@ -13,6 +13,7 @@ if TYPE_CHECKING:
     from collections.abc import Sequence
 
     from .data import FmriFile
+    from .limits import Limit
     from .results import Result
     from .runs import Data
     from .selfcheck import Check
@@ -107,6 +108,21 @@ class Lookup:
         if result.source_sha256 != source:
             raise FigureError(f"{name} was measured before its code changed. {ADVICE}")
         return limits.with_limit(result, store)
+
+    def limit(self, task_name: str, method_name: str) -> Limit:
+        """Return the least that a method could need; parameters are those of `find`.
+
+        Raises
+        ------
+        FigureError
+            The method has no limit, or what it rests on is not measured.
+        """
+        store = self._store_of(task_name)
+        task = task_named(task_name).name
+        found = limits.limit(task, method_name, store) if store else None
+        if found is None:
+            raise FigureError(f"{task_name}.{method_name} has no limit, or none yet. {ADVICE}")
+        return found
 
     def gauge_checks(self) -> list[Check]:
         """Return what the gauge read of known calls; empty for a coarse gauge.

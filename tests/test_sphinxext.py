@@ -159,7 +159,7 @@ def test_a_results_file_restored_with_an_older_time_is_noticed(project):
         (":measured:`other.slow.time`", "There is no task 'other'; there are: small"),
         (":measured:`small.slow.speed`", "no such quantity"),
         (":measured:`small.slow.time / small.quick.time`", "is not one quantity"),
-        (":ratio:`small.slow.time`", "is not a ratio of two quantities"),
+        (":ratio:`small.slow.time`", "is not a ratio of quantities"),
         (".. measurements:: other", "There is no task"),
         (".. claim:: small\n   :faster: quick\n   :at-least: 2\n\n   Text.", "the option than"),
         (".. claim::\n   :at-least: 2\n\n   Text.", "one of the options"),

@@ -5,6 +5,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 from . import diagram, inventories, pages
+from .bounds import GrowthDirective, LimitsDirective, RatesDirective
 from .directives import (
     GaugeDirective,
     MeasurementsDirective,
@@ -29,6 +30,9 @@ def setup(app: Sphinx) -> ExtensionMetadata:
     app.add_directive("claim", ClaimDirective)
     app.add_directive("snippet", SnippetDirective)
     app.add_directive("parts", PartsDirective)
+    app.add_directive("growth", GrowthDirective)
+    app.add_directive("rates", RatesDirective)
+    app.add_directive("limits", LimitsDirective)
     app.add_directive("gauge", GaugeDirective)
     app.add_directive("provenance", ProvenanceDirective)
     # Before sphinx-gallery, which measures at builder-inited and wraps an error in its own.

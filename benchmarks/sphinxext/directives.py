@@ -78,7 +78,7 @@ class MeasurementsDirective(MeasuredDirective):
         remarks = nodes.bullet_list(classes=["remarks"])
         for text in tables.remarks(results):
             remarks += nodes.list_item("", nodes.paragraph("", text))
-        return [_table_node(table, caption), *([remarks] if remarks.children else [])]
+        return [table_node(table, caption), *([remarks] if remarks.children else [])]
 
     def _crossed(self, task: str, methods: Sequence[str]) -> nodes.table:
         quantity = self.options.get("quantity", "time")
@@ -90,7 +90,7 @@ class MeasurementsDirective(MeasuredDirective):
         table = tables.crossed(titles, rows, quantity)
         lookup = pages.lookup()
         first, heading = lookup.data_of(f"{task}@{names[0]}"), QUANTITIES[quantity].heading
-        node = _table_node(table, comparison.of_forms(heading, first, lookup.store.provenance))
+        node = table_node(table, comparison.of_forms(heading, first, lookup.store.provenance))
         node["classes"].append("crossed")
         return node
 
@@ -104,7 +104,7 @@ class PartsDirective(MeasuredDirective):
     def measured(self) -> list[Node]:
         """Return the table."""
         results = pages.lookup().of_task(self.arguments[0], self.options.get("methods", ()))
-        return [_table_node(tables.of_parts(results), "What the peak of each way consists of.")]
+        return [table_node(tables.of_parts(results), "What the peak of each way consists of.")]
 
 
 class SnippetDirective(MeasuredDirective):
@@ -178,7 +178,7 @@ class GaugeDirective(MeasuredDirective):
             for check in checks
         ]
         table = Table(("call", "needs", "read", "error", "allowed"), tuple(rows))
-        return [_table_node(table, f"Known calls on {lookup.store.provenance.cpu}.")]
+        return [table_node(table, f"Known calls on {lookup.store.provenance.cpu}.")]
 
 
 def _range(counts: set[int]) -> str:
@@ -188,7 +188,8 @@ def _range(counts: set[int]) -> str:
     return str(low) if low == high else f"{low} to {high}"
 
 
-def _table_node(table: Table, caption: str) -> nodes.table:
+def table_node(table: Table, caption: str) -> nodes.table:
+    """Return a table as a page has it."""
     group = nodes.tgroup(cols=len(table.headings))
     for index in range(len(table.headings)):
         group += nodes.colspec(colwidth=2 if index == 0 else 1)

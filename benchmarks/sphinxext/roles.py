@@ -42,7 +42,7 @@ class FigureRole(SphinxRole):
 
     def _expression(self) -> Expression:
         expression = Expression.parse(self.text)
-        if len(expression.terms) != self._terms:
-            wanted = "one quantity" if self._terms == 1 else "a ratio of two quantities"
+        if min(len(expression.terms), 2) != self._terms:
+            wanted = "one quantity" if self._terms == 1 else "a ratio of quantities"
             raise FigureError(f":{self.name}:`{self.text}` is not {wanted}.")
         return expression
