@@ -122,8 +122,8 @@ class Expression:
         if not match and len(parts) > 2:  # noqa: PLR2004
             raise FigureError(f"{text!r} has more than one division.")
         terms = tuple(Term.parse(part) for part in parts)
-        if len({term.quantity for term in terms}) > 1:
-            raise FigureError(f"{text!r} divides two different quantities.")
+        if len({QUANTITIES[term.quantity].write for term in terms}) > 1:
+            raise FigureError(f"{text!r} divides quantities of different units.")
         return cls(terms)
 
     def evaluate(self, find: Callable[[str, str], Result]) -> Interval:

@@ -24,8 +24,8 @@ from . import (
 )
 from .comparison import Comparison
 from .errors import BenchmarkError, DataError
+from .limits import KERNELS, with_limit
 from .limits import methods as kernel_methods
-from .limits import with_limit
 from .results import Result
 from .store import Store
 
@@ -83,9 +83,10 @@ class Plan:
             limits=limits,
         )
 
-    def missing(self, result: Result) -> list[orders.Batch]:
-        """Return the runs that a result still needs."""
-        return runner.missing(result, self.runs, timed=self.timed)
+    def missing(self, method: Method, result: Result) -> list[orders.Batch]:
+        """Return the runs that a result still needs; of a kernel the time alone counts."""
+        weighed = method.group != KERNELS
+        return runner.missing(result, self.runs, timed=self.timed, weighed=weighed)
 
 
 def compare(  # noqa: PLR0913 - each choice has a default
@@ -149,7 +150,7 @@ def _results(task: Task, file: FmriFile, store: Store, plan: Plan) -> dict[str, 
     for method in task.methods:
         found = None if plan.fresh else stored(store, task, method, plan.cache)
         results[method.name] = found or _begun(task, method, file, plan.cache)
-    if any(plan.missing(result) for result in results.values()):
+    if any(plan.missing(method, results[method.name]) for method in task.methods):
         progress.say(f"Measuring {task.name} on {file.path}.")
         _measure(task, file, store, results, plan)
     return results
@@ -225,12 +226,12 @@ def _measure(
     task: Task, file: FmriFile, store: Store, results: dict[str, Result], plan: Plan
 ) -> None:
     """Carry out the missing runs in turns, A B C A B C, so that a drift favours nobody."""
-    wanted = {name: _runs(plan.missing(result)) for name, result in results.items()}
+    wanted = {m.name: _runs(plan.missing(m, results[m.name])) for m in task.methods}
     with progress.Meter(task.name, wanted) as meter:
         while any(wanted.values()):
             for method in task.methods:
                 name = method.name
-                batches = plan.missing(results[name]) if wanted[name] else []
+                batches = plan.missing(method, results[name]) if wanted[name] else []
                 if not batches:
                     continue
                 meter.starting(name)
@@ -238,7 +239,7 @@ def _measure(
                 _check_agreement(task, results, method)
                 store.put(results[name])
                 failed = results[name].status != "ok"
-                wanted[name] = 0 if failed else _runs(plan.missing(results[name]))
+                wanted[name] = 0 if failed else _runs(plan.missing(method, results[name]))
                 note = tables.note(results[name])
                 meter.finished(name, batches[0].runs, wanted[name], note)
 

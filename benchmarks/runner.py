@@ -130,7 +130,7 @@ def measure(
     return result
 
 
-def missing(result: Result, runs: int, *, timed: bool = True) -> list[Batch]:
+def missing(result: Result, runs: int, *, timed: bool = True, weighed: bool = True) -> list[Batch]:
     """Return what a result still needs, an interpreter each.
 
     Parameters
@@ -139,8 +139,8 @@ def missing(result: Result, runs: int, *, timed: bool = True) -> list[Batch]:
         What there is.
     runs : int
         Number of time runs.
-    timed : bool
-        Whether there are time runs at all.
+    timed, weighed : bool
+        Whether there are time runs, and memory runs, at all.
 
     Raises
     ------
@@ -151,7 +151,8 @@ def missing(result: Result, runs: int, *, timed: bool = True) -> list[Batch]:
         raise MethodError(f"runs is {runs}; there must be at least 1.")
     sharp = sum(run.is_sharp for run in result.memory_runs)
     enough = min(runs, MEMORY_RUNS)
-    memory = max(0, min(enough - sharp, enough + BLURRED_RUNS - len(result.memory_runs)))
+    still = min(enough - sharp, enough + BLURRED_RUNS - len(result.memory_runs))
+    memory = max(0, still) if weighed else 0
     time = max(0, runs - len(result.time_runs)) if timed else 0
     more = MOST_TIME_RUNS - len(result.time_runs)
     if timed and not memory + time and runs > 1 and more > 0 and _is_worth_more_runs(result):

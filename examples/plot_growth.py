@@ -113,7 +113,7 @@ METHODS = [*LENGTHS, [one_job], [two_jobs], [four_jobs]]
 if __name__ == "__main__":
     from benchmarks import compare_jobs, compare_lengths
 
-    lengths = compare_lengths(LENGTHS)
+    lengths = compare_lengths(LENGTHS, runs=3)
     print(lengths.table("peak").text())
 
 # %%

@@ -69,23 +69,23 @@ def native_dtype(fmri_path):
 # One array and no second one
 # ---------------------------
 # The leanest way to have all values in memory is to make the array first, and to fill it volume
-# by volume. The scaling is then applied in place. The package ``isal`` unpacks a .nii.gz faster
-# than Python itself.
+# by volume. ``ArrayProxy`` gives the values as they are stored, and they are scaled on their way.
+# The package ``isal`` unpacks a .nii.gz faster than Python itself.
 #
 # Whole numbers of two bytes are exact as float32, and so are those of three.
 
 
 def one_array(fmri_path):
-    """Fill one array of float32, and scale it in place."""
+    """Fill one array of float32 with the scaled values, and make no other."""
     opened = igzip.open if fmri_path.endswith(".gz") else open
     img = nib.load(fmri_path)
+    slope, inter = np.float32(img.dataobj.slope), np.float32(img.dataobj.inter)
     data = np.empty(img.shape, np.float32, order="F")
     with opened(fmri_path, "rb") as stream:
         stored = ArrayProxy(stream, (img.shape, img.get_data_dtype(), img.dataobj.offset))
         for volume in range(img.shape[3]):
-            data[..., volume] = stored[..., volume]
-            data[..., volume] *= img.dataobj.slope
-            data[..., volume] += img.dataobj.inter
+            np.multiply(stored[..., volume], slope, out=data[..., volume])
+            data[..., volume] += inter
     return data
 
 

@@ -6,7 +6,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from benchmarks.claims import Claim, Expression, Interval, Verdict
-from benchmarks.errors import FigureError
+from benchmarks.errors import AbsentError, FigureError
 from benchmarks.results import Result
 from benchmarks.runs import Data, MemoryRun, TimeRun
 from benchmarks.units import MIB
@@ -104,7 +104,7 @@ def test_value_and_bound_are_written_for_readers():
     [
         ("slow.time", "task.method.quantity"),
         ("t.slow.speed", "no such quantity"),
-        ("t.slow.time / t.slow.peak", "two different quantities"),
+        ("t.slow.time / t.slow.peak", "different units"),
         ("t.a.time / t.b.time / t.c.time", "more than one division"),
         ("", "task.method.quantity"),
     ],
@@ -112,6 +112,30 @@ def test_value_and_bound_are_written_for_readers():
 def test_an_expression_that_is_none_is_refused(text, message):
     with pytest.raises(FigureError, match=message):
         Expression.parse(text)
+
+
+def test_a_cost_that_is_paid_once_is_divided_by_what_each_use_saves():
+    text = "t.large.time / (t.slow.time - t.quick.time)"
+    expression = Expression.parse(text)
+    assert str(expression) == text
+    times = {"large": (30.0,), "slow": (9.0, 10.0, 12.0), "quick": (1.0, 1.0, 2.0)}
+
+    def timed(_task, method):
+        return Result("t", method, time_runs=tuple(TimeRun(s, 0, 0) for s in times[method]))
+
+    value = expression.evaluate(timed)
+    assert (value.median, value.low, value.high) == pytest.approx((30 / 9, 30 / 11, 30 / 7))
+    times["quick"] = (9.0, 9.5, 13.0)
+    value = expression.evaluate(timed)
+    assert (value.median, value.high) == (60, float("inf"))
+
+
+def test_a_claim_about_a_program_that_is_not_installed_is_not_judged():
+    def absent(*_):
+        raise AbsentError("mrmath is not installed.")
+
+    bound = claim("t.slow.time / t.quick.time", at_least=2)
+    assert bound.judge(absent, {}, DATA) == (Verdict.ELSEWHERE, "")
 
 
 def test_a_claim_needs_a_bound_and_a_version_range():

@@ -53,6 +53,17 @@ def test_a_short_run_has_the_first_volumes(tmp_path, monkeypatch):
     np.testing.assert_array_equal(values(short)[1], values(file)[1][..., :4])
 
 
+@pytest.mark.parametrize("ending", [".nii", ".nii.gz"])
+def test_longer_runs_have_the_first_volumes_again_and_again(tmp_path, monkeypatch, ending):
+    file = data.choose(save_run(tmp_path / f"run{ending}", slope=75.5))
+    monkeypatch.setattr(forms, "SHORT_BYTES", 1)
+    short = values(forms.of(file, "short"))[1]
+    for name, times in forms.LONGER.items():
+        longer = forms.of(file, name)
+        assert longer.path.name.endswith(f"{name}{ending}")
+        np.testing.assert_array_equal(values(longer)[1], np.concatenate([short] * times, axis=3))
+
+
 def test_another_format_is_written_as_nifti(tmp_path):
     run = nib.load(save_run(tmp_path / "run.nii"))
     nib.save(nib.MGHImage(run.get_fdata(dtype=np.float32), run.affine), tmp_path / "run.mgz")

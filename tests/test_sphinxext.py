@@ -1,3 +1,4 @@
+import html
 import io
 import json
 import re
@@ -9,8 +10,9 @@ from sphinx.application import Sphinx
 from sphinx.errors import ConfigError
 from sphinx.util.docutils import docutils_namespace, patch_docutils
 
-from benchmarks import compare, comparing, data, lookup, tasks
+from benchmarks import compare, comparing, data, forms, limits, lookup, tasks
 from benchmarks.__main__ import main
+from benchmarks.sphinxext import bounds
 from benchmarks.store import Store
 
 EXAMPLE = """
@@ -27,8 +29,14 @@ def slow(fmri_path):
 def number(fmri_path):
     return 3
 
-METHODS = [[quick, slow], [number]]
+def outside(fmri_path):
+    return 3
+
+PROGRAMS = {"outside": "a-program-of-this-test"}
+METHODS = [[quick, slow], [number, outside]]
 """
+
+NEEDS = {"small": {"": limits.Need(convert="to_float32", arrays=1), "number": None}}
 
 PAGE = """
 Title
@@ -66,6 +74,12 @@ def measured(tmp_path_factory):
         compare([quick, slow], fmri_path, runs=2)
         compare([number], fmri_path, runs=1, timed=False)
         compare([[number], [quick]], fmri_path, runs=1, form="nii")
+        for name in ("short", *forms.LONGER):
+            compare([quick], fmri_path, runs=2, form=name)
+        patch.setattr(limits, "NEEDS", NEEDS)
+        patch.setattr(limits, "SHOWN_WITH", "small")
+        for name in ("nii", "nii_gz"):
+            compare([quick], fmri_path, runs=1, form=name)
     return folder
 
 
@@ -222,6 +236,75 @@ def test_parts_and_the_same_on_several_files_are_tables(project):
     assert re.search(r"It took [\d.]+ [mµ]s", plain(page))
 
 
+def test_rates_limits_and_growth_are_tables(project, monkeypatch):
+    monkeypatch.setattr(limits, "NEEDS", NEEDS)
+    monkeypatch.setattr(bounds, "SHOWN_WITH", "small")
+    page, warnings, _ = project("""
+.. rates::
+
+.. limits::
+
+   small@nii.quick
+   small@nii_gz.quick
+
+.. growth:: small
+   :methods: quick
+
+.. growth:: small
+   :methods: quick quick
+   :workers: 1 2
+   :quantity: time
+
+.. measurements:: small@nii
+   :methods: number quick
+
+It took :measured:`small@nii.quick.times_limit`.
+""")
+    assert warnings == ""
+    text = html.unescape(re.sub(r"<[^>]+>", " ", page))
+    assert re.search(r"unpacking with isal\s+–\s+\d", text)
+    assert re.search(r"packing float32 with isal\s+\d", text)
+    assert re.search(r"small@nii.quick\s+reading from the page cache [\d.]+\s.s \+ [a-z]", text)
+    assert re.search(r"small@nii_gz.quick\s+unpacking with isal [\d.]+\s.s \+ [a-z]", text)
+    assert "MiB for each MiB of raw size" in text
+    assert "ms for each worker" in text
+    assert re.search(r"least possible\s+[\d.]+", text)
+    assert "x limit" in text
+
+
+@pytest.mark.parametrize(
+    ("text", "message"),
+    [
+        (".. growth:: small\n   :quantity: speed", "no growth of 'speed'; there are: time, peak"),
+        (".. growth:: small\n   :methods: slow", "small@x2.slow is not measured"),
+        (".. limits::\n\n   small.number", "small.number has no limit, or none yet"),
+    ],
+)
+def test_what_is_not_bounded_is_a_sentence(project, monkeypatch, text, message):
+    monkeypatch.setattr(limits, "NEEDS", NEEDS)
+    _, warnings, _ = project(text)
+    assert message in warnings
+
+
+def test_what_needs_an_absent_program_is_left_out(project):
+    page, warnings, _ = project("""
+.. measurements:: small
+   :methods: number outside
+
+.. claim:: small
+   :faster: quick
+   :than: outside
+   :at-least: 1
+
+   Quick is faster.
+""")
+    assert warnings == ""
+    assert "outside" not in re.sub(
+        r"<[^>]+>", " ", page.partition("<table")[2].partition("</tab")[0]
+    )
+    assert "or the releases and programs installed here" in page
+
+
 @pytest.mark.parametrize(
     ("text", "message"),
     [
@@ -266,7 +349,7 @@ def test_a_contradicted_claim_is_shown_reported_and_no_warning(project):
 
 def test_a_claim_about_other_releases_says_so(project):
     page, _, _ = project(PAGE.replace(":at-least: 2", ":at-least: 2\n   :nilearn: <0.1"))
-    assert "Not about this file, or the releases installed here" in page
+    assert "Not about this file, or the releases and programs" in page
 
 
 def test_pages_read_in_parallel_keep_their_figures(project, tmp_path):

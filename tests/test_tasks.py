@@ -1,6 +1,6 @@
 import pytest
 
-from benchmarks import tasks
+from benchmarks import provenance, tasks
 from benchmarks.errors import MethodError
 from benchmarks.folders import EXAMPLES
 
@@ -104,6 +104,44 @@ def test_methods_of_one_list_belong_together(example):
     ]
     flat = tasks.from_functions([method.function for method in task.methods])
     assert {method.group for method in flat.methods} == {0}
+
+
+def with_program(folder, name, version):
+    folder.mkdir(exist_ok=True)
+    program = folder / name
+    program.write_text(f"#!/bin/sh\necho 'the program, release {version}'\n")
+    program.chmod(0o755)
+
+
+def test_a_method_whose_program_is_not_installed_is_left_out(example, tmp_path, monkeypatch):
+    source = """
+    PROGRAMS = {"outside": "a-program-of-this-test"}
+    def inside(path): return 1
+    def outside(path): return 1
+    METHODS = [inside, outside]
+    """
+    functions = example(source)
+    task = tasks.from_functions(functions)
+    assert [method.name for method in task.methods] == ["inside"]
+    assert task.absent == {"outside": "a-program-of-this-test"}
+    monkeypatch.setenv("PATH", str(tmp_path / "bin"), prepend=":")
+    digests = []
+    for version in ("1.2", "1.3"):
+        with_program(tmp_path / "bin", "a-program-of-this-test", version)
+        provenance.program_version.cache_clear()
+        task = tasks.from_functions(functions)
+        assert [method.program for method in task.methods] == ["", "a-program-of-this-test"]
+        assert task.absent == {}
+        assert provenance.program_version("a-program-of-this-test") == version
+        digests.append(task.methods[1].source_sha256)
+    assert digests[0] != digests[1]
+
+
+def test_a_program_that_says_no_version_has_none(tmp_path, monkeypatch):
+    monkeypatch.setenv("PATH", str(tmp_path / "bin"), prepend=":")
+    with_program(tmp_path / "bin", "silent-program", "none")
+    assert provenance.program_version("silent-program") == ""
+    assert provenance.program_version("no-such-program") == ""
 
 
 def test_a_method_names_a_package_itself_or_in_a_helper(example):

@@ -1,0 +1,98 @@
+import matplotlib.pyplot as plt
+import numpy as np
+import pytest
+from conftest import save_run
+
+from benchmarks import compare_jobs, compare_lengths, forms, growth, runner
+from benchmarks.growth import Growth, Slope
+from benchmarks.results import Result
+from benchmarks.runs import MemoryRun, TimeRun
+from benchmarks.units import MIB
+
+SOURCE = """
+import nibabel as nib
+import numpy as np
+
+def whole(fmri_path):
+    return np.ones(nib.load(fmri_path).shape)
+
+def one(fmri_path):
+    return 1
+
+def two(fmri_path):
+    return [1, 1]
+
+METHODS = [whole, one, two]
+"""
+
+
+@pytest.fixture(autouse=True)
+def _quiet(monkeypatch):
+    plt.switch_backend("agg")
+    monkeypatch.setattr(runner, "NOISY_FROM", float("inf"))
+    yield
+    plt.close("all")
+
+
+def result(method, peak_mib, seconds=0.01):
+    return Result(
+        "growth",
+        method,
+        time_runs=(TimeRun(seconds, 0, 0),) * 3,
+        memory_runs=(MemoryRun(round(peak_mib * MIB), 0, 0),) * 3,
+    )
+
+
+def test_a_line_through_points_on_a_line_has_no_error():
+    slope = Slope.through([1, 1, 2, 2, 4, 4], [7, 7, 12, 12, 22, 22])
+    assert (slope.value, slope.start) == pytest.approx((5, 2))
+    assert slope.error < 1e-6
+    assert str(slope) == "5.00 ± 0.00"
+
+
+def test_the_error_of_a_slope_is_that_of_linear_regression():
+    noise = np.random.default_rng(1)
+    xs = np.repeat([1.0, 2.0, 4.0, 8.0], 3)
+    ys = 3 * xs + 1 + noise.normal(0, 0.5, xs.size)
+    slope = Slope.through(xs, ys)
+    residuals = ys - slope.start - slope.value * xs
+    variance = (residuals**2).sum() / (xs.size - 2) / ((xs - xs.mean()) ** 2).sum()
+    assert slope.error == pytest.approx(np.sqrt(variance))
+    assert abs(slope.value - 3) < 3 * slope.error
+
+
+def test_the_table_has_every_length_and_the_slope():
+    grown = Growth(
+        growth.RAW_SIZE,
+        (16, 32, 64, 128),
+        {
+            "whole": tuple(result("whole", 5 * mib) for mib in (16, 32, 64, 128)),
+            "streamed": tuple(result("streamed", 4) for _ in range(4)),
+            "broken": (result("broken", 4), *[Result("t", "broken", status="raised")] * 3),
+        },
+        "A file.",
+    )
+    rows = [
+        [c.replace("\N{NO-BREAK SPACE}", " ") for c in row] for row in grown.table("peak").rows
+    ]
+    assert rows[0] == ["whole", "80.0 MiB", "160 MiB", "320 MiB", "640 MiB", "5.00 ± 0.00"]
+    assert rows[1][-1] == "0.00 ± 0.00"
+    assert rows[2] == ["broken", "4.00 MiB", "raised", "raised", "raised", "–"]
+    assert grown.table("peak").headings[-1] == "MiB for each MiB of raw size"
+    labels = [text.get_text() for text in grown.plot("peak").axes[0].get_legend().get_texts()]
+    assert labels == ["whole", "streamed"]
+    assert "A file." in str(grown)
+
+
+def test_longer_runs_are_measured_and_the_slope_is_the_multiplier(example, tmp_path, monkeypatch):
+    path = save_run(tmp_path / "run.nii.gz", shape=(64, 64, 32, 8))
+    monkeypatch.setenv("FMRI", str(path))
+    monkeypatch.setattr(forms, "SHORT_BYTES", 1)
+    whole, one, two = example(SOURCE)
+    grown = compare_lengths([whole], runs=1)
+    assert grown.places == (1, 2, 4, 8)
+    # Eight bytes in memory for two in the file.
+    assert grown.slope("whole", "peak").value == pytest.approx(4, abs=0.1)
+    jobs = compare_jobs({1: one, 2: two})
+    assert jobs.places == (1, 2)
+    assert jobs.table("time").headings == ("method", "1", "2", "ms for each worker")
