@@ -10,7 +10,7 @@ source
     cache is dropped before each run, the time to read the file from its disk comes on top of
     unpacking, or in the place of reading.
 convert
-    The time to convert every voxel to float32, or to float64 where values are added up.
+    The time to convert every voxel to float32.
 new arrays
     The time to fill an array of the whole run with float32 for the first time. Values can be
     converted on the way, so that the longer of the two counts.
@@ -76,8 +76,8 @@ class Need:
         How many volumes a compressed file has to be unpacked for, given how many it has.
     one : bool
         Whether one volume alone is needed.
-    convert : str
-        Type that every voxel has to be converted to; empty if none has to be.
+    converted : bool
+        Whether every voxel has to become a float32.
     arrays : int
         How many new float32 arrays of the whole run are returned.
     packed : bool
@@ -86,16 +86,16 @@ class Need:
 
     volumes: Callable[[int], int] = lambda volumes: volumes
     one: bool = False
-    convert: str = ""
+    converted: bool = False
     arrays: int = 0
     packed: bool = False
 
 
 _ALL = Need()
-_ADDED_UP = Need(convert="to_float64")
-_IN_MEMORY = Need(convert="to_float32", arrays=1)
-_TWICE = Need(convert="to_float32", arrays=2)
-_SAVED = Need(convert="to_float32", packed=True)
+_ADDED_UP = Need(converted=True)
+_IN_MEMORY = Need(converted=True, arrays=1)
+_TWICE = Need(converted=True, arrays=2)
+_SAVED = Need(converted=True, packed=True)
 
 #: What each method needs, by task; under "" what those need that are not named. A task that is
 #: not here, and a method that reads no voxel (None), has no limit.
@@ -122,7 +122,7 @@ NEEDS: dict[str, dict[str, Need | None]] = {
         "number_loaded": _ADDED_UP,
         "number_one_pass": _ADDED_UP,
     },
-    "mask_in_parallel": {"": _ADDED_UP},
+    "mask_in_parallel": {"": _ALL},
 }
 
 
@@ -178,8 +178,8 @@ def work_of(need: Need, data: Data, cache: str) -> list[Work]:
     else:
         work = [{reading: data.raw_bytes * (1 / volumes if need.one else part)}]
     float32_bytes = math.prod(data.shape) * _FLOAT32_BYTES
-    if need.convert:
-        work.append({need.convert: data.raw_bytes})
+    if need.converted:
+        work.append({"to_float32": data.raw_bytes})
     if need.arrays:
         work[-1]["copy"] = need.arrays * float32_bytes
     if need.packed:

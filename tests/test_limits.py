@@ -47,15 +47,15 @@ def needs(monkeypatch):
         (Need(), COMPRESSED, "cold", [{"inflate_isal": 16_000}, {"read_cold": 9_000}]),
         (Need(lambda _: 4, one=True), COMPRESSED, "warm", [{"inflate_isal": 8_000}]),
         (Need(lambda _: 4, one=True), PLAIN, "warm", [{"read": 2_000}]),
-        (Need(convert="to_float64"), PLAIN, "warm", [{"read": 16_000}, {"to_float64": 16_000}]),
+        (Need(converted=True), PLAIN, "warm", [{"read": 16_000}, {"to_float32": 16_000}]),
         (
-            Need(convert="to_float32", arrays=2),
+            Need(converted=True, arrays=2),
             PLAIN,
             "warm",
             [{"read": 16_000}, {"to_float32": 16_000, "copy": 2 * FLOAT32_BYTES}],
         ),
         (
-            Need(convert="to_float32", packed=True),
+            Need(converted=True, packed=True),
             PLAIN,
             "warm",
             [{"read": 16_000}, {"to_float32": 16_000}, {"deflate_isal": FLOAT32_BYTES}],
@@ -67,7 +67,7 @@ def test_the_work_follows_from_the_header(need, file_data, cache, work):
 
 
 def test_a_limit_is_the_sum_of_its_parts_and_of_two_ways_at_once_the_longer(needs):
-    needs["task"] = {"": Need(convert="to_float32", arrays=2)}
+    needs["task"] = {"": Need(converted=True, arrays=2)}
     slow_copy = limits.limit("task", "any", Rates(COMPRESSED, {"inflate_isal": 3.0, "copy": 0.6}))
     assert slow_copy.parts == pytest.approx({"inflate_isal": 3.0, "copy": 1.2})
     assert slow_copy.wall_seconds == pytest.approx(4.2)
@@ -77,7 +77,7 @@ def test_a_limit_is_the_sum_of_its_parts_and_of_two_ways_at_once_the_longer(need
 
 
 def test_what_is_gone_through_needs_one_volume(needs):
-    needs["task"] = {"": Need(convert="to_float64")}
+    needs["task"] = {"": Need(converted=True)}
     assert limits.limit("task", "any", Rates(PLAIN)).peak_bytes == 1000 * 4
 
 
@@ -120,7 +120,7 @@ def test_needs_name_methods_that_there_are():
 def test_kernels_take_turns_with_methods_and_the_limit_is_not_stored(
     example, tmp_path, needs, monkeypatch
 ):
-    needs["my_example"] = {"": Need(convert="to_float32")}
+    needs["my_example"] = {"": Need(converted=True)}
     methods = example("def nothing(fmri_path):\n    return 3\n\nMETHODS = [nothing]\n")
     path = save_run(tmp_path / "run.nii")
     (result,) = compare(methods, path, runs=2).results

@@ -36,7 +36,7 @@ PROGRAMS = {"outside": "a-program-of-this-test"}
 METHODS = [[quick, slow], [number, outside]]
 """
 
-NEEDS = {"small": {"": limits.Need(convert="to_float32", arrays=1), "number": None}}
+NEEDS = {"small": {"": limits.Need(converted=True, arrays=1), "number": None}}
 
 PAGE = """
 Title
