@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 import statistics
 from typing import TYPE_CHECKING
 
@@ -150,7 +151,7 @@ def plot_growth(
     points : mapping
         By the name of a row: the values at each place.
     lines : mapping
-        By the name of a row: where its line begins, and its slope.
+        By the name of a row: where its line begins, and its slope; a row may have none.
     labels : tuple of str
         Of the x axis and of the y axis.
     title : str
@@ -160,7 +161,7 @@ def plot_growth(
     for (name, values), colour in zip(points.items(), COLOURS, strict=False):
         for place, runs in zip(places, values, strict=True):
             axes.plot([place] * len(runs), runs, "o", color=colour, alpha=0.5)
-        start, slope = lines[name]
+        start, slope = lines.get(name, (math.nan, math.nan))
         ends = [0, max(places)]
         axes.plot(ends, [start + slope * end for end in ends], "-", color=colour, label=name)
     axes.set(xlim=(0, None), ylim=(0, None), xlabel=labels[0], ylabel=labels[1])

@@ -30,6 +30,9 @@ RAW_SIZE = "MiB of raw size"
 WORKERS = "worker"
 _LABELS = {RAW_SIZE: "raw size in MiB", WORKERS: "workers"}
 
+#: Two points make a line, but say nothing of its error.
+LEAST_POINTS = 3
+
 #: By the name of a quantity: the unit of its slope, and how large that is.
 UNITS = {"time": ("ms", 1e-3), "peak": ("MiB", MIB)}
 
@@ -59,7 +62,7 @@ class Slope:
         Parameters
         ----------
         xs, ys : sequence of float
-            At least four points at two places.
+            At least `LEAST_POINTS`, at two places or more.
         """
         (value, start), covariance = np.polyfit(xs, ys, 1, cov=True)
         return cls(float(value), float(np.sqrt(covariance[0, 0])), float(start))
@@ -94,7 +97,7 @@ class Growth:
     caption: str
 
     def slope(self, row: str, quantity: str) -> Slope | None:
-        """Return the line through all runs of a row; None if one of the methods failed.
+        """Return the line through all runs of a row.
 
         Parameters
         ----------
@@ -102,6 +105,11 @@ class Growth:
             Name of the row.
         quantity : str
             ``"time"`` or ``"peak"``.
+
+        Returns
+        -------
+        Slope or None
+            None if one of the methods failed, or for fewer than three runs.
         """
         results = self.rows[row]
         if any(result.status != "ok" for result in results):
@@ -111,6 +119,8 @@ class Growth:
             for place, result in zip(self.places, results, strict=True)
             for value in result.quantity(quantity).values
         ]
+        if len(points) < LEAST_POINTS:
+            return None
         xs, ys = zip(*points, strict=True)
         return Slope.through(xs, ys)
 

@@ -1,3 +1,5 @@
+from dataclasses import replace
+
 import matplotlib.pyplot as plt
 import numpy as np
 import pytest
@@ -82,6 +84,18 @@ def test_the_table_has_every_length_and_the_slope():
     labels = [text.get_text() for text in grown.plot("peak").axes[0].get_legend().get_texts()]
     assert labels == ["whole", "streamed"]
     assert "A file." in str(grown)
+
+
+def test_two_runs_are_no_slope():
+    rows = {"t": (result("a", 1), result("b", 2))}
+    once = {
+        name: tuple(replace(r, memory_runs=r.memory_runs[:1]) for r in found)
+        for name, found in rows.items()
+    }
+    grown = Growth(growth.WORKERS, (1, 2), once, "A file.")
+    assert grown.slope("t", "peak") is None
+    assert grown.table("peak").rows[0][-1] == "–"
+    assert grown.plot("peak").axes[0].lines
 
 
 def test_longer_runs_are_measured_and_the_slope_is_the_multiplier(example, tmp_path, monkeypatch):

@@ -286,6 +286,17 @@ def test_what_is_not_bounded_is_a_sentence(project, monkeypatch, text, message):
     assert message in warnings
 
 
+def test_the_programs_that_methods_start_stand_with_the_provenance(project, monkeypatch, tmp_path):
+    program = tmp_path / "bin" / "a-program-of-this-test"
+    program.parent.mkdir()
+    program.write_text("#!/bin/sh\necho version 4.5.6\n")
+    program.chmod(0o755)
+    monkeypatch.setenv("PATH", str(program.parent), prepend=":")
+    lookup.task_named.cache_clear()
+    page, _, _ = project(".. provenance::")
+    assert "a-program-of-this-test 4.5.6" in page
+
+
 def test_what_needs_an_absent_program_is_left_out(project):
     page, warnings, _ = project("""
 .. measurements:: small

@@ -9,8 +9,9 @@ from docutils import nodes
 from docutils.parsers.rst import directives
 from sphinx.util.docutils import SphinxDirective
 
-from benchmarks import comparison, forms, gauge, tables, tasks
+from benchmarks import comparison, forms, gauge, provenance, tables, tasks
 from benchmarks.errors import FigureError
+from benchmarks.limits import RATES
 from benchmarks.lookup import task_named
 from benchmarks.results import QUANTITIES
 from benchmarks.tables import Table
@@ -19,7 +20,7 @@ from benchmarks.units import format_bytes
 from . import pages
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Sequence
+    from collections.abc import Callable, Iterable, Sequence
 
     from docutils.nodes import Node
 
@@ -133,7 +134,7 @@ class ProvenanceDirective(MeasuredDirective):
         """Return a list of fields."""
         store = pages.lookup().store
         published = tasks.example_paths()
-        results = [result for result in store.all() if result.task in published]
+        results = [r for r in store.all() if r.task in published and r.method not in RATES]
         if not results:
             raise FigureError("Nothing is measured yet. Measure it with: make html.")
         dates = sorted(result.measured_at for result in results)
@@ -150,6 +151,8 @@ class ProvenanceDirective(MeasuredDirective):
             ("Commit", ", ".join(sorted({r.commit for r in results})) or "not from a checkout"),
             ("Runs a method", f"{_range(time_runs)} for time, {_range(memory_runs)} for memory"),
         ]
+        if programs := _programs(published):
+            rows.insert(-1, ("Other programs", programs))
         fields = nodes.field_list(classes=["provenance"])
         for name, text in rows:
             body = nodes.field_body("", nodes.paragraph("", text))
@@ -179,6 +182,13 @@ class GaugeDirective(MeasuredDirective):
         ]
         table = Table(("call", "needs", "read", "error", "allowed"), tuple(rows))
         return [table_node(table, f"Known calls on {lookup.store.provenance.cpu}.")]
+
+
+def _programs(task_names: Iterable[str]) -> str:
+    """Write the programs outside Python that methods start, with their versions."""
+    methods = (method for name in task_names for method in task_named(name).methods)
+    names = sorted({method.program for method in methods} - {""})
+    return ", ".join(f"{name} {provenance.program_version(name)}".strip() for name in names)
 
 
 def _range(counts: set[int]) -> str:
