@@ -87,7 +87,10 @@ def saved_streaming(fmri_path):
     """Write the half of each volume as soon as it is computed."""
     opened = igzip.open if fmri_path.endswith(".gz") else open
     half = f"{tempfile.gettempdir()}/half-streamed.nii.gz"
-    with opened(fmri_path, "rb") as source, igzip.open(half, "wb", compresslevel=1) as target:
+    with (
+        opened(fmri_path, "rb") as source,
+        igzip.open(half, "wb", compresslevel=1) as target,
+    ):
         img = nib.load(fmri_path).from_stream(source)
         header = float32_header(img)
         header.write_to(target)
@@ -173,7 +176,11 @@ def twice_to_files(fmri_path):
     """Read each volume once, and write its half to both files."""
     opened = igzip.open if fmri_path.endswith(".gz") else open
     one, other = (f"{tempfile.gettempdir()}/half-{number}.nii" for number in (1, 2))
-    with opened(fmri_path, "rb") as source, open(one, "wb") as first, open(other, "wb") as second:
+    with (
+        opened(fmri_path, "rb") as source,
+        open(one, "wb") as first,
+        open(other, "wb") as second,
+    ):
         img = nib.load(fmri_path).from_stream(source)
         header = float32_header(img)
         for target in (first, second):

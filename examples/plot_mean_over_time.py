@@ -87,7 +87,7 @@ def mean_file_reopened(fmri_path):
 
 
 def mean_isal(fmri_path):
-    """Unpack with isal, add up the values as they are stored, and scale their mean."""
+    """Unpack with isal, and add up the volumes as they are stored."""
     img = nib.load(fmri_path)
     mean = np.zeros(img.shape[:3], order="F")
     with igzip.open(fmri_path) as stream:
@@ -107,7 +107,7 @@ def mean_isal(fmri_path):
 
 
 def mean_blocks(fmri_path):
-    """Map eight volumes at a time, add up the values as they are stored, and scale their mean."""
+    """Map eight volumes at a time, and add them up as they are stored."""
     img = nib.load(fmri_path)
     *space, volumes = img.shape
     mean, dtype = np.zeros(space, order="F"), img.get_data_dtype()

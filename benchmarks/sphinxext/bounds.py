@@ -63,7 +63,9 @@ class LimitsDirective(MeasuredDirective):
             least = format_seconds(limit.wall_seconds), format_bytes(limit.peak_bytes)
             rows.append((line.strip(), " + ".join(parts), *least))
         table = Table(("method", "least time", "sum", "least memory"), tuple(rows))
-        return [table_node(table, "What the least time of a method consists of.")]
+        node = table_node(table, "What the least time of a method consists of.")
+        node["classes"].append("limits")
+        return [node]
 
 
 class GrowthDirective(MeasuredDirective):
