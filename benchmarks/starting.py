@@ -7,6 +7,7 @@ import json
 import pickle
 import subprocess
 import sys
+import tempfile
 from typing import IO, Any
 
 import psutil
@@ -87,13 +88,17 @@ def alone(
     Parameters and return value are those of `with_keeper`.
     """
     ended, left = "", 0
-    with subprocess.Popen(
-        [sys.executable, "-P", "-m", "benchmarks.worker"],
-        stdin=subprocess.PIPE,
-        stdout=answer,
-        stderr=printed,
-        env=environment,
-    ) as worker:
+    with (
+        # Methods write files too; on Windows one may still be open.
+        tempfile.TemporaryDirectory(ignore_cleanup_errors=True) as scratch,
+        subprocess.Popen(
+            [sys.executable, "-P", "-m", "benchmarks.worker"],
+            stdin=subprocess.PIPE,
+            stdout=answer,
+            stderr=printed,
+            env=environment | dict.fromkeys(("TMPDIR", "TEMP", "TMP"), scratch),
+        ) as worker,
+    ):
         try:
             worker.communicate(order["payload"], order["time_limit"])
         except subprocess.TimeoutExpired:

@@ -254,6 +254,25 @@ def test_without_a_keeper_the_worker_reads_itself(monkeypatch):
     assert stopped.status == "over time"
 
 
+def test_without_a_keeper_the_files_of_a_method_are_removed_too(monkeypatch, tmp_path):
+    from benchmarks import starting
+
+    monkeypatch.setattr(runner.gauge, "name", lambda: "coarse")
+    monkeypatch.setattr(starting.tempfile, "tempdir", str(tmp_path))
+
+    def method():
+        import tempfile
+        from pathlib import Path
+
+        path = Path(tempfile.gettempdir(), "half.nii")
+        path.write_bytes(b"voxels")
+        return str(path)
+
+    outcome = read(method)
+    assert str(tmp_path) in outcome.returned.text
+    assert list(tmp_path.iterdir()) == []
+
+
 def test_the_coarse_peak_asks_the_system_at_hand(monkeypatch):
     import resource
 
