@@ -205,6 +205,7 @@ def _header(img: Any, dtype: np.dtype[Any], volumes: int) -> Any:
     header.set_data_shape((*img.shape[:3], volumes))
     header.set_zooms(img.header.get_zooms()[:4])
     header.set_sform(img.affine, code="scanner")
+    header.set_slope_inter(1, 0)
     return header
 
 

@@ -66,6 +66,7 @@ def streamed_half(fmri_path):
         img = nib.load(fmri_path).from_stream(source)
         header = img.header.copy()
         header.set_data_dtype(np.float32)
+        header.set_slope_inter(1, 0)
         header.set_data_offset(0)
         header.write_to(target)
         for volume in range(img.shape[3]):

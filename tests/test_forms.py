@@ -2,6 +2,7 @@ import nibabel as nib
 import numpy as np
 import pytest
 from conftest import save_run
+from nibabel.openers import ImageOpener
 
 from benchmarks import data, forms
 from benchmarks.errors import DataError
@@ -86,3 +87,13 @@ def test_an_unknown_form_is_refused_with_those_there_are(tmp_path):
     file = data.choose(save_run(tmp_path / "run.nii.gz"))
     with pytest.raises(DataError, match="no form 'mp3'; there are: nii, nii_gz, short"):
         forms.of(file, "mp3")
+
+
+@pytest.mark.parametrize("name", ["nii", "nii_gz", "short", "x2", "float32_nii", "int16_nii_gz"])
+def test_the_header_of_a_made_file_has_a_number_for_the_slope(tmp_path, name):
+    run = nib.load(save_run(tmp_path / "run.nii"))
+    nib.save(nib.MGHImage(run.get_fdata(dtype=np.float32), run.affine), tmp_path / "run.mgz")
+    made = forms.of(data.choose(tmp_path / "run.mgz"), name)
+    with ImageOpener(str(made.path)) as stream:
+        header = nib.Nifti1Header.from_fileobj(stream)
+    assert np.isfinite([header["scl_slope"], header["scl_inter"]]).all()
