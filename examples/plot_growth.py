@@ -70,8 +70,7 @@ def streamed_half(fmri_path):
         header.set_data_offset(0)
         header.write_to(target)
         for volume in range(img.shape[3]):
-            values = img.dataobj[..., volume] / 2
-            target.write(values.astype(header.get_data_dtype()).T)
+            target.write((img.dataobj[..., volume] / 2).astype(header.get_data_dtype()).T)
     return nib.load(half)
 
 

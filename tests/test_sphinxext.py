@@ -293,7 +293,7 @@ def test_the_programs_that_methods_start_stand_with_the_provenance(project, monk
     program.chmod(0o755)
     monkeypatch.setenv("PATH", str(program.parent), prepend=":")
     lookup.task_named.cache_clear()
-    page, _, _ = project(".. provenance::")
+    page, _, _ = project("Title\n=====\n\n.. provenance::")
     assert "a-program-of-this-test 4.5.6" in page
 
 
