@@ -33,6 +33,7 @@ if TYPE_CHECKING:
     from types import TracebackType
 
     from .data import FmriFile
+    from .runs import Cache
     from .tasks import Method, Task
 
 RUNS = 5
@@ -61,7 +62,7 @@ class Plan:
     runs: int
     fresh: bool
     timed: bool
-    cache: orders.Cache
+    cache: Cache
     limits: runner.Limits
 
     @classmethod
@@ -71,7 +72,7 @@ class Plan:
         runs: int | None,
         fresh: bool | None,
         timed: bool,
-        cache: orders.Cache,
+        cache: Cache,
         limits: runner.Limits,
     ) -> Plan:
         """Make a plan, the defaults taken from the environment."""
@@ -85,6 +86,8 @@ class Plan:
 
     def missing(self, method: Method, result: Result) -> list[orders.Batch]:
         """Return the runs that a result still needs; of a kernel the time alone counts."""
+        if result.status != "ok":
+            return []
         weighed = method.group != KERNELS
         return runner.missing(result, self.runs, timed=self.timed, weighed=weighed)
 
@@ -97,7 +100,7 @@ def compare(  # noqa: PLR0913 - each choice has a default
     timed: bool = True,
     runs: int | None = None,
     fresh: bool | None = None,
-    cache: orders.Cache = "warm",
+    cache: Cache = "warm",
     limits: runner.Limits = runner.DEFAULT_LIMITS,
 ) -> Comparison:
     """Measure every method on one file, in fresh interpreters.
@@ -179,11 +182,15 @@ def store_of(file: FmriFile) -> Store:
 
 
 def stored(store: Store, task: Task, method: Method, cache: str = "warm") -> Result | None:
-    """Return a stored result if the method's code is still the same and it gave figures."""
+    """Return a stored result if the method's code is still the same and it gave figures.
+
+    A kernel that raised an error will do so again: some systems cannot drop a file from memory.
+    """
     result = store.get(task.name, method.name, cache)
-    if result and result.source_sha256 == method.source_sha256 and result.status == "ok":
-        return result
-    return None
+    if result is None or result.source_sha256 != method.source_sha256:
+        return None
+    settled = ("ok", "raised") if method.group == KERNELS else ("ok",)
+    return result if result.status in settled else None
 
 
 def _script_argument(task: Task) -> str | None:
@@ -238,8 +245,7 @@ def _measure(
                 results[name] = _extended(results[name], method, file, batches[0], plan)
                 _check_agreement(task, results, method)
                 store.put(results[name])
-                failed = results[name].status != "ok"
-                wanted[name] = 0 if failed else _runs(plan.missing(method, results[name]))
+                wanted[name] = _runs(plan.missing(method, results[name]))
                 note = tables.note(results[name])
                 meter.finished(name, batches[0].runs, wanted[name], note)
 
@@ -256,7 +262,7 @@ def _extended(
         batch,
         method.function,
         str(file.path),
-        cache="cold" if method.cache else plan.cache,
+        cache=method.cache or plan.cache,
         reduced=result.returned is None,
     )
     return runner.extended(result, runner.run_once(order, plan.limits))

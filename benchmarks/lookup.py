@@ -96,13 +96,12 @@ class Lookup:
             There is no such task or method, or its result is missing or stale.
         """
         name = f"{task_name}.{method_name}"
-        store = self._store_of(task_name)
+        store, task = self._store_of(task_name), task_named(task_name).name
+        is_rate = task in limits.NEEDS and method_name in limits.RATES
         source = (
-            limits.digest()
-            if method_name in limits.RATES
-            else _method_named(task_name, method_name).source_sha256
+            limits.digest() if is_rate else _method_named(task_name, method_name).source_sha256
         )
-        result = store.get(task_named(task_name).name, method_name) if store else None
+        result = store.get(task, method_name) if store else None
         if result is None or store is None:
             raise FigureError(f"{name} is not measured on {self.store.data.name}. {ADVICE}")
         if result.source_sha256 != source:

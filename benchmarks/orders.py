@@ -7,7 +7,7 @@ import pickle
 import sys
 from dataclasses import dataclass
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, Literal
+from typing import TYPE_CHECKING, Any
 
 import cloudpickle
 
@@ -17,7 +17,7 @@ from .errors import MethodError
 if TYPE_CHECKING:
     from collections.abc import Callable
 
-Cache = Literal["warm", "cold"]
+    from .runs import Cache
 
 #: What a method gets only if it names it: nibabel uses it wherever it is installed.
 HIDDEN_PACKAGE = "indexed_gzip"

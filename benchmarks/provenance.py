@@ -21,8 +21,7 @@ import psutil
 from .folders import PROJECT, shared_memory
 from .units import GIB, format_bytes
 
-#: Packages whose release can change a figure. indexed_gzip counts although nothing here
-#: imports it: nibabel reads compressed files through it wherever it is installed.
+#: Packages whose release can change a figure, as far as they are installed.
 PACKAGES = ("nibabel", "nilearn", "numpy", "scipy", "joblib", "isal", "indexed_gzip")
 
 

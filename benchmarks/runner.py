@@ -14,13 +14,15 @@ import psutil
 
 from . import gauge, provenance, starting
 from .errors import MethodError
-from .orders import Batch, Cache, Order, environment, order
+from .orders import Batch, Order, environment, order
 from .results import NOISY_FROM, Result
 from .runs import MemoryRun, Returned, Series, TimeRun
 from .units import format_bytes, format_duration
 
 if TYPE_CHECKING:
     from collections.abc import Callable
+
+    from .runs import Cache
 
 #: Peaks repeat to a fraction of a MiB, so that more memory runs than this say nothing new.
 MEMORY_RUNS = 3

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import Any
+from typing import Any, Literal, TypeAlias
 
 from .units import MIB
 
@@ -13,6 +13,10 @@ SMALLEST_BYTES = 0.1 * MIB
 
 #: What memory consists of, as readers see it.
 PARTS = ("private", "mapped files", "/dev/shm")  # noqa: S108 - no temporary folder, but memory
+
+
+#: State of the page cache before each run.
+Cache: TypeAlias = Literal["warm", "cold"]
 
 
 @dataclass(frozen=True)

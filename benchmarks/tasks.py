@@ -26,6 +26,8 @@ from .folders import EXAMPLES
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator, Sequence
 
+    from .runs import Cache
+
 #: Largest relative difference between what two methods of a task return: some tens of the
 #: rounding error of float32 (2**-24), in which several methods compute.
 TOLERANCE = 1e-6
@@ -54,8 +56,8 @@ class Method:
         Methods of one group return the same; those of different groups need not.
     program : str
         The program that it starts, if it is a way outside Python.
-    cache : str
-        ``"cold"`` if the page cache is always dropped before it runs.
+    cache : {"warm", "cold"} or None
+        State of the page cache before each run, if it is the same in every comparison.
     """
 
     name: str
@@ -64,7 +66,7 @@ class Method:
     source_sha256: str
     group: int = 0
     program: str = ""
-    cache: str = ""
+    cache: Cache | None = None
 
 
 @dataclass(frozen=True)

@@ -140,8 +140,8 @@ if __name__ == "__main__":
     print(jobs.table("time").text())
 
 # %%
-# As long as there is a free core, another worker takes little more time. It takes its memory in
-# any case.
+# The line through the peaks. Workers that do not reach their peak at the same moment need less
+# than the sum of them.
 
 if __name__ == "__main__":
     jobs.plot("peak")

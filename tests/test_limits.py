@@ -1,11 +1,14 @@
 import json
 import math
+import os
+import tempfile
 from dataclasses import replace
+from pathlib import Path
 
 import pytest
 from conftest import save_run
 
-from benchmarks import compare, comparing, data, kernels, limits, tasks
+from benchmarks import compare, comparing, data, kernels, limits, orders, runner, tasks
 from benchmarks.limits import Need
 from benchmarks.results import Result
 from benchmarks.runs import Data, TimeRun
@@ -115,6 +118,7 @@ def test_needs_name_methods_that_there_are():
         found = tasks.from_example(tasks.example_paths()[task])
         names = {method.name for method in found.methods} | found.absent.keys()
         assert needs.keys() - {""} <= names
+        assert names.isdisjoint(limits.RATES)
 
 
 def test_kernels_take_turns_with_methods_and_the_limit_is_not_stored(
@@ -145,3 +149,48 @@ def test_memory_alone_needs_no_rates(example, tmp_path, needs):
     (result,) = compare(methods, path, runs=1, timed=False).results
     assert result.limit_seconds is None
     assert len(comparing.store_of(data.choose(path)).all()) == 1
+
+
+@pytest.fixture
+def in_memory():
+    """Return a folder whose files are always in memory."""
+    if not os.path.ismount("/dev/shm"):
+        pytest.skip("/dev/shm is a file system of its own on Linux only")
+    with tempfile.TemporaryDirectory(dir="/dev/shm") as folder:
+        yield Path(folder)
+
+
+def test_a_file_that_is_always_in_memory_has_no_cold_rate_and_is_asked_once(
+    example, in_memory, needs, monkeypatch
+):
+    needs["my_example"] = {"": Need()}
+    monkeypatch.setattr(limits, "SHOWN_WITH", "my_example")
+    methods = example("def nothing(fmri_path):\n    return 3\n\nMETHODS = [nothing]\n")
+    path = save_run(in_memory / "run.nii")
+    (result,) = compare(methods, path, runs=2).results
+    assert result.limit_seconds is not None
+    store = comparing.store_of(data.choose(path))
+    cold = store.get("my_example", "read_cold")
+    assert cold.status == "raised"
+    assert "cannot be dropped from the page cache" in cold.message
+    monkeypatch.setattr(runner, "run_once", lambda *_: pytest.fail("measured again"))
+    assert compare(methods, path, runs=2).results == (result,)
+
+
+def test_the_limit_of_a_cold_file_counts_the_disk_once(example, tmp_path, needs, monkeypatch):
+    needs["my_example"] = {"": Need()}
+    methods = example("def nothing(fmri_path):\n    return 3\n\nMETHODS = [nothing]\n")
+    asked = {}
+    original = orders.order
+
+    def order(batch, function, *args, cache, **kwargs):
+        asked[getattr(function, "__name__", "kernel")] = cache
+        if hasattr(function, "func"):
+            name = "read_cold" if function.func is kernels.read else function.func.__name__
+            asked[name] = cache
+        return original(batch, function, *args, cache="warm", **kwargs)
+
+    monkeypatch.setattr(orders, "order", order)
+    compare(methods, save_run(tmp_path / "run.nii.gz"), runs=1, cache="cold")
+    del asked["kernel"]
+    assert asked == {"nothing": "cold", "inflate_isal": "warm", "read_cold": "cold"}

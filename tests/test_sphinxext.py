@@ -277,6 +277,10 @@ It took :measured:`small@nii.quick.times_limit`.
     [
         (".. growth:: small\n   :quantity: speed", "no growth of 'speed'; there are: time, peak"),
         (".. growth:: small\n   :methods: slow", "small@x2.slow is not measured"),
+        (
+            ".. growth:: small\n   :methods: quick\n   :workers: 1 2",
+            "2 numbers of workers, 1 methods",
+        ),
         (".. limits::\n\n   small.number", "small.number has no limit, or none yet"),
     ],
 )
@@ -284,6 +288,21 @@ def test_what_is_not_bounded_is_a_sentence(project, monkeypatch, text, message):
     monkeypatch.setattr(limits, "NEEDS", NEEDS)
     _, warnings, _ = project(text)
     assert message in warnings
+
+
+def test_a_rate_that_cannot_be_had_is_a_dash(project, monkeypatch, tmp_path):
+    monkeypatch.setattr(limits, "NEEDS", NEEDS)
+    monkeypatch.setattr(bounds, "SHOWN_WITH", "small")
+    for path in (tmp_path / "results").glob("*.json"):
+        content = json.loads(path.read_bytes())
+        for entry in content["results"]:
+            if entry["method"] == "read_cold":
+                entry |= {"status": "raised", "time_runs": []}
+        path.write_text(json.dumps(content))
+    page, warnings, _ = project(".. rates::")
+    assert warnings == ""
+    text = re.sub(r"<[^>]+>", " ", page)
+    assert re.search(r"reading from the disk\s+–\s+–", text)
 
 
 def test_the_programs_that_methods_start_stand_with_the_provenance(project, monkeypatch, tmp_path):

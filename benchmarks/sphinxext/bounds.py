@@ -37,12 +37,15 @@ class RatesDirective(MeasuredDirective):
 
 
 def _rate(name: str, form: str) -> str:
-    """Write a rate; a plain file has nothing to unpack."""
+    """Write a rate; a plain file has nothing to unpack, and some are always in memory."""
     lookup = pages.lookup()
     task = f"{SHOWN_WITH}@{form}"
     if form == "nii" and name.startswith("inflate"):
         return NONE
-    seconds = lookup.find(task, name).quantity("time").median
+    result = lookup.find(task, name)
+    if result.status != "ok":
+        return NONE
+    seconds = result.wall_seconds.median
     return significant(bytes_done(name, lookup.data_of(task)) / seconds / MIB)
 
 
@@ -93,7 +96,10 @@ class GrowthDirective(MeasuredDirective):
         short = f"{task}@short"
         caption = comparison.caption(lookup.data_of(short), lookup.store.provenance)
         if workers := self.options.get("workers"):
-            return growth.of_jobs(workers, lookup.of_task(short, methods), caption)
+            results = lookup.of_task(short, methods)
+            if len(workers) != len(results):
+                raise FigureError(f"{len(workers)} numbers of workers, {len(results)} methods.")
+            return growth.of_jobs(workers, results, caption)
         names = [f"{task}@{name}" for name in growth.LENGTHS]
         found = [(lookup.data_of(name), lookup.of_task(name, methods)) for name in names]
         return growth.of_lengths(found, caption)
