@@ -9,6 +9,9 @@ from importlib import import_module
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
+    from IPython.core.interactiveshell import InteractiveShell
+
+    from .calibration import predict
     from .comparing import compare
     from .comparison import Comparison
     from .crossing import Crossing, compare_forms
@@ -29,6 +32,7 @@ __all__ = [
     "compare_lengths",
     "compare_tools",
     "measure",
+    "predict",
 ]
 
 # Loaded when first asked for: a worker imports this package before it measures, and
@@ -45,6 +49,7 @@ _HOMES = {
     "compare_lengths": "growth",
     "compare_tools": "peers",
     "measure": "runner",
+    "predict": "calibration",
 }
 
 
@@ -56,3 +61,10 @@ def __getattr__(name: str) -> Any:
 
 def __dir__() -> list[str]:
     return sorted(__all__)
+
+
+def load_ipython_extension(shell: InteractiveShell) -> None:
+    """Give a session ``%measure`` and ``%%measure``: what ``%load_ext benchmarks`` calls."""
+    from .magics import MeasureMagics  # noqa: PLC0415 - only a session has IPython loaded
+
+    shell.register_magics(MeasureMagics)

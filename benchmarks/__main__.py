@@ -1,4 +1,4 @@
-"""The command line: ``python -m benchmarks``."""
+"""The command line: ``fmri-bench``, or ``python -m benchmarks``."""
 
 from __future__ import annotations
 
@@ -6,56 +6,179 @@ import json
 import os
 import runpy
 import sys
+from pathlib import Path
+from typing import TYPE_CHECKING
 
 import click
 
-from . import claims, comparing, comparison, folders, lookup, tasks
+from . import claims, folders, units
 from .claims import Verdict
 from .errors import BenchmarkError, FigureError
 
+if TYPE_CHECKING:
+    from collections.abc import Callable
 
-@click.group(context_settings={"help_option_names": ["-h", "--help"]})
+    from .lookup import Lookup
+    from .own import Verified
+    from .prediction import Predictions
+    from .stops import Limits
+
+# A command imports what it needs: nilearn takes two seconds, and `predict` none of them.
+
+_HELP = {"help_option_names": ["-h", "--help"]}
+
+
+def _json_option(what: str) -> Callable[[Callable[..., None]], Callable[..., None]]:
+    return click.option("--json", "as_json", is_flag=True, help=f"Print {what} as JSON.")
+
+
+def _limits(time_limit: str | None, memory_limit: str | None) -> Limits:
+    from .stops import Limits  # noqa: PLC0415
+
+    return Limits.chosen(time_limit, memory_limit)
+
+
+def _limit_options(command: Callable[..., None]) -> Callable[..., None]:
+    """Add the options that set a run's limits, by the variables that `make` knows too."""
+    for name, variable, what, example in (
+        ("--time-limit", "TIME_LIMIT", "an interpreter that runs longer", "90 or 10min"),
+        ("--memory-limit", "MEMORY_LIMIT", "a run that holds more", "500MiB or 8GiB"),
+    ):
+        command = click.option(
+            name, metavar="AMOUNT", help=f"Stop {what}: {example}. Else by {variable}."
+        )(command)
+    return command
+
+
+@click.group(context_settings=_HELP, epilog="Every command has its own --help, with examples.")
+@click.version_option(package_name="neuroimaging-performance")
 def main() -> None:
-    """Measure the tasks of the chapter, and judge its claims."""
+    """Measure time and memory of ways to work with a BOLD run, or predict them."""
+
+
+@main.command("list")
+@_json_option("the list")
+def list_(*, as_json: bool) -> None:
+    r"""List the tasks, and the methods of each with one line.
+
+    \b
+    Example:
+      fmri-bench list
+    """
+    from . import own  # noqa: PLC0415
+
+    found = own.listed()
+    click.echo(json.dumps(found, indent=1) if as_json else own.list_text(found))
 
 
 @main.command()
-def file() -> None:
-    """Say which file is measured on and why, and check that it is fit for that."""
-    chosen, _ = comparing.ready()
-    click.echo(
-        f"In {chosen.path.parent}: {comparison.described(chosen.data)} {chosen.data.reason}"
-    )
+@click.argument("words", metavar="[TASK]... [FILE]", nargs=-1)
+@click.option("--runs", type=click.IntRange(1), help="Time runs of each method (5).")
+@click.option("--json", "target", type=click.Path(path_type=Path), help="Also write them here.")
+@_limit_options
+def run(words: tuple[str, ...], runs: int | None, target: Path | None, **limits: str) -> None:
+    r"""Measure tasks (all by default) on a file, and print a table of each.
+
+    The results are kept apart from those of the site. A method that would need more memory
+    than is free is not run.
+
+    \b
+    Examples:
+      fmri-bench run mean_over_time my_bold.nii.gz
+      fmri-bench run load mean_over_time my_bold.nii.gz --runs 9 --json mine.json
+      fmri-bench run my_bold.nii.gz --memory-limit 4GiB --time-limit 10min
+    """
+    from . import own  # noqa: PLC0415
+
+    names, path = own.tasks_and_file(words)
+    for text in own.run(names, path, runs=runs, target=target, limits=_limits(**limits)):
+        click.echo(f"{text}\n")
 
 
 @main.command()
-@click.argument("names", metavar="[TASK]...", nargs=-1)
-def measure(names: tuple[str, ...]) -> None:
-    """Measure tasks (all by default) on the file that FMRI, DATA and CONCAT name."""
-    os.environ.setdefault("MPLBACKEND", "agg")  # the examples draw plots too
-    import matplotlib.pyplot as plt  # noqa: PLC0415 - slow, and no other command needs it
+@click.argument("fmri_path", metavar="FILE")
+@click.option("--task", "tasks", multiple=True, help="Only this task; may be repeated.")
+@click.option("--verify", is_flag=True, help="Also run the methods that fit, once each.")
+@_limit_options
+@_json_option("the predictions")
+def predict(
+    fmri_path: str, tasks: tuple[str, ...], *, verify: bool, as_json: bool, **limits: str
+) -> None:
+    r"""Tell from a file's header what each method would need, and whether that is free.
 
-    for name in names or tasks.example_paths():
-        path = lookup.task_named(name).path
-        sys.argv = [str(path)]  # what else the command line has is not for the example
-        runpy.run_path(str(path), run_name="__main__")
-        plt.close("all")
+    Nothing but the header is read. The figures rest on what this machine took for small files
+    of the same kind (see: fmri-bench calibrate).
+
+    \b
+    Examples:
+      fmri-bench predict my_bold.nii.gz
+      fmri-bench predict my_bold.nii.gz --task mean_over_time --verify
+    """
+    from . import gauge, prediction, provenance  # noqa: PLC0415
+
+    here = provenance.here(gauge.name(), Path(fmri_path))
+    found: Predictions | Verified
+    found = known = prediction.predict(fmri_path, here, tasks)
+    if verify:
+        from . import own  # noqa: PLC0415
+
+        found = own.verified(known, _limits(**limits))
+    click.echo(json.dumps(found.as_dict(), indent=1) if as_json else str(found))
 
 
 @main.command()
-def check() -> None:
-    """Print every claim with verdict, value and bound; fail if one is contradicted."""
-    found = lookup.Lookup.in_use()
-    counts = dict.fromkeys(Verdict, 0)
-    for claim in _written_claims():
-        verdict, value = claim.judge(found.find, found.store.provenance.packages, found.store.data)
-        counts[verdict] += 1
-        measured = f"measured {value}, " if value else ""
-        click.echo(f"{verdict.upper():>13}  {claim.place}: {claim.text}")
-        click.echo(f"{'':>13}  {claim.expression}: {measured}claimed {claim.bound}")
-    click.echo(", ".join(f"{count} {verdict}" for verdict, count in counts.items() if count))
+@click.argument("first", type=click.Path(path_type=Path), metavar="A.json")
+@click.argument("second", type=click.Path(path_type=Path), metavar="B.json")
+@click.option("--different-files", is_flag=True, help="Compare even if the files differ.")
+@_json_option("the rows")
+def compare(first: Path, second: Path, *, different_files: bool, as_json: bool) -> None:
+    r"""Put two result sets side by side: two machines, two versions, before and after.
+
+    A difference counts only where the runs of A and B do not overlap.
+
+    \b
+    Examples:
+      fmri-bench run load my_bold.nii.gz --json before.json
+      fmri-bench compare before.json after.json
+    """
+    from . import differences  # noqa: PLC0415
+
+    found = differences.between(first, second, different_files=different_files)
+    click.echo(json.dumps(found.as_dict(), indent=1) if as_json else str(found))
+
+
+@main.command()
+@_json_option("every claim")
+def check(*, as_json: bool) -> None:
+    r"""Judge every claim of the site; exit with 1 if one is contradicted.
+
+    \b
+    Example:
+      make html && fmri-bench check
+    """
+    from .lookup import Lookup  # noqa: PLC0415
+
+    rows = _judged(Lookup.in_use())
+    counts = {verdict: sum(row["verdict"] == verdict for row in rows) for verdict in Verdict}
+    if as_json:
+        click.echo(json.dumps(rows, indent=1))
+    else:
+        for row in rows:
+            measured = f"measured {row['measured']}, " if row["measured"] else ""
+            click.echo(f"{row['verdict'].upper():>13}  {row['place']}: {row['text']}")
+            click.echo(f"{'':>13}  {row['expression']}: {measured}claimed {row['bound']}")
+        click.echo(", ".join(f"{count} {verdict}" for verdict, count in counts.items() if count))
     if counts[Verdict.CONTRADICTED]:
         sys.exit(1)
+
+
+def _judged(found: Lookup) -> list[dict[str, str]]:
+    rows = []
+    for claim in _written_claims():
+        verdict, value = claim.judge(found.find, found.store.provenance.packages, found.store.data)
+        row = {"place": claim.place, "text": claim.text, "expression": str(claim.expression)}
+        rows.append(row | {"verdict": verdict, "measured": value, "bound": claim.bound})
+    return rows
 
 
 def _written_claims() -> list[claims.Claim]:
@@ -67,14 +190,57 @@ def _written_claims() -> list[claims.Claim]:
     return [claims.Claim.from_dict(entry) for entry in json.loads(path.read_bytes())]
 
 
-def run() -> None:
+@main.command()
+@click.argument("fmri_path", metavar="[FILE]", required=False)
+def calibrate(fmri_path: str | None) -> None:
+    r"""Measure every method on small files, for `predict`. It takes some minutes, once.
+
+    \b
+    Examples:
+      fmri-bench calibrate
+      fmri-bench calibrate my_bold.nii.gz
+    """
+    from . import calibration  # noqa: PLC0415
+
+    store = calibration.calibrate(fmri_path)
+    click.echo(f"What small files took is in {store.path}.")
+
+
+@main.command()
+def file() -> None:
+    """Say which file the site measures on and why, and check that it is fit for that."""
+    from . import comparing, comparison  # noqa: PLC0415
+
+    chosen, _ = comparing.ready()
+    click.echo(
+        f"In {chosen.path.parent}: {comparison.described(chosen.data)} {chosen.data.reason}"
+    )
+
+
+@main.command()
+@click.argument("names", metavar="[TASK]...", nargs=-1)
+def measure(names: tuple[str, ...]) -> None:
+    """Measure tasks (all by default) for the site: on the file of FMRI, DATA and CONCAT."""
+    os.environ.setdefault("MPLBACKEND", "agg")  # the examples draw plots too
+    import matplotlib.pyplot as plt  # noqa: PLC0415 - slow, and no other command needs it
+
+    from . import lookup, tasks  # noqa: PLC0415
+
+    for name in names or tasks.example_paths():
+        path = lookup.task_named(name).path
+        sys.argv = [str(path)]  # what else the command line has is not for the example
+        runpy.run_path(str(path), run_name="__main__")
+        plt.close("all")
+
+
+def entry() -> None:
     """Run the command line; an error of ours is a sentence and exit code 2."""
     try:
         main()
     except BenchmarkError as error:
-        click.echo(f"Error: {error}", err=True)
+        click.echo(f"Error: {units.printable(str(error))}", err=True)
         sys.exit(2)
 
 
 if __name__ == "__main__":
-    run()
+    entry()

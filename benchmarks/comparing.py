@@ -2,9 +2,8 @@
 
 from __future__ import annotations
 
-import os
 import sys
-from dataclasses import dataclass, replace
+from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -15,6 +14,7 @@ from . import (
     forms,
     gauge,
     orders,
+    prediction,
     progress,
     provenance,
     runner,
@@ -23,73 +23,24 @@ from . import (
     tasks,
 )
 from .comparison import Comparison
-from .errors import BenchmarkError, DataError
+from .errors import BenchmarkError, DataError, FigureError
 from .limits import KERNELS, with_limit
 from .limits import methods as kernel_methods
-from .results import Result
+from .plans import Plan
+from .results import TOO_LARGE, Result
 from .store import Store
+from .units import format_bytes
 
 if TYPE_CHECKING:
+    import os
     from types import TracebackType
 
     from .data import FmriFile
     from .runs import Cache
+    from .stops import Limits
     from .tasks import Method, Task
 
-RUNS = 5
-
 _METHOD_AND_FILE = 2
-
-
-@dataclass(frozen=True)
-class Plan:
-    """How the methods of a task are measured.
-
-    Attributes
-    ----------
-    runs : int
-        Time runs of each method; by default the environment variable ``RUNS``, else 5.
-    fresh : bool
-        Whether to measure again what is stored; by default whether ``FRESH`` is set to 1.
-    timed : bool
-        Whether there are time runs; without, memory alone is measured.
-    cache : {"warm", "cold"}
-        Whether the file is dropped from the page cache before each run.
-    limits : Limits
-        When a run is stopped.
-    """
-
-    runs: int
-    fresh: bool
-    timed: bool
-    cache: Cache
-    limits: runner.Limits
-
-    @classmethod
-    def of(
-        cls,
-        *,
-        runs: int | None,
-        fresh: bool | None,
-        timed: bool,
-        cache: Cache,
-        limits: runner.Limits,
-    ) -> Plan:
-        """Make a plan, the defaults taken from the environment."""
-        return cls(
-            runs=data.whole_number("RUNS", RUNS) if runs is None else runs,
-            fresh=os.environ.get("FRESH") == "1" if fresh is None else fresh,
-            timed=timed,
-            cache=cache,
-            limits=limits,
-        )
-
-    def missing(self, method: Method, result: Result) -> list[orders.Batch]:
-        """Return the runs that a result still needs; of a kernel the time alone counts."""
-        if result.status != "ok":
-            return []
-        weighed = method.group != KERNELS
-        return runner.missing(result, self.runs, timed=self.timed, weighed=weighed)
 
 
 def compare(  # noqa: PLR0913 - each choice has a default
@@ -101,7 +52,7 @@ def compare(  # noqa: PLR0913 - each choice has a default
     runs: int | None = None,
     fresh: bool | None = None,
     cache: Cache = "warm",
-    limits: runner.Limits = runner.DEFAULT_LIMITS,
+    limits: Limits | None = None,
 ) -> Comparison:
     """Measure every method on one file, in fresh interpreters.
 
@@ -130,14 +81,30 @@ def compare(  # noqa: PLR0913 - each choice has a default
     if form:
         file = forms.of(file, form)
         store = store_of(file)
-    return Comparison(task.name, _compared(task, file, store, plan), file.data, store.provenance)
+    return compared(task, file, store, plan)
 
 
-def _compared(task: Task, file: FmriFile, store: Store, plan: Plan) -> tuple[Result, ...]:
-    """Return the results of a task's methods, each with its limit."""
+def compared(task: Task, file: FmriFile, store: Store, plan: Plan) -> Comparison:
+    """Measure what is not fresh of a task on a file, and return all of it.
+
+    Parameters
+    ----------
+    task : Task
+        All its methods have to be for files of this kind.
+    file, store
+        The file, and its results.
+    plan : Plan
+        How the methods are measured.
+
+    Raises
+    ------
+    BenchmarkError
+        As `compare`.
+    """
     measured = _with_kernels(task, file, plan) if plan.timed else task
-    results = _results(measured, file, store, plan)
-    return tuple(with_limit(results[method.name], store) for method in task.methods)
+    found = _results(measured, file, store, plan)
+    results = tuple(with_limit(found[method.name], store) for method in task.methods)
+    return Comparison(task.name, results, file.data, store.provenance)
 
 
 def _with_kernels(task: Task, file: FmriFile, plan: Plan) -> Task:
@@ -154,13 +121,44 @@ def _results(task: Task, file: FmriFile, store: Store, plan: Plan) -> dict[str, 
         found = None if plan.fresh else stored(store, task, method, plan.cache)
         results[method.name] = found or _begun(task, method, file, plan.cache)
     if any(plan.missing(method, results[method.name]) for method in task.methods):
+        results |= _too_large(results, file, store, plan.limits)
         progress.say(f"Measuring {task.name} on {file.path}.")
         _measure(task, file, store, results, plan)
     return results
 
 
-def ready(fmri_path: str | os.PathLike[str] | None = None) -> tuple[FmriFile, Store]:
+def _too_large(
+    results: dict[str, Result], file: FmriFile, store: Store, limits: Limits
+) -> dict[str, Result]:
+    """Return the results that need no run to fail: methods that would need too much memory."""
+    try:
+        predicted = prediction.predict(file.path, store.provenance)
+    except FigureError:  # small files are not measured; the limits of a run hold all the same
+        return {}
+    found = {}
+    for row in predicted.rows:
+        result = results.get(row.method)
+        if result is None or (result.task, result.memory_runs) != (row.task, ()):
+            continue
+        if row.peak_bytes is not None and row.peak_bytes > limits.bytes_now():
+            needed, free = format_bytes(row.peak_bytes), format_bytes(limits.bytes_now())
+            message = f"needs about {needed}, and {free} may be used, so that it was not run"
+            found[row.method] = replace(result, status=TOO_LARGE, message=message)
+    store.put(*found.values())
+    return found
+
+
+def ready(
+    fmri_path: str | os.PathLike[str] | None = None, folder: Path | None = None
+) -> tuple[FmriFile, Store]:
     """Choose the file, and make sure that it can be measured on and its results be read.
+
+    Parameters
+    ----------
+    fmri_path : path, optional
+        By default what `benchmarks.data.choose` finds.
+    folder : Path, optional
+        Where results are kept; by default those that the site shows.
 
     Raises
     ------
@@ -170,15 +168,24 @@ def ready(fmri_path: str | os.PathLike[str] | None = None) -> tuple[FmriFile, St
         Its results cannot be read.
     """
     file = data.choose(fmri_path)
-    store = store_of(file)
+    store = store_of(file, folder)
     if not store.all():  # results are a proof that the data could be read
         data.check(file)
     return file, store
 
 
-def store_of(file: FmriFile) -> Store:
-    """Open the results of a file on this machine with these versions."""
-    return Store(folders.results_folder(), file.data, provenance.here(gauge.name(), file.path))
+def store_of(file: FmriFile, folder: Path | None = None) -> Store:
+    """Open the results of a file on this machine with these versions.
+
+    Parameters
+    ----------
+    file : FmriFile
+        What is measured on.
+    folder : Path, optional
+        Where results are kept; by default those that the site shows.
+    """
+    here = provenance.here(gauge.name(), file.path)
+    return Store(folder or folders.results_folder(), file.data, here)
 
 
 def stored(store: Store, task: Task, method: Method, cache: str = "warm") -> Result | None:

@@ -11,22 +11,19 @@ import contextlib
 import functools
 import gzip
 import hashlib
-import math
 import os
 import socket
 import subprocess
 import sys
 import zlib
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
 import nibabel as nib
-from nibabel.filebasedimages import ImageFileError
 from nibabel.openers import ImageOpener
-from nibabel.spatialimages import HeaderDataError
 
-from . import made
+from . import headers, made
 from .errors import DataError
 from .runs import Data
 
@@ -42,13 +39,8 @@ FETCH = (
     "print(fetch(n_subjects=1, age_group='adult', verbose=0).func[0])"
 )
 
-_COMPRESSED = (".gz", ".bz2", ".zst")
-_READ_ERRORS = (OSError, EOFError, ValueError, zlib.error, ImageFileError, HeaderDataError)
+_READ_ERRORS = (OSError, EOFError, ValueError, zlib.error)
 _CHUNK_BYTES = 1 << 20
-_FOUR_DIMENSIONS = 4
-
-#: The chapter takes the fourth volume out of a run.
-LEAST_VOLUMES = 4
 
 
 @dataclass(frozen=True)
@@ -173,47 +165,30 @@ def describe(path: Path, reason: str) -> FmriFile:
     Raises
     ------
     DataError
-        It does not exist, nibabel cannot open it, or it is not a 4D image.
+        It is no 4D image, or its header cannot be true; see `headers.read`.
     """
-    path = path.expanduser().absolute()
-    if not path.is_file():
-        what = "is a folder" if path.is_dir() else "does not exist"
-        raise DataError(f"{path} {what}. Give the path of a 4D image, for example a BOLD run.")
+    header = headers.read(path)
+    path = header.path
     try:
-        stat = path.stat()
-        data = _described(path, stat.st_size, stat.st_mtime_ns)
-    except _READ_ERRORS as error:
-        raise DataError(f"{path} cannot be opened as an image: {error}.") from error
-    return FmriFile(path, replace(data, reason=reason))
+        sha256 = _digest(path, header.file_bytes, path.stat().st_mtime_ns)
+    except OSError as error:
+        raise DataError(f"{path} cannot be read: {error.strerror or error}.") from error
+    data = Data(
+        name=path.name,
+        shape=header.shape,
+        dtype=header.dtype,
+        scaled=header.scaled,
+        compression=header.compression,
+        raw_bytes=header.raw_bytes,
+        file_bytes=header.file_bytes,
+        sha256=sha256,
+        reason=f"{reason} {header.remark}".strip(),
+    )
+    return FmriFile(path, data)
 
 
 @functools.cache
-def _described(path: Path, file_bytes: int, _mtime_ns: int) -> Data:
-    img: Any = nib.load(path)
-    shape = tuple(int(n) for n in img.shape)
-    if len(shape) != _FOUR_DIMENSIONS or shape[-1] < LEAST_VOLUMES or min(shape) < 1:
-        raise DataError(
-            f"{path} has the shape {shape}. What is measured needs a 4D image with at least "
-            f"{LEAST_VOLUMES} volumes, such as a BOLD run."
-        )
-    dtype = img.get_data_dtype()
-    if dtype.kind not in "iuf":
-        raise DataError(f"{path} holds values of type {dtype}; real numbers are needed.")
-    proxy = img.dataobj
-    return Data(
-        name=path.name,
-        shape=shape,
-        dtype=str(dtype),
-        scaled=(getattr(proxy, "slope", 1), getattr(proxy, "inter", 0)) != (1, 0),
-        compression=path.suffix[1:] if path.suffix in _COMPRESSED else "none",
-        raw_bytes=math.prod(shape) * dtype.itemsize,
-        file_bytes=file_bytes,
-        sha256=_digest(path),
-        reason="",
-    )
-
-
-def _digest(path: Path) -> str:
+def _digest(path: Path, _file_bytes: int, _mtime_ns: int) -> str:
     with path.open("rb") as file:
         return hashlib.file_digest(file, "sha256").hexdigest()
 

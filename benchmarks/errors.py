@@ -28,7 +28,11 @@ class FigureError(BenchmarkError):
 
 
 class AbsentError(FigureError):
-    """A page asks for a figure of a program that is not installed here."""
+    """A page asks for a figure that cannot be had here: a program is missing, or memory."""
+
+
+class UnitError(BenchmarkError):
+    """A size or a time that a user wrote is not understood."""
 
 
 class GaugeError(BenchmarkError):

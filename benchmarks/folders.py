@@ -49,3 +49,9 @@ def results_folder() -> Path:
     if moved:
         return Path(moved)
     return BUILD / "results" if EXAMPLES.is_dir() else cache_folder() / "results"
+
+
+def own_results_folder() -> Path:
+    """Return the folder of what readers measure on their own files, apart from the site's."""
+    moved = os.environ.get("FMRI_BENCH_RESULTS")
+    return Path(moved) / "own" if moved else Path(platformdirs.user_data_dir("fmri-bench"))

@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING, Any, BinaryIO
 import nibabel as nib
 import numpy as np
 
-from . import data, made
+from . import data, headers, made
 from .errors import DataError
 from .folders import cache_folder
 from .units import MIB
@@ -53,6 +53,9 @@ class Form:
         Whether values have to be multiplied, and added to, when they are read.
     times : int
         How often the short run is joined to itself.
+    volumes, slices : int
+        Of a converted run: how many volumes, 0 for as many as reach `CONVERTED_VOXELS`; how many
+        slices of each, from the middle one on, 0 for all. If there are fewer, they begin again.
     """
 
     title: str
@@ -61,6 +64,8 @@ class Form:
     scaled: bool = False
     shifted: bool = False
     times: int = 1
+    volumes: int = 0
+    slices: int = 0
 
 
 def _pair(name: str, title: str, **choices: Any) -> dict[str, Form]:
@@ -130,7 +135,7 @@ def of(file: FmriFile, name: str) -> FmriFile:
         return data.describe(made.once(_path(file, name), write), file.data.reason)
     volumes = _short_volumes(file) if name == "short" else file.data.shape[3]
     if form.dtype:
-        write = _converted(file, form)
+        write = converted(file, form)
     elif made.is_single_nifti(file.path):
         write = made.copied(file.path, file.data, volumes)
     else:
@@ -159,7 +164,7 @@ def _is_like(file: FmriFile, name: str) -> bool:
 def _short_volumes(file: FmriFile) -> int:
     volumes = file.data.shape[3]
     return min(
-        volumes, max(data.LEAST_VOLUMES, math.ceil(SHORT_BYTES * volumes / file.data.raw_bytes))
+        volumes, max(headers.LEAST_VOLUMES, math.ceil(SHORT_BYTES * volumes / file.data.raw_bytes))
     )
 
 
@@ -167,7 +172,7 @@ def _rewritten(file: FmriFile, volumes: int) -> Callable[[BinaryIO], None]:
     """Write the values of another format as nibabel reads them."""
     img: Any = nib.load(file.path)
     dtype = np.asanyarray(img.dataobj[..., 0]).dtype.newbyteorder("=")
-    header = _header(img, dtype, volumes)
+    header = _header(img, dtype, (*file.data.shape[:3], volumes))
 
     def write(stream: BinaryIO) -> None:
         made.write_header(stream, header)
@@ -177,32 +182,49 @@ def _rewritten(file: FmriFile, volumes: int) -> Callable[[BinaryIO], None]:
     return write
 
 
-def _converted(file: FmriFile, form: Form) -> Callable[[BinaryIO], None]:
-    """Write the first volumes with another type, the values the same but for rounding."""
+def converted(file: FmriFile, form: Form) -> Callable[[BinaryIO], None]:
+    """Return what writes the first volumes with another type, the same values but for rounding.
+
+    Parameters
+    ----------
+    file : FmriFile
+        What is measured on.
+    form : Form
+        With a type.
+
+    Returns
+    -------
+    callable
+        Writes header and voxels to the stream that it is given.
+    """
     img: Any = nib.load(file.path)
-    *space, volumes = file.data.shape
-    volumes = min(volumes, max(data.LEAST_VOLUMES, math.ceil(CONVERTED_VOXELS / math.prod(space))))
-    header = _header(img, np.dtype(form.dtype), volumes)
+    *space, there = file.data.shape
+    reaching = max(headers.LEAST_VOLUMES, math.ceil(CONVERTED_VOXELS / math.prod(space)))
+    volumes = form.volumes or min(there, reaching)
+    slices = form.slices or space[2]
+    shape = (*space[:2], slices, volumes)
+    header = _header(img, np.dtype(form.dtype), shape)
 
     def write(stream: BinaryIO) -> None:
         step = inter = None
-        if form.dtype == "int16":
+        if np.dtype(form.dtype).kind == "i":
             largest = max(float(np.abs(values).max()) for values in _volumes(file, volumes))
             step = (largest or 1.0) / (np.iinfo(np.int16).max - SHIFT_STEPS)
             inter = SHIFT_STEPS * step if form.shifted else 0.0
             header.set_slope_inter(step if form.scaled else 1.0, inter)
         made.write_header(stream, header)
+        taken = (space[2] // 2 + np.arange(slices)) % space[2] if form.slices else slice(None)
         for values in _volumes(file, volumes):
             stored = values if step is None else np.rint((values - inter) / step)
-            made.write_volume(stream, stored.astype(form.dtype))
+            made.write_volume(stream, stored.astype(form.dtype)[..., taken])
 
     return write
 
 
-def _header(img: Any, dtype: np.dtype[Any], volumes: int) -> Any:
+def _header(img: Any, dtype: np.dtype[Any], shape: tuple[int, ...]) -> Any:
     header: Any = nib.Nifti1Header()  # type: ignore[no-untyped-call]
     header.set_data_dtype(dtype)
-    header.set_data_shape((*img.shape[:3], volumes))
+    header.set_data_shape(shape)
     header.set_zooms(img.header.get_zooms()[:4])
     header.set_sform(img.affine, code="scanner")
     header.set_slope_inter(1, 0)
@@ -213,4 +235,4 @@ def _volumes(file: FmriFile, count: int) -> Iterator[npt.NDArray[Any]]:
     """Read volume by volume; a compressed file stays open, so that it is unpacked once."""
     img: Any = nib.load(file.path, keep_file_open=True)
     for volume in range(count):
-        yield np.nan_to_num(np.asanyarray(img.dataobj[..., volume]))
+        yield np.nan_to_num(np.asanyarray(img.dataobj[..., volume % img.shape[3]]))

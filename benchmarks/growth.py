@@ -10,7 +10,7 @@ import numpy as np
 from . import forms
 from .comparing import compare
 from .results import QUANTITIES
-from .tables import NONE, Table
+from .tables import NONE, Table, status
 from .units import MIB, format_bytes, significant
 
 if TYPE_CHECKING:
@@ -135,7 +135,7 @@ class Growth:
         rows = []
         for name, results in self.rows.items():
             cells = [
-                write(r.quantity(quantity).median) if r.status == "ok" else r.status
+                write(r.quantity(quantity).median) if r.status == "ok" else status(r)
                 for r in results
             ]
             rows.append((name, *cells, str(self.slope(name, quantity) or NONE)))

@@ -6,7 +6,7 @@ import functools
 import hashlib
 from typing import TYPE_CHECKING
 
-from . import comparing, data, forms, gauge, limits, selfcheck, tasks
+from . import comparing, costs, data, forms, gauge, limits, selfcheck, tasks
 from .errors import AbsentError, DataError, FigureError, MethodError
 
 if TYPE_CHECKING:
@@ -56,7 +56,8 @@ class Lookup:
     @property
     def digest(self) -> str:
         """Digest of the results files, empty without one: other bytes, other pages."""
-        opened = [self._store_of(f"@{name}") for name in ("", *forms.FORMS)]
+        opened: list[Store | None] = [self._store_of(f"@{name}") for name in ("", *forms.FORMS)]
+        opened.append(costs.store_of(self.file, self.store.provenance))
         paths = [store.path for store in opened if store]
         content = b"".join(path.read_bytes() for path in paths if path.exists())
         return hashlib.sha256(content).hexdigest() if self.store.path.exists() else ""
@@ -122,6 +123,19 @@ class Lookup:
         if found is None:
             raise FigureError(f"{task_name}.{method_name} has no limit, or none yet. {ADVICE}")
         return found
+
+    def small_files(self) -> Store:
+        """Return what methods took on small files of the run.
+
+        Raises
+        ------
+        FigureError
+            They were not measured.
+        """
+        store = costs.store_of(self.file, self.store.provenance)
+        if not store.all():
+            raise FigureError(f"Small files of the run are not measured yet. {costs.ADVICE}")
+        return store
 
     def gauge_checks(self) -> list[Check]:
         """Return what the gauge read of known calls; empty for a coarse gauge.

@@ -5,7 +5,7 @@ from __future__ import annotations
 import os
 import pickle
 import sys
-from dataclasses import dataclass
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -15,12 +15,17 @@ from . import folders, tasks
 from .errors import MethodError
 
 if TYPE_CHECKING:
-    from collections.abc import Callable
+    from collections.abc import Callable, Sequence
 
     from .runs import Cache
 
 #: What a method gets only if it names it: nibabel uses it wherever it is installed.
 HIDDEN_PACKAGE = "indexed_gzip"
+
+#: glibc gives blocks back at once that are larger than 32 MiB, and others if it is told to
+#: (mallopt(3), M_MMAP_THRESHOLD). So the memory of a small file is to that of a large one as
+#: their sizes are.
+ALL_GIVEN_BACK = {"MALLOC_MMAP_THRESHOLD_": str(64 * 1024)}
 
 
 @dataclass(frozen=True)
@@ -54,11 +59,19 @@ class Order:
         For the worker.
     hidden : bool
         Whether `HIDDEN_PACKAGE` cannot be imported.
+    variables : dict of str
+        More environment variables of the worker.
     """
 
     weighed: bool
     payload: bytes
     hidden: bool = True
+    variables: dict[str, str] = field(default_factory=dict, hash=False)
+
+    @property
+    def environment(self) -> dict[str, str]:
+        """The environment variables of the worker, inherited by the processes it starts."""
+        return environment(hidden=self.hidden) | self.variables
 
 
 def order(
@@ -90,13 +103,49 @@ def order(
     """
     content = {
         "function": function,
-        "args": args,
+        "calls": [args],
         "kwargs": kwargs,
         "cold_paths": _files([*args, *kwargs.values()]) if cache == "cold" else [],
         "time": batch.time,
         "memory": batch.memory,
         "reduced": reduced,
     }
+    return _order(batch, function, content)
+
+
+def sweep(batch: Batch, function: Callable[..., Any], paths: Sequence[str]) -> Order:
+    """Pickle what a worker is to do with many files, one after the other.
+
+    Parameters
+    ----------
+    batch : Batch
+        The runs on each file: of one kind alone.
+    function : callable
+        Takes the path of a file.
+    paths : sequence of str
+        The files.
+
+    Raises
+    ------
+    MethodError
+        The function cannot be pickled.
+    """
+    content = {
+        "function": function,
+        "calls": [(path,) for path in paths],
+        "kwargs": {},
+        "cold_paths": [],
+        "time": batch.time,
+        "memory": batch.memory,
+        "reduced": False,
+    }
+    given = _order(batch, function, content)
+    # What names indexed_gzip has large files, since its buffers grow in steps.
+    at_once = batch.memory and given.hidden
+    return replace(given, variables=ALL_GIVEN_BACK) if at_once else given
+
+
+def _order(batch: Batch, function: Callable[..., Any], content: dict[str, Any]) -> Order:
     hidden = not tasks.uses(function, HIDDEN_PACKAGE)
     return Order(batch.memory > 0, _pickled(function, content), hidden)
 
@@ -127,6 +176,8 @@ def environment(*, hidden: bool) -> dict[str, str]:
         Whether `HIDDEN_PACKAGE` cannot be imported.
     """
     # Methods of an importable module are sent by its name.
-    path = [*([str(folders.HIDDEN)] if hidden else []), *filter(None, sys.path)]
+    # An empty entry of the path is the folder that a session works in.
+    searched = [entry or str(Path.cwd()) for entry in sys.path]
+    path = [*([str(folders.HIDDEN)] if hidden else []), *searched]
     # With one heap for all threads, what any of them freed can be given back before a call.
     return os.environ | {"PYTHONPATH": os.pathsep.join(path), "MALLOC_ARENA_MAX": "1"}

@@ -18,7 +18,9 @@ from pathlib import Path
 
 import psutil
 
+from . import memory
 from .folders import PROJECT, shared_memory
+from .memory import CGROUP
 from .units import GIB, format_bytes
 
 #: Packages whose release can change a figure, as far as they are installed.
@@ -28,7 +30,6 @@ PACKAGES = ("nibabel", "nilearn", "numpy", "scipy", "joblib", "isal", "indexed_g
 #: Environment variables that set how many threads numerical libraries use.
 THREAD_SETTINGS = ("OMP_NUM_THREADS", "OPENBLAS_NUM_THREADS", "MKL_NUM_THREADS")
 
-_CGROUP = Path("/sys/fs/cgroup")
 _VERSION_SECONDS = 10
 
 
@@ -109,7 +110,7 @@ def here(gauge: str, path: Path) -> Provenance:
     return Provenance(
         cpu=_cpu_model(),
         cores=_cores(),
-        memory_bytes=_memory_bytes(),
+        memory_bytes=memory.total_bytes(),
         system=f"{platform.system()} {platform.release()}{_virtual()}",
         python=f"{platform.python_implementation()} {platform.python_version()}",
         packages=installed_packages(),
@@ -151,16 +152,9 @@ def _cores() -> float:
     if hasattr(os, "sched_getaffinity"):
         cores = len(os.sched_getaffinity(0))
     with contextlib.suppress(OSError, ValueError):  # no cgroup, or one without a quota ("max")
-        quota, period = (_CGROUP / "cpu.max").read_text().split()
+        quota, period = (CGROUP / "cpu.max").read_text().split()
         cores = min(cores, int(quota) / int(period))
     return cores
-
-
-def _memory_bytes() -> int:
-    total: int = psutil.virtual_memory().total
-    with contextlib.suppress(OSError, ValueError):  # no cgroup, or one without a limit ("max")
-        total = min(total, int((_CGROUP / "memory.max").read_text()))
-    return total
 
 
 def _virtual() -> str:

@@ -11,7 +11,7 @@ import statistics
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING
 
-from .errors import FigureError
+from .errors import AbsentError, FigureError
 from .runs import SMALLEST_BYTES, MemoryRun, Returned, Series, TimeRun
 from .units import MIB, format_bytes, format_ratio, format_seconds, significant
 
@@ -23,6 +23,12 @@ CONFIDENCE = 0.95
 
 #: A result is noisy if the interval of its median time is wider than this fraction of it.
 NOISY_FROM = 0.10
+
+#: Status of a method that was predicted to need more memory than there is.
+TOO_LARGE = "too large"
+
+#: Statuses of methods that the file, or the limits, are too much for.
+STOPPED = (TOO_LARGE, "over memory", "over time", "killed")
 
 #: What disturbed a run is named if it took at least this fraction of its time.
 DISTURBING_FROM = 0.05
@@ -107,7 +113,8 @@ class Result:
     source_sha256 : str
         Digest of the method's code, comments and docstrings left out.
     status : str
-        ``"ok"``, or why there are no figures: ``"raised"``, ``"crashed"``, ``"stopped"``.
+        ``"ok"``, or why there are no figures: one of `STOPPED`, ``"raised"``, ``"crashed"``,
+        ``"left running"``.
     message : str
         With another status than ``"ok"``: a sentence for the reader.
     measured_at : str
@@ -227,7 +234,8 @@ class Result:
 
     def _refuse_failed(self) -> None:
         if self.status != "ok":
-            raise FigureError(f"{self.task}.{self.method} has no figures: {self.message}")
+            error = AbsentError if self.status in STOPPED else FigureError
+            raise error(f"{self.task}.{self.method} has no figures: {self.message}")
 
     def quantity(self, name: str) -> Sample:
         """Return one of `QUANTITIES` by its name.

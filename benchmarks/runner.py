@@ -10,13 +10,12 @@ from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-import psutil
-
 from . import gauge, provenance, starting
 from .errors import MethodError
-from .orders import Batch, Order, environment, order
+from .orders import Batch, Order, order
 from .results import NOISY_FROM, Result
 from .runs import MemoryRun, Returned, Series, TimeRun
+from .stops import Limits
 from .units import format_bytes, format_duration
 
 if TYPE_CHECKING:
@@ -42,28 +41,6 @@ EXTENDED_SECONDS = 0.1
 RUNS_EACH = 3
 
 _STDERR_LINES = 3
-
-
-@dataclass(frozen=True)
-class Limits:
-    """When a run is stopped.
-
-    Attributes
-    ----------
-    seconds : float
-        From the start of the worker, import and warm-up call included.
-    memory_bytes : int or None
-        Memory of its process tree; None for 90 % of what is available at the start. It is
-        held in memory runs and in the warm-up call before them, which comes first: nothing
-        watches memory in a time run.
-    """
-
-    seconds: float = 900.0
-    memory_bytes: int | None = None
-
-    def bytes_now(self) -> int:
-        """Return the memory limit of a run that starts now."""
-        return self.memory_bytes or round(0.9 * psutil.virtual_memory().available)
 
 
 DEFAULT_LIMITS = Limits()
@@ -235,7 +212,7 @@ def run_once(given: Order, limits: Limits = DEFAULT_LIMITS) -> Outcome | Failure
     }
     with tempfile.TemporaryFile() as answer, tempfile.TemporaryFile() as printed:
         start = starting.with_keeper if gauge.name() == gauge.NAME else starting.alone
-        report = start(full_order, environment(hidden=given.hidden), answer, printed)
+        report = start(full_order, given.environment, answer, printed)
         printed.seek(0)
         lines = printed.read().decode(errors="replace").splitlines()[-_STDERR_LINES:]
     kept = report.get("keeper", {"code": 1, "ended": "", "left": 0})

@@ -26,7 +26,7 @@ from .results import Result
 from .runs import Data, MemoryRun, Returned, TimeRun
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator
+    from collections.abc import Iterable, Iterator
     from pathlib import Path
 
 if sys.platform != "win32":
@@ -71,8 +71,8 @@ class Store:
         """Return every stored result."""
         return list(self._results.values())
 
-    def put(self, result: Result) -> None:
-        """Add or replace one result, and write the file.
+    def put(self, *results: Result) -> None:
+        """Add or replace results, and write the file.
 
         Raises
         ------
@@ -84,9 +84,9 @@ class Store:
             with _locked(self.path.parent):
                 # Another process may have put its results since this one last read.
                 self._results = self._read()
-                self._results[_key(result)] = result
+                self._results |= {_key(result): result for result in results}
                 with written_whole(self.path) as file:
-                    file.write(self._encoded())
+                    file.write(encoded(self.provenance, self.data, self.all()))
         except OSError as error:
             raise StoreError(
                 f"The results cannot be written to {self.path}: {error.strerror or error}. "
@@ -94,19 +94,21 @@ class Store:
                 "and run the same command again."
             ) from error
 
-    def _encoded(self) -> bytes:
-        content = {
-            "schema": SCHEMA,
-            "provenance": asdict(self.provenance),
-            "data": asdict(self.data),
-            "results": [_entry(self._results[key]) for key in sorted(self._results)],
-        }
-        return json.dumps(content, indent=1).encode()
-
     def _read(self) -> dict[Key, Result]:
         if not self.path.exists():
             return {}
         return {_key(result): result for result in read(self.path)[2]}
+
+
+def encoded(provenance: Provenance, data: Data, results: Iterable[Result]) -> bytes:
+    """Return the content of a results file."""
+    content = {
+        "schema": SCHEMA,
+        "provenance": asdict(provenance),
+        "data": asdict(data),
+        "results": [_entry(result) for result in sorted(results, key=_key)],
+    }
+    return json.dumps(content, indent=1).encode()
 
 
 def read(path: Path) -> tuple[Provenance, Data, list[Result]]:
@@ -121,7 +123,7 @@ def read(path: Path) -> tuple[Provenance, Data, list[Result]]:
     try:
         content = json.loads(path.read_bytes())
         schema = content["schema"]
-    except (OSError, ValueError, KeyError, TypeError) as error:
+    except (OSError, ValueError, KeyError, TypeError, RecursionError) as error:
         raise StoreError(f"{path} is not a readable results file: {error}. {advice}") from error
     if schema != SCHEMA:
         raise StoreError(
@@ -130,6 +132,8 @@ def read(path: Path) -> tuple[Provenance, Data, list[Result]]:
         )
     try:
         data = content["data"] | {"shape": tuple(content["data"]["shape"])}
+        _refuse_others([data["name"], data["dtype"], data["compression"], data["sha256"]], str)
+        _refuse_others([*data["shape"], data["raw_bytes"], data["file_bytes"]], int)
         results = [_decoded(entry) for entry in content["results"]]
         return Provenance(**content["provenance"]), Data(**data), results
     except (AttributeError, KeyError, TypeError, ValueError) as error:
@@ -143,6 +147,10 @@ def _entry(result: Result) -> dict[str, Any]:
 
 def _decoded(entry: dict[str, Any]) -> Result:
     returned = entry["returned"]
+    texts = [entry[name] for name in ("task", "method", "source_sha256", "status", "message")]
+    _refuse_others(texts, str)
+    for run in [*entry["time_runs"], *entry["memory_runs"]]:
+        _refuse_others([value for name, value in run.items() if name != "series"], int, float)
     return Result(
         **entry
         | {
@@ -151,6 +159,13 @@ def _decoded(entry: dict[str, Any]) -> Result:
             "returned": returned and Returned.from_dict(returned),
         }
     )
+
+
+def _refuse_others(values: list[Any], *kinds: type) -> None:
+    """Refuse values of other types than a results file has in their place."""
+    for value in values:
+        if not isinstance(value, kinds) or isinstance(value, bool):
+            raise TypeError(f"{value!r:.40} stands where {kinds[0].__name__} is expected")
 
 
 def _key(result: Result) -> Key:

@@ -14,9 +14,9 @@ from rich.console import Console
 from rich.table import Table as RichTable
 
 from .folders import REFERENCE
-from .results import QUANTITIES, Result
+from .results import QUANTITIES, TOO_LARGE, Result
 from .runs import PARTS
-from .units import format_bytes, format_range, format_ratio, format_seconds
+from .units import format_bytes, format_range, format_ratio, format_seconds, printable
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -44,7 +44,7 @@ class Table:
         for index, heading in enumerate(self.headings):
             table.add_column(heading, justify="right" if index else "left", no_wrap=True)
         for row in self.rows:
-            table.add_row(*row)
+            table.add_row(*map(printable, row))
         output = io.StringIO()
         # In a notebook, rich would display the table itself instead of writing it.
         console = Console(
@@ -105,7 +105,7 @@ def of_results(results: Sequence[Result], *, as_published: bool = False) -> Tabl
 
 def _measured(result: Result) -> list[str]:
     if result.status != "ok":
-        return [result.status, *[NONE] * 4]
+        return [status(result), *[NONE] * 4]
     time = result.wall_seconds
     timed = bool(result.time_runs)
     return [
@@ -117,12 +117,17 @@ def _measured(result: Result) -> list[str]:
     ]
 
 
+def status(result: Result) -> str:
+    """Return why there are no figures, in a word; or what a method would need."""
+    return result.message.partition(",")[0] if result.status == TOO_LARGE else result.status
+
+
 def of_parts(results: Sequence[Result]) -> Table:
     """Make the table of what the peak of each method consists of."""
     rows = []
     for result in results:
         if result.status != "ok":
-            rows.append((result.method, result.status, *[NONE] * 3))
+            rows.append((result.method, status(result), *[NONE] * 3))
             continue
         run = result.peak_run
         rows.append((result.method, *map(format_bytes, (*run.parts_bytes, run.peak_bytes))))
@@ -134,7 +139,7 @@ def of_observations(results: Sequence[Result]) -> Table:
     rows = [
         (result.method, result.observed, format_bytes(result.kept_bytes.median))
         if result.status == "ok"
-        else (result.method, result.status, NONE)
+        else (result.method, status(result), NONE)
         for result in results
     ]
     return Table(("method", "returned", "kept"), tuple(rows))
@@ -187,7 +192,7 @@ def _cell(result: Result | None, quantity: str) -> str:
     if result is None:
         return NONE
     if result.status != "ok":
-        return result.status
+        return status(result)
     sample = result.quantity(quantity)
     return QUANTITIES[quantity].write(sample.median) if sample.values else NONE
 

@@ -58,6 +58,8 @@ class Method:
         The program that it starts, if it is a way outside Python.
     cache : {"warm", "cold"} or None
         State of the page cache before each run, if it is the same in every comparison.
+    ending : str
+        The ending of the files it is for, ``".nii"`` or ``".nii.gz"``; empty for both.
     """
 
     name: str
@@ -67,6 +69,11 @@ class Method:
     group: int = 0
     program: str = ""
     cache: Cache | None = None
+    ending: str = ""
+
+    def takes(self, path: Path) -> bool:
+        """Tell whether it is for files with the ending of a path."""
+        return not self.ending or path.name.endswith(self.ending)
 
 
 @dataclass(frozen=True)
@@ -111,7 +118,7 @@ def from_functions(functions: Methods) -> Task:
         Each takes the path of a file. Names must differ. The functions of one sequence
         return the same. The global ``TOLERANCE`` of their file says how nearly. Its global
         ``PROGRAMS`` says which program a function needs, by name; those whose program is not
-        on the PATH are left out.
+        on the PATH are left out. Its global ``ENDINGS`` says which files a function is for.
 
     Raises
     ------
@@ -148,7 +155,8 @@ def _method(function: FunctionType, group: int, program: str) -> Method:
         version = provenance.program_version(program)
         source = hashlib.sha256(f"{source} {program} {version}".encode()).hexdigest()
     summary = (inspect.getdoc(function) or "").partition("\n")[0]
-    return Method(function.__name__, function, summary, source, group, program)
+    ending = function.__globals__.get("ENDINGS", {}).get(function.__name__, "")
+    return Method(function.__name__, function, summary, source, group, program, ending=ending)
 
 
 def _groups(functions: Sequence[Any]) -> list[list[FunctionType]]:

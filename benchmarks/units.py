@@ -6,7 +6,11 @@ Three significant digits: measured times rarely repeat to more than that.
 from __future__ import annotations
 
 import math
+import re
+import unicodedata
 from typing import TYPE_CHECKING
+
+from .errors import UnitError
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -16,6 +20,10 @@ MIB = 1024**2
 GIB = 1024**3
 MINUTE_SECONDS = 60
 HOUR_SECONDS = 3600
+
+_SIZES = {"KIB": KIB, "MIB": MIB, "GIB": GIB, "KB": 1000, "MB": 1000**2, "GB": 1000**3}
+_TIMES = {"S": 1, "MIN": MINUTE_SECONDS, "H": HOUR_SECONDS}
+_AMOUNT = re.compile(r"(?P<number>[0-9]+(\.[0-9]+)?)\s*(?P<unit>[a-zA-Z]*)", re.ASCII)
 
 NARROW_SPACE = "\N{NARROW NO-BREAK SPACE}"
 SPACE = "\N{NO-BREAK SPACE}"
@@ -92,3 +100,45 @@ def format_range(write: Callable[[float], str], low: float, high: float) -> str:
     number, _, unit = first.rpartition(SPACE)
     same = number and unit == last.rpartition(SPACE)[2]
     return f"{number if same else first} to {last}"
+
+
+def read_bytes(text: str) -> int:
+    """Read a size as a user writes it, for example ``"8GiB"``, ``"500 MB"`` or ``"1.5GiB"``.
+
+    Raises
+    ------
+    UnitError
+        It is no size above zero with a unit.
+    """
+    return round(_read(text, _SIZES, "a size such as 500MiB or 8GiB"))
+
+
+def read_seconds(text: str) -> float:
+    """Read a time as a user writes it, for example ``"90"``, ``"90s"`` or ``"10min"``.
+
+    Raises
+    ------
+    UnitError
+        It is no time above zero.
+    """
+    return _read(text, _TIMES | {"": 1}, "a time such as 90 or 10min")
+
+
+def _read(text: str, units: dict[str, int], what: str) -> float:
+    match = _AMOUNT.fullmatch(text.strip())
+    size = units.get(match["unit"].upper(), 0) if match else 0
+    value = float(match["number"]) * size if match else 0.0
+    if not value:
+        raise UnitError(f"{printable(text)!r} is not {what}.")
+    return value
+
+
+def printable(text: str) -> str:
+    """Return a text without what could steer a terminal, such as the name of a file may hold.
+
+    Control characters, and those that no encoding has, are replaced.
+    """
+    return "".join(
+        "\N{REPLACEMENT CHARACTER}" if c != "\n" and unicodedata.category(c)[0] == "C" else c
+        for c in text
+    )

@@ -6,6 +6,7 @@ output was at the start; whatever the method prints goes to standard error.
 
 from __future__ import annotations
 
+import functools
 import gc
 import json
 import os
@@ -82,7 +83,7 @@ def weighed_alone(call: Callable[[], Any]) -> tuple[Any, MemoryRun]:
 
 
 def carry_out(order: dict[str, Any], keeper: Keeper | None) -> dict[str, Any]:
-    """Warm up, and make the runs.
+    """Warm up, and make the runs of each call.
 
     Returns
     -------
@@ -90,24 +91,37 @@ def carry_out(order: dict[str, Any], keeper: Keeper | None) -> dict[str, Any]:
         ``timed``: fields of `TimeRun`. ``weighed``: fields of `MemoryRun`, unless a keeper
         reports them. ``returned``: fields of `Returned`, where the order asks for them.
     """
-
-    def call() -> Any:
-        return order["function"](*order["args"], **order["kwargs"])
-
-    def make_ready() -> None:
-        gc.collect()
-        for path in order["cold_paths"]:
-            coldness.make_cold(path)
-
-    call()  # lazy imports, caches and first touches of memory belong to no run
     content: dict[str, Any] = {"timed": [], "weighed": []}
-    if keeper and order["time"]:
-        keeper.say(b"T")
-    for _ in range(order["time"]):
-        make_ready()
-        content["timed"].append(asdict(clock.timed(call, once=bool(order["cold_paths"]))))
+    for index, args in enumerate(order["calls"]):
+        call = functools.partial(order["function"], *args, **order["kwargs"])
+        call()  # lazy imports, caches and first touches of memory belong to no run
+        if not index and len(order["calls"]) > 1:
+            gc.collect()
+            gc.freeze()  # what was imported need not be looked through before each run
+        if keeper and order["time"]:
+            keeper.say(b"T")
+        for _ in range(order["time"]):
+            _make_ready(order)
+            content["timed"].append(asdict(clock.timed(call, once=bool(order["cold_paths"]))))
+        _weigh(order, call, keeper, content)
+    return content
+
+
+def _make_ready(order: dict[str, Any]) -> None:
+    gc.collect()
+    for path in order["cold_paths"]:
+        coldness.make_cold(path)
+
+
+def _weigh(
+    order: dict[str, Any],
+    call: Callable[[], Any],
+    keeper: Keeper | None,
+    content: dict[str, Any],
+) -> None:
+    """Make the runs under the memory gauge."""
     for left in reversed(range(order["memory"])):
-        make_ready()
+        _make_ready(order)
         if keeper:
             returned = weighed(call, keeper)
         else:
@@ -116,7 +130,6 @@ def carry_out(order: dict[str, Any], keeper: Keeper | None) -> dict[str, Any]:
         if order["reduced"] and not left:
             content["returned"] = asdict(agreement.reduce(returned))
         del returned  # it would count as memory that the next call finds
-    return content
 
 
 def main() -> None:

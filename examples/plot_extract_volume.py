@@ -163,6 +163,7 @@ WAYS = [
 PLACES = [[first_volume], [fourth_volume], [middle_volume], [last_volume]]
 ACROSS = [first_axis]
 COMPRESSED = [[last_volume, last_volume_indexed], [save_index]]
+ENDINGS = {"last_volume_indexed": ".nii.gz", "save_index": ".nii.gz"}
 METHODS = [WAYS, *PLACES[:3], *COMPRESSED, ACROSS]
 
 if __name__ == "__main__":

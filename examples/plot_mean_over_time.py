@@ -154,6 +154,7 @@ WAYS = [mean_load_img, mean_nibabel, mean_volume_by_volume]
 LOOPS = [mean_volume_by_volume, mean_file_reopened]
 # nilearn adds up floats of four bytes as such: the more volumes, the more is rounded.
 TOLERANCE = 1e-4
+ENDINGS = {"mean_isal": ".nii.gz", "mean_blocks": ".nii"}
 PROGRAMS = {"mean_mrmath": "mrmath", "mean_wb_command": "wb_command"}
 COMPRESSED = [*WAYS, mean_isal, mean_mrmath, mean_wb_command]
 PLAIN = [*WAYS, mean_blocks, mean_mrmath, mean_wb_command]

@@ -123,8 +123,8 @@ def broken(tmp_path, name):
 @pytest.mark.parametrize(
     ("name", "message"),
     [
-        ("empty.nii.gz", "cannot be opened"),
-        ("zeros.nii.gz", "cannot be opened"),
+        ("empty.nii.gz", "is empty"),
+        ("zeros.nii.gz", "is not compressed"),
         ("text.nii", "cannot be opened"),
         ("header_only.nii", "cut off"),
         ("cut.nii", "cut off"),

@@ -9,16 +9,18 @@ from benchmarks.folders import PROJECT
 PACKAGE = PROJECT / "benchmarks"
 
 FLOORS = [
-    {"errors", "units", "folders", "files", "procfs", "heap", "hidden"},
-    {"runs", "coarse", "coldness", "shmfiles", "kernels"},
-    {"results", "gauge", "clock", "agreement", "made", "provenance"},
+    {"errors"},
+    {"units", "folders", "files", "memory", "procfs", "heap", "hidden"},
+    {"runs", "coarse", "coldness", "shmfiles", "snippets", "stops", "kernels"},
+    {"results", "gauge", "clock", "agreement", "made", "provenance", "headers"},
     {"claims", "tables", "progress", "store", "tasks", "data", "watching"},
     {"figures", "keeper", "worker", "starting", "orders", "forms", "limits"},
-    {"series", "runner", "known"},
-    {"comparison", "selfcheck", "tools"},
+    {"series", "runner", "known", "sizes"},
+    {"comparison", "selfcheck", "tools", "costs", "plans"},
+    {"prediction"},
     {"comparing"},
-    {"crossing", "growth", "lookup"},
-    {"peers"},
+    {"calibration", "crossing", "growth", "lookup"},
+    {"differences", "magics", "own", "peers"},
     {"__init__", "__main__", "sphinxext"},
 ]
 FLOOR_OF = {name: floor for floor, names in enumerate(FLOORS) for name in names}

@@ -4,7 +4,7 @@ import pytest
 from conftest import save_run
 from nibabel.openers import ImageOpener
 
-from benchmarks import data, forms
+from benchmarks import data, headers, forms
 from benchmarks.errors import DataError
 
 
@@ -50,7 +50,7 @@ def test_a_short_run_has_the_first_volumes(tmp_path, monkeypatch):
     assert forms.of(file, "short").path == file.path
     monkeypatch.setattr(forms, "SHORT_BYTES", 1)
     short = forms.of(file, "short")
-    assert short.data.shape == (8, 7, 6, data.LEAST_VOLUMES)
+    assert short.data.shape == (8, 7, 6, headers.LEAST_VOLUMES)
     np.testing.assert_array_equal(values(short)[1], values(file)[1][..., :4])
 
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from . import diagram, inventories, pages
+from . import calculator, diagram, inventories, pages
 from .bounds import GrowthDirective, LimitsDirective, RatesDirective
 from .directives import (
     GaugeDirective,
@@ -44,6 +44,7 @@ def setup(app: Sphinx) -> ExtensionMetadata:
     app.connect("env-merge-info", pages.merge)
     app.connect("build-finished", pages.finish)
     diagram.setup(app)
+    calculator.setup(app)
     return {
         "version": "1",
         "env_version": 1,

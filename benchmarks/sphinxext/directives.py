@@ -10,7 +10,7 @@ from docutils.parsers.rst import directives
 from sphinx.util.docutils import SphinxDirective
 
 from benchmarks import comparison, forms, gauge, provenance, tables, tasks
-from benchmarks.errors import FigureError
+from benchmarks.errors import AbsentError, FigureError
 from benchmarks.limits import RATES
 from benchmarks.lookup import task_named
 from benchmarks.results import QUANTITIES
@@ -33,6 +33,8 @@ class MeasuredDirective(SphinxDirective):
         pages.this_page(self.env)
         try:
             return self.measured()
+        except AbsentError as error:  # too much for this machine, and no fault of the page
+            return [nodes.paragraph("", f"[{error}]", classes=["figure-absent"])]
         except FigureError as error:
             pages.problem(self.env, str(error), self.get_location())
             return [nodes.paragraph("", f"[{error}]", classes=["figure-missing"])]

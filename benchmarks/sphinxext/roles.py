@@ -8,7 +8,7 @@ from docutils import nodes
 from sphinx.util.docutils import SphinxRole
 
 from benchmarks.claims import Expression
-from benchmarks.errors import FigureError
+from benchmarks.errors import AbsentError, FigureError
 
 from . import pages
 
@@ -34,6 +34,8 @@ class FigureRole(SphinxRole):
         try:
             expression = self._expression()
             value = expression.evaluate(pages.lookup().find)
+        except AbsentError as error:  # too much for this machine, and no fault of the page
+            return [nodes.inline(self.rawtext, f"[{error}]", classes=["figure-absent"])], []
         except FigureError as error:
             pages.problem(self.env, str(error), self.get_location())
             return [nodes.inline(self.rawtext, f"[{error}]", classes=["figure-missing"])], []

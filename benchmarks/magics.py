@@ -1,0 +1,85 @@
+"""``%measure`` and ``%%measure`` in IPython and Jupyter: time, peak and kept of any code.
+
+Like ``%time`` and ``%memit`` in one, but from fresh interpreters: what the session holds already
+neither hides memory nor adds to it. The names that the code uses travel along.
+"""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any
+
+import cloudpickle
+from IPython.core.error import UsageError
+from IPython.core.magic import Magics, line_cell_magic, magics_class
+
+from . import runner, snippets, tables
+from .errors import BenchmarkError, MethodError
+from .units import format_bytes, format_range, format_seconds
+
+if TYPE_CHECKING:
+    from .results import Result
+
+#: Time runs, unless another number is asked for.
+RUNS = 5
+
+
+@magics_class
+class MeasureMagics(Magics):
+    """The magics of this package, for ``%load_ext benchmarks``."""
+
+    @line_cell_magic
+    def measure(self, line: str, cell: str | None = None) -> Result | None:
+        """Measure an expression, or a cell, in fresh interpreters.
+
+        Usage: ``%measure [-r RUNS] [-o] expression``, or ``%%measure [-r RUNS] [-o]`` above the
+        lines of a cell. ``-o`` returns the result. The code runs in other interpreters, so that
+        this session stays as it is: a cell leaves no names behind.
+        """
+        options, rest = self.parse_options(line, "r:o", posix=False, strict=False)
+        session = self.shell.user_ns if self.shell else {}
+        try:
+            result = _measured(rest if cell is None else cell, session, options)
+        except BenchmarkError as error:
+            raise UsageError(str(error)) from error
+        print(told(result))  # noqa: T201 - that is what a magic does
+        return result if "o" in options else None
+
+
+def _measured(source: str, session: dict[str, Any], options: dict[str, str]) -> Result:
+    text = options.get("r", str(RUNS))
+    if not text.isascii() or not text.isdigit() or not int(text):
+        raise MethodError(f"-r {text} is not a whole number of at least 1.")
+    source = source.strip()
+    given = {name: session[name] for name in sorted(snippets.names(source) & session.keys())}
+    try:
+        result = runner.measure(snippets.run, source, given, runs=int(text))
+    except MethodError as error:
+        for name, value in given.items():
+            _refuse_unless_it_travels(name, value, error)
+        raise
+    if result.status != "ok":
+        raise MethodError(f"The code {result.message}.")
+    return result
+
+
+def _refuse_unless_it_travels(name: str, value: object, error: MethodError) -> None:
+    try:
+        cloudpickle.dumps(value)
+    except Exception as reason:  # noqa: BLE001 - whatever a class does when it is pickled
+        raise MethodError(
+            f"{name}, of type {type(value).__name__}, cannot be sent to a fresh interpreter: "
+            f"{reason}. Make it inside the code that is measured, or in a function that it calls."
+        ) from error
+
+
+def told(result: Result) -> str:
+    """Return time, peak and kept of a result, a line each."""
+    time = result.wall_seconds
+    spread = format_range(format_seconds, time.low, time.high)
+    runs = f"{len(time.values)} run{'s' if len(time.values) > 1 else ''}"
+    lines = [
+        f"time  {format_seconds(time.median)} ({spread}, {runs})",
+        f"peak  {format_bytes(result.peak_bytes.median)}",
+        f"kept  {format_bytes(result.kept_bytes.median)}",
+    ]
+    return "\n".join([*lines, *tables.remarks([result])])
