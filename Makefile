@@ -18,6 +18,8 @@ help: ## print these targets
 	@echo "  CONCAT=n       join the run to itself n times along time"
 	@echo "  RUNS=n         timed runs of each method (5)"
 	@echo "  FRESH=1        measure again what is stored"
+	@echo "  MEMORY_LIMIT=n stop a method that holds more, as 8GiB"
+	@echo "  TIME_LIMIT=n   stop an interpreter that runs longer, as 10min"
 
 .PHONY: html
 html: $(READY) ## measure what is not measured yet and build the site
@@ -38,6 +40,7 @@ check: html ## judge every claim of the site; fails when one is contradicted
 
 .PHONY: measure
 measure: $(READY) ## measure every task without building the site
+	@$(BIN)/python -m benchmarks calibrate
 	@$(BIN)/python -m benchmarks measure
 
 .PHONY: clean

@@ -11,13 +11,13 @@ from typing import TYPE_CHECKING
 
 import click
 
-from . import claims, folders, units
-from .claims import Verdict
+from . import folders, units
 from .errors import BenchmarkError, FigureError
 
 if TYPE_CHECKING:
     from collections.abc import Callable
 
+    from .claims import Claim
     from .lookup import Lookup
     from .own import Verified
     from .prediction import Predictions
@@ -98,7 +98,7 @@ def run(words: tuple[str, ...], runs: int | None, target: Path | None, **limits:
 @main.command()
 @click.argument("fmri_path", metavar="FILE")
 @click.option("--task", "tasks", multiple=True, help="Only this task; may be repeated.")
-@click.option("--verify", is_flag=True, help="Also run the methods that fit, once each.")
+@click.option("--verify", is_flag=True, help="Also run the methods that fit.")
 @_limit_options
 @_json_option("the predictions")
 def predict(
@@ -156,6 +156,7 @@ def check(*, as_json: bool) -> None:
     Example:
       make html && fmri-bench check
     """
+    from .claims import Verdict  # noqa: PLC0415
     from .lookup import Lookup  # noqa: PLC0415
 
     rows = _judged(Lookup.in_use())
@@ -181,13 +182,15 @@ def _judged(found: Lookup) -> list[dict[str, str]]:
     return rows
 
 
-def _written_claims() -> list[claims.Claim]:
+def _written_claims() -> list[Claim]:
     """Read the claims that the last build found in the pages."""
+    from .claims import Claim  # noqa: PLC0415
+
     path = folders.CLAIMS
     pages = [*folders.DOC.glob("*.rst"), *folders.EXAMPLES.glob("*.py")]
     if not path.exists() or any(page.stat().st_mtime > path.stat().st_mtime for page in pages):
         raise FigureError("The claims of the pages are not collected yet. Run: make html.")
-    return [claims.Claim.from_dict(entry) for entry in json.loads(path.read_bytes())]
+    return [Claim.from_dict(entry) for entry in json.loads(path.read_bytes())]
 
 
 @main.command()

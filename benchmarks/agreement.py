@@ -37,7 +37,10 @@ def reduce(value: Any) -> Returned:
     if isinstance(value, (list, tuple)) and value and all(map(_is_array, value)):
         return _joined(type(value).__name__, [reduce(part) for part in value])
     affine = getattr(value, "affine", None)
-    data = np.asanyarray(getattr(value, "dataobj", value))
+    try:
+        data = np.asanyarray(getattr(value, "dataobj", value))
+    except (TypeError, ValueError):  # no array can be made of it, as of lists of unequal length
+        return Returned(kind=type(value).__name__, text=_text(value))
     if data.dtype.kind not in "biuf" or data.size == 0:
         return Returned(kind=type(value).__name__, shape=data.shape, text=_text(value))
     at = np.unique(np.linspace(0, data.size - 1, SAMPLED_VOXELS).astype(np.intp))

@@ -127,17 +127,17 @@ def _measure(jobs: list[_Job], file: FmriFile, store: Store) -> None:
 
 
 def _results(job: _Job) -> list[Result]:
-    """Return a result for each file: a memory run and a time run, in interpreters of their own."""
+    """Return a result for each file; time and memory from interpreters of their own."""
     paths = [str(sized.path) for sized in job.files.values()]
     runs: dict[str, list[TimeRun | MemoryRun]] = {name: [] for name in job.files}
     failure = None
-    for batch in (Batch(memory=1), Batch(time=1)):
+    for batch in (Batch(memory=_memory_runs(job.method)), Batch(time=1)):
         outcome = runner.run_once(orders.sweep(batch, job.method.function, paths))
         if isinstance(outcome, runner.Failure):
             failure = outcome
             break
-        for name, run in zip(job.files, outcome.runs, strict=True):
-            runs[name].append(run)
+        for index, name in enumerate(job.files):
+            runs[name] += outcome.runs[index * batch.runs : (index + 1) * batch.runs]
     results = []
     for name, sized in job.files.items():
         result = Result(
@@ -148,6 +148,11 @@ def _results(job: _Job) -> list[Result]:
         )
         results.append(runner.extended(result, failure or runner.Outcome(tuple(runs[name]))))
     return [_without_series(result) for result in results]
+
+
+def _memory_runs(method: Method) -> int:
+    """Return how often a method is weighed: more than once where workers meet by chance."""
+    return 2 if tasks.uses(method.function, "joblib") else 1
 
 
 def _without_series(result: Result) -> Result:

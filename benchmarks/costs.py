@@ -35,6 +35,15 @@ ADVICE = "Measure it with: fmri-bench calibrate (some minutes), or: make html."
 #: takes as long as the whole file.
 READS_AGAIN = {("mean_over_time", "mean_file_reopened")}
 
+#: Relative error of a single time, and of a single peak, that is taken for noise. Calls of less
+#: than a ms scattered by a fourth on a virtual machine.
+TIME_NOISE = 0.25
+PEAK_NOISE = 0.03
+
+#: The same of a peak to which several workers or threads add: that they reach theirs at the same
+#: moment is chance, and single peaks scattered by so much.
+TOGETHER_NOISE = 0.15
+
 #: What is too short or too small to be told from nothing: s, and bytes.
 _LEAST_SECONDS = 1e-5
 _LEAST_BYTES = 4096
@@ -70,9 +79,17 @@ class Cost:
 
     @classmethod
     def through(
-        cls, files: Sequence[Sized], values: Sequence[float], *, again: bool = False
+        cls,
+        files: Sequence[Sized],
+        values: Sequence[float],
+        tolerance: float = 0.0,
+        *,
+        again: bool = False,
     ) -> Cost:
         """Fit the parts to measurements: the least relative error with no part below zero.
+
+        A part that is not needed is left out: what is noise in small files would be large in a
+        large one.
 
         Parameters
         ----------
@@ -80,12 +97,14 @@ class Cost:
             What was measured on.
         values : sequence of float
             What was measured, above zero.
+        tolerance : float
+            Relative error of a single value that is taken for noise.
         again : bool
             Whether the n-th volume costs as much as n volumes.
         """
         rows = np.array([_sizes(file.voxels, file.volumes, again=again) for file in files])
         fixed, per_volume_voxel, per_voxel = map(
-            float, _least_squares(rows / np.array(values)[:, None])
+            float, _least_squares(rows / np.array(values)[:, None], tolerance)
         )
         return cls(fixed, per_volume_voxel, per_voxel, again)
 
@@ -95,19 +114,21 @@ def _sizes(voxels: int, volumes: int, *, again: bool) -> tuple[float, float, flo
     return 1.0, float(voxels), voxels * float(read)
 
 
-def _least_squares(rows: npt.NDArray[Any]) -> npt.NDArray[Any]:
+def _least_squares(rows: npt.NDArray[Any], tolerance: float) -> npt.NDArray[Any]:
     """Return the parts, none below zero, with which the rows come nearest to 1.
 
-    With three parts, all choices of those that are above zero can be tried.
+    With three parts, all choices of those that are above zero can be tried: the fewest first.
     """
     best, least = np.zeros(_PARTS), np.inf
     for count in range(1, _PARTS + 1):
         for chosen in itertools.combinations(range(_PARTS), count):
             part = np.linalg.lstsq(rows[:, chosen], np.ones(len(rows)), rcond=None)[0]
-            error = float(np.square(rows[:, chosen] @ part - 1).sum())
+            error = float(np.abs(rows[:, chosen] @ part - 1).max())
             if (part >= 0).all() and error < least:
                 best, least = np.zeros(_PARTS), error
                 best[list(chosen)] = part
+        if least <= tolerance:
+            break
     return best
 
 
@@ -210,9 +231,10 @@ def _costs(task: str, method: str, results: dict[str, Result], data: Data) -> Co
     seconds = [max(r.wall_seconds.median, _LEAST_SECONDS) for r in results.values()]
     peaks = [max(r.peak_bytes.median, _LEAST_BYTES) for r in results.values()]
     again = (task, method) in READS_AGAIN and next(iter(results)).rpartition("_")[0].endswith("gz")
-    return Costs(
-        task, method, Cost.through(files, seconds, again=again), Cost.through(files, peaks)
-    )
+    time = Cost.through(files, seconds, TIME_NOISE, again=again)
+    together = any(len(result.memory_runs) > 1 for result in results.values())
+    noise = TOGETHER_NOISE if together else PEAK_NOISE
+    return Costs(task, method, time, Cost.through(files, peaks, noise))
 
 
 def missing(

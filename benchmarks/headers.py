@@ -207,6 +207,7 @@ def _stored(path: Path) -> Any:
     for kind, magic, at in ((nib.Nifti1Header, b"n+1", 344), (nib.Nifti2Header, b"n+2", 4)):
         if block[at : at + 3] == magic and len(block) >= kind.sizeof_hdr:
             header: Any = kind(block[: kind.sizeof_hdr], check=False)  # type: ignore[no-untyped-call]
+            _check_dimensions(path, header)
             offset = float(header["vox_offset"])
             if not kind.single_vox_offset <= offset <= MOST_OFFSET_BYTES:
                 raise DataError(
@@ -215,6 +216,11 @@ def _stored(path: Path) -> Any:
                 )
             return header
     return None
+
+
+def _check_dimensions(path: Path, header: Any) -> None:
+    if not 1 <= int(header["dim"][0]) < len(header["dim"]):
+        raise DataError(f"{path} has an absurd number of dimensions. {_FETCH}")
 
 
 def _sentence(error: Exception) -> str:

@@ -24,6 +24,9 @@ if TYPE_CHECKING:
     from .store import Store
     from .tasks import Task
 
+#: A single run may be disturbed; the median of three is not.
+VERIFYING_RUNS = 3
+
 
 def listed() -> list[dict[str, Any]]:
     """Return the tasks and their methods, each with one line."""
@@ -193,7 +196,7 @@ class Verified:
 
 
 def verified(predicted: Predictions, limits: Limits) -> Verified:
-    """Run every method that was predicted to fit, once for time and once for memory.
+    """Run every method that was predicted to fit, some times for time and for memory.
 
     Parameters
     ----------
@@ -208,7 +211,7 @@ def verified(predicted: Predictions, limits: Limits) -> Verified:
         As `run`.
     """
     file, results = _opened(str(predicted.header.path))
-    plan = Plan.of(runs=1, fresh=None, timed=True, cache="warm", limits=limits)
+    plan = Plan.of(runs=VERIFYING_RUNS, fresh=None, timed=True, cache="warm", limits=limits)
     found = {}
     for name in dict.fromkeys(row.task for row in predicted.rows):
         for result in comparing.compared(task_for(name, file), file, results, plan).results:

@@ -75,3 +75,9 @@ def test_sums_stand_for_the_voxels_that_are_not_sampled():
     assert len(reduced.sample) == agreement.SAMPLED_VOXELS
     assert reduced.sums == (1e5, 1e5)
     assert agreement.largest_difference(reduced, replace(reduced, sums=(1.1e5, 1e5))) > 0.05
+
+
+def test_what_no_array_can_be_made_of_is_written_down():
+    reduced = agreement.reduce(({"a": 1}, np.ones(3)))
+    assert (reduced.kind, reduced.shape) == ("tuple", ())
+    assert "array" in reduced.text

@@ -41,17 +41,12 @@ FILES = {
 }
 
 
-#: Methods that are for one kind of file only.
-COMPRESSED_ONLY = {"mean_isal", "last_volume_indexed", "save_index"}
-PLAIN_ONLY = {"mean_blocks"}
+#: Methods that say in their text that they are for NIfTI-1.
 NIFTI1_ONLY = {"last_volume_indexed"}
 
 
 def fits(method, kind, path):
-    return method.name not in (
-        (COMPRESSED_ONLY if path.suffix == ".nii" else PLAIN_ONLY)
-        | (NIFTI1_ONLY if kind == "NIfTI-2" else set())
-    )
+    return method.takes(path) and not (kind == "NIfTI-2" and method.name in NIFTI1_ONLY)
 
 
 @pytest.mark.parametrize("task", PATHS)

@@ -4,7 +4,7 @@ import pytest
 from conftest import save_run
 from nibabel.openers import ImageOpener
 
-from benchmarks import data, headers, forms
+from benchmarks import data, forms, headers
 from benchmarks.errors import DataError
 
 

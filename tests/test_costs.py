@@ -1,0 +1,59 @@
+from types import SimpleNamespace
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from benchmarks.costs import Cost
+from benchmarks.sizes import SIZES, USUAL, kind_of
+
+FILES = [SimpleNamespace(voxels=SIZES[size][0], volumes=SIZES[size][1]) for size in USUAL]
+
+
+@given(
+    parts=st.tuples(
+        st.floats(1e3, 1e8), st.sampled_from([0.0, 2.0, 16.5]), st.sampled_from([0.0, 1.0, 24.0])
+    )
+)
+def test_what_was_put_in_comes_out_for_any_file(parts):
+    truth = Cost(*parts)
+    fitted = Cost.through(FILES, [truth.at(file.voxels, file.volumes) for file in FILES])
+    for voxels, volumes in ((10**5, 10), (10**6, 1200)):
+        assert fitted.at(voxels, volumes) == pytest.approx(truth.at(voxels, volumes), rel=1e-3)
+
+
+@given(values=st.lists(st.floats(1e-3, 1e3), min_size=3, max_size=3))
+def test_no_part_is_below_zero_whatever_the_noise(values):
+    fitted = Cost.through(FILES, values)
+    assert min(fitted.fixed, fitted.per_volume_voxel, fitted.per_voxel) >= 0
+
+
+def test_two_files_are_enough():
+    truth = Cost(1e6, 0.0, 3.0)
+    fitted = Cost.through(FILES[::2], [truth.at(f.voxels, f.volumes) for f in FILES[::2]])
+    assert fitted.at(10**5, 1000) == pytest.approx(truth.at(10**5, 1000), rel=0.01)
+
+
+def test_reading_again_for_each_volume_grows_with_their_square():
+    again = Cost(0.0, 0.0, 1.0, again=True)
+    assert again.at(10, 4) == 10 * (1 + 2 + 3 + 4)
+    fitted = Cost.through(FILES, [again.at(f.voxels, f.volumes) for f in FILES], again=True)
+    assert fitted.at(1000, 500) == pytest.approx(again.at(1000, 500), rel=1e-3)
+
+
+@pytest.mark.parametrize(
+    ("file", "kind"),
+    [
+        (("int16", 1, 0, "gz"), "int16_nii_gz"),
+        ((">i2", 1, 0, "none"), "int16_nii"),
+        (("uint8", 1, 0, "none"), "int16_nii"),
+        (("uint16", 2.5, 0, "gz"), "scaled_nii_gz"),
+        (("int16", 1, 3, "none"), "shifted_nii"),
+        (("int32", 1, 0, "none"), "shifted_nii"),
+        (("float32", 1, 0, "bz2"), "float32_nii_gz"),
+        (("float64", 1, 0, "none"), "float64_nii"),
+        (("float32", 2, 0, "none"), "scaled_nii"),
+    ],
+)
+def test_a_file_is_taken_for_the_kind_that_needs_no_less(file, kind):
+    assert kind_of(*file) == kind
