@@ -56,8 +56,7 @@ class Lookup:
     @property
     def digest(self) -> str:
         """Digest of the results files, empty without one: other bytes, other pages."""
-        opened: list[Store | None] = [self._store_of(f"@{name}") for name in ("", *forms.FORMS)]
-        opened.append(costs.store_of(self.file, self.store.provenance))
+        opened = [self._small, *(self._store_of(f"@{name}") for name in ("", *forms.FORMS))]
         paths = [store.path for store in opened if store]
         content = b"".join(path.read_bytes() for path in paths if path.exists())
         return hashlib.sha256(content).hexdigest() if self.store.path.exists() else ""
@@ -124,6 +123,10 @@ class Lookup:
             raise FigureError(f"{task_name}.{method_name} has no limit, or none yet. {ADVICE}")
         return found
 
+    @functools.cached_property
+    def _small(self) -> Store:
+        return costs.store_of(self.file, self.store.provenance)
+
     def small_files(self) -> Store:
         """Return what methods took on small files of the run.
 
@@ -132,10 +135,9 @@ class Lookup:
         FigureError
             They were not measured.
         """
-        store = costs.store_of(self.file, self.store.provenance)
-        if not store.all():
+        if not self._small.all():
             raise FigureError(f"Small files of the run are not measured yet. {costs.ADVICE}")
-        return store
+        return self._small
 
     def gauge_checks(self) -> list[Check]:
         """Return what the gauge read of known calls; empty for a coarse gauge.

@@ -58,7 +58,7 @@ def _measured(source: str, session: dict[str, Any], options: dict[str, str]) -> 
             _refuse_unless_it_travels(name, value, error)
         raise
     if result.status != "ok":
-        raise MethodError(f"The code {result.message}.")
+        raise MethodError(f"The code {result.message.rstrip('.')}.")
     return result
 
 

@@ -487,3 +487,57 @@ def test_nothing_measured_has_no_provenance(project):
     comparing.store_of(data.choose()).path.unlink()
     _, warnings, _ = project("T\n=\n\n.. provenance::\n")
     assert "Nothing is measured yet" in warnings
+
+
+HOSTILE = "<script>alert(1)</script><img src=x onerror=alert(1)>"
+
+
+def test_a_method_that_is_too_large_is_shown_as_such_and_the_build_goes_on(project):
+    message = "needs about 12.0 GiB, and 8.0 GiB may be used, so that it was not run"
+    change("slow", status="too large", message=message, time_runs=(), memory_runs=())
+    page, warnings, _ = project(PAGE + "\n.. parts:: small\n\n.. snippet:: small.slow\n")
+    assert warnings == ""
+    assert "[small.slow has no figures: needs about 12.0 GiB" in plain(page)
+    assert "<p>needs about 12.0 GiB</p>" in page
+    assert "claim-elsewhere" in page
+
+
+def test_nothing_that_is_stored_becomes_part_of_a_pages_code(project):
+    change("slow", status="raised", message=HOSTILE)
+    page, _, _ = project("T\n=\n\n.. measurements:: small\n\n.. snippet:: small.slow\n")
+    assert "&lt;script&gt;alert(1)" in page
+    assert "<script>alert" not in page
+    assert "<img src=x" not in page
+
+
+def small_files(method):
+    """Store what small files took, as if it had been measured."""
+    from benchmarks import costs, sizes
+    from benchmarks.results import Result
+    from benchmarks.runs import MemoryRun, TimeRun
+
+    file, published = comparing.ready()
+    for name, sized in sizes.files(file.data, sizes.USUAL).items():
+        seconds, peak = sized.voxels * sized.volumes * 1e-9, sized.raw_bytes
+        runs = {
+            "time_runs": (TimeRun(seconds, 0.0, 0.0),),
+            "memory_runs": (MemoryRun(peak, 0, 0),),
+        }
+        costs.store_of(file, published.provenance).put(
+            Result(costs.name("small", name), method, **runs)
+        )
+
+
+def test_a_calculator_needs_small_files_and_escapes_what_they_are_called(project):
+    page, warnings, _ = project("T\n=\n\n.. calculator::\n")
+    assert "fmri-bench calibrate" in warnings
+    small_files(HOSTILE)
+    page, warnings, _ = project()
+    assert warnings == ""
+    assert "<script>alert" not in page
+    assert "<img src=x" not in page
+    content = json.loads(re.search(r'application/json">(.*?)</script>', page)[1])
+    assert {m["method"] for m in content["methods"]["int16_nii_gz"]} == {HOSTILE}
+    assert 'src="_static/calculator.js' in page
+    other, _, _ = project("T\n=\n\nNothing measured.\n")
+    assert "calculator.js" not in other

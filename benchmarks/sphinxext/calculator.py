@@ -4,15 +4,16 @@ from __future__ import annotations
 
 import html
 import json
+from dataclasses import replace
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
 from docutils import nodes
 
-from benchmarks import costs, memory, prediction, sizes, units
+from benchmarks import comparison, costs, headers, memory, own, prediction, sizes, units
 
 from . import pages
-from .directives import MeasuredDirective
+from .directives import MeasuredDirective, table_node
 
 if TYPE_CHECKING:
     from docutils.nodes import Node
@@ -54,6 +55,31 @@ class CalculatorDirective(MeasuredDirective):
         """
         lookup = pages.lookup()
         return [Calculator(content=_content(lookup.small_files()), data=lookup.store.data)]
+
+
+class PredictedDirective(MeasuredDirective):
+    """``.. predicted::``: what was predicted for the run, beside what was measured of it."""
+
+    def measured(self) -> list[Node]:
+        """Return the table.
+
+        Raises
+        ------
+        FigureError
+            Small files of the run were not measured.
+        """
+        lookup = pages.lookup()
+        header = headers.read(lookup.file.path)
+        predicted = prediction.of_header(header, lookup.small_files())
+        results = {(result.task, result.method): result for result in lookup.store.all()}
+        there = tuple(
+            row
+            for row in predicted.rows
+            if (found := results.get((row.task, row.method))) and found.time_runs
+        )
+        verified = own.Verified(replace(predicted, rows=there), results)
+        caption = comparison.caption(lookup.store.data, lookup.store.provenance)
+        return [table_node(verified.table(), f"Predicted and measured. {caption}")]
 
 
 def _content(found: Store) -> dict[str, Any]:
@@ -158,5 +184,6 @@ def add_script(
 def setup(app: Sphinx) -> None:
     """Register the directive and what it needs."""
     app.add_directive("calculator", CalculatorDirective)
+    app.add_directive("predicted", PredictedDirective)
     app.add_node(Calculator, html=(visit, None), latex=(skip, None), text=(skip, None))
     app.connect("html-page-context", add_script)
