@@ -77,8 +77,10 @@ def calibrate(fmri_path: str | os.PathLike[str] | None = None) -> Store:
     missing = [job for job in jobs if fresh or _is_missing(job, store)]
     if missing:
         _measure(missing, file, store)
-    elif store.path.exists():
-        os.utime(store.path)  # it was looked at, and is up to date
+    wanted = {(costs.name(job.task, size), job.method.name) for job in jobs for size in job.files}
+    # Of methods that are gone, and of sizes that are no longer asked for. Besides, that the file
+    # is written says that all of it is up to date.
+    store.put(dropped=[r for r in store.all() if (r.task, r.method) not in wanted])
     return store
 
 
@@ -102,8 +104,10 @@ def predict(fmri_path: str | os.PathLike[str] | None = None) -> Predictions:
 def _job(task: Task, method: Method, file: FmriFile) -> _Job:
     if tasks.uses(method.function, orders.HIDDEN_PACKAGE):
         names = sizes.UNPACKED
-    elif (task.name, method.name) in costs.READS_AGAIN or tasks.uses(method.function, "joblib"):
-        names = sizes.SHORTER  # to hand arrays to workers takes long, too
+    elif tasks.uses(method.function, "joblib"):
+        names = sizes.HANDED_OVER
+    elif (task.name, method.name) in costs.READS_AGAIN:
+        names = sizes.READ_AGAIN
     else:
         names = sizes.USUAL
     return _Job(task.name, method, sizes.files(file.data, names, method.ending))

@@ -26,7 +26,6 @@ if TYPE_CHECKING:
     from .data import FmriFile
     from .provenance import Provenance
     from .results import Result
-    from .runs import Data
     from .sizes import Sized
 
 ADVICE = "Measure it with: fmri-bench calibrate (some minutes), or: make html."
@@ -35,9 +34,10 @@ ADVICE = "Measure it with: fmri-bench calibrate (some minutes), or: make html."
 #: takes as long as the whole file.
 READS_AGAIN = {("mean_over_time", "mean_file_reopened")}
 
-#: Relative error of a single time, and of a single peak, that is taken for noise. Calls of less
-#: than a ms scattered by a fourth on a virtual machine.
+#: Relative error of a single time that is taken for noise, if no call takes longer than this (s):
+#: on a virtual machine they scattered by a fourth. And that of a single peak.
 TIME_NOISE = 0.25
+SHORT_SECONDS = 0.003
 PEAK_NOISE = 0.03
 
 #: The same of a peak to which several workers or threads add: that they reach theirs at the same
@@ -215,23 +215,22 @@ def of_kind(found: Store, kind: str) -> list[Costs]:
         task, _, size = result.task.partition("@")
         if size.rpartition("_")[0] == kind:
             by_method.setdefault((task, result.method), {})[size] = result
-    return [
-        _costs(task, method, results, found.data) for (task, method), results in by_method.items()
-    ]
+    known = sizes.files(found.data, [*sizes.SIZES, *sizes.BULKY])
+    return [_costs(*names, results, known) for names, results in by_method.items()]
 
 
-def _costs(task: str, method: str, results: dict[str, Result], data: Data) -> Costs:
+def _costs(task: str, method: str, results: dict[str, Result], known: dict[str, Sized]) -> Costs:
     failed = next((result for result in results.values() if result.status != "ok"), None)
     if failed:
         return Costs(task, method, None, None, failed.message)
-    known = sizes.files(data, [*sizes.SIZES, *sizes.BULKY])
     files = [known[size] for size in results]
     if not all(result.time_runs and result.memory_runs for result in results.values()):
         raise StoreError(f"{task}.{method} is not measured to its end on small files. {ADVICE}")
     seconds = [max(r.wall_seconds.median, _LEAST_SECONDS) for r in results.values()]
     peaks = [max(r.peak_bytes.median, _LEAST_BYTES) for r in results.values()]
     again = (task, method) in READS_AGAIN and next(iter(results)).rpartition("_")[0].endswith("gz")
-    time = Cost.through(files, seconds, TIME_NOISE, again=again)
+    noise = TIME_NOISE if max(seconds) < SHORT_SECONDS else 0.0
+    time = Cost.through(files, seconds, noise, again=again)
     together = any(len(result.memory_runs) > 1 for result in results.values())
     noise = TOGETHER_NOISE if together else PEAK_NOISE
     return Costs(task, method, time, Cost.through(files, peaks, noise))

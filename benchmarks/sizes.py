@@ -50,10 +50,12 @@ SIZES = {
 #: above that, with so many bytes; their volumes are those of the run.
 BULKY = {"bulky": 24 * MIB, "bulkier": 48 * MIB}
 
-#: The sizes that most methods are measured on, those that take long, and those that name
-#: indexed_gzip.
+#: The sizes that most methods are measured on; those that hand arrays to workers, which takes
+#: long, and is the same for volumes of any size; those that read the file again for each volume;
+#: and those that name indexed_gzip.
 USUAL = ("small", "wide", "long")
-SHORTER = ("small", "wide", "middle")
+HANDED_OVER = ("small", "long")
+READ_AGAIN = ("small", "wide", "middle")
 UNPACKED = tuple(BULKY)
 
 
@@ -120,7 +122,7 @@ def files(data: Data, sizes: Sequence[str], ending: str = "") -> dict[str, Sized
     data : Data
         The run.
     sizes : sequence of str
-        `USUAL`, `SHORTER` or `UNPACKED`.
+        `USUAL`, `HANDED_OVER`, `READ_AGAIN` or `UNPACKED`.
     ending : str
         The ending that they must have, ``".nii"`` or ``".nii.gz"``; empty for both.
 

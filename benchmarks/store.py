@@ -71,8 +71,8 @@ class Store:
         """Return every stored result."""
         return list(self._results.values())
 
-    def put(self, *results: Result) -> None:
-        """Add or replace results, and write the file.
+    def put(self, *results: Result, dropped: Iterable[Result] = ()) -> None:
+        """Add or replace results, drop others, and write the file.
 
         Raises
         ------
@@ -85,6 +85,8 @@ class Store:
                 # Another process may have put its results since this one last read.
                 self._results = self._read()
                 self._results |= {_key(result): result for result in results}
+                for result in dropped:
+                    self._results.pop(_key(result), None)
                 with written_whole(self.path) as file:
                     file.write(encoded(self.provenance, self.data, self.all()))
         except OSError as error:
