@@ -28,6 +28,10 @@ if TYPE_CHECKING:
 _HELP = {"help_option_names": ["-h", "--help"]}
 
 
+def _examples(*lines: str) -> str:
+    return "\n".join(["\b", "Examples:", *(f"  $ fmri-bench {line}" for line in lines)])
+
+
 def _json_option(what: str) -> Callable[[Callable[..., None]], Callable[..., None]]:
     return click.option("--json", "as_json", is_flag=True, help=f"Print {what} as JSON.")
 
@@ -56,37 +60,32 @@ def main() -> None:
     """Measure time and memory of ways to work with a BOLD run, or predict them."""
 
 
-@main.command("list")
+@main.command("list", epilog=_examples("list"))
 @_json_option("the list")
 def list_(*, as_json: bool) -> None:
-    r"""List the tasks, and the methods of each with one line.
-
-    \b
-    Example:
-      fmri-bench list
-    """
+    """List the tasks and their methods."""
     from . import own  # noqa: PLC0415
 
     found = own.listed()
     click.echo(json.dumps(found, indent=1) if as_json else own.list_text(found))
 
 
-@main.command()
+@main.command(
+    epilog=_examples(
+        "run mean_over_time my_bold.nii.gz",
+        "run load mean_over_time my_bold.nii.gz --runs 9 --json mine.json",
+        "run my_bold.nii.gz --memory-limit 4GiB --time-limit 10min",
+    )
+)
 @click.argument("words", metavar="[TASK]... [FILE]", nargs=-1)
 @click.option("--runs", type=click.IntRange(1), help="Time runs of each method (5).")
 @click.option("--json", "target", type=click.Path(path_type=Path), help="Also write them here.")
 @_limit_options
 def run(words: tuple[str, ...], runs: int | None, target: Path | None, **limits: str) -> None:
-    r"""Measure tasks (all by default) on a file, and print a table of each.
+    """Measure tasks on a file of your own.
 
-    The results are kept apart from those of the site. A method that would need more memory
-    than is free is not run.
-
-    \b
-    Examples:
-      fmri-bench run mean_over_time my_bold.nii.gz
-      fmri-bench run load mean_over_time my_bold.nii.gz --runs 9 --json mine.json
-      fmri-bench run my_bold.nii.gz --memory-limit 4GiB --time-limit 10min
+    All of them by default. A table of each is printed. The results are kept apart from those
+    of the site. A method that would need more memory than is free is not run.
     """
     from . import own  # noqa: PLC0415
 
@@ -95,7 +94,11 @@ def run(words: tuple[str, ...], runs: int | None, target: Path | None, **limits:
         click.echo(f"{text}\n")
 
 
-@main.command()
+@main.command(
+    epilog=_examples(
+        "predict my_bold.nii.gz", "predict my_bold.nii.gz --task mean_over_time --verify"
+    )
+)
 @click.argument("fmri_path", metavar="FILE")
 @click.option("--task", "tasks", multiple=True, help="Only this task; may be repeated.")
 @click.option("--verify", is_flag=True, help="Also run the methods that fit.")
@@ -104,15 +107,10 @@ def run(words: tuple[str, ...], runs: int | None, target: Path | None, **limits:
 def predict(
     fmri_path: str, tasks: tuple[str, ...], *, verify: bool, as_json: bool, **limits: str
 ) -> None:
-    r"""Tell from a file's header what each method would need, and whether that is free.
+    """Tell what each method would need for a file.
 
-    Nothing but the header is read. The figures rest on what this machine took for small files
-    of the same kind (see: fmri-bench calibrate).
-
-    \b
-    Examples:
-      fmri-bench predict my_bold.nii.gz
-      fmri-bench predict my_bold.nii.gz --task mean_over_time --verify
+    And whether so much memory is free. Nothing but the header of the file is read. The figures
+    rest on what this machine took for small files of the same kind (see: fmri-bench calibrate).
     """
     from . import gauge, prediction, provenance  # noqa: PLC0415
 
@@ -126,20 +124,21 @@ def predict(
     click.echo(json.dumps(found.as_dict(), indent=1) if as_json else str(found))
 
 
-@main.command()
+@main.command(
+    epilog=_examples(
+        "run load my_bold.nii.gz --json before.json", "compare before.json after.json"
+    )
+)
 @click.argument("first", type=click.Path(path_type=Path), metavar="A.json")
 @click.argument("second", type=click.Path(path_type=Path), metavar="B.json")
 @click.option("--different-files", is_flag=True, help="Compare even if the files differ.")
 @_json_option("the rows")
 def compare(first: Path, second: Path, *, different_files: bool, as_json: bool) -> None:
-    r"""Put two result sets side by side: two machines, two versions, before and after.
+    """Put two result sets side by side.
+
+    They may be of two machines, of two versions, of before and after.
 
     A difference counts only where the runs of A and B do not overlap.
-
-    \b
-    Examples:
-      fmri-bench run load my_bold.nii.gz --json before.json
-      fmri-bench compare before.json after.json
     """
     from . import differences  # noqa: PLC0415
 
@@ -147,14 +146,12 @@ def compare(first: Path, second: Path, *, different_files: bool, as_json: bool) 
     click.echo(json.dumps(found.as_dict(), indent=1) if as_json else str(found))
 
 
-@main.command()
+@main.command(epilog=_examples("check"))
 @_json_option("every claim")
 def check(*, as_json: bool) -> None:
-    r"""Judge every claim of the site; exit with 1 if one is contradicted.
+    """Judge every claim of the site.
 
-    \b
-    Example:
-      make html && fmri-bench check
+    The exit code is 1 if one is contradicted.
     """
     from .claims import Verdict  # noqa: PLC0415
     from .lookup import Lookup  # noqa: PLC0415
@@ -193,15 +190,12 @@ def _written_claims() -> list[Claim]:
     return [Claim.from_dict(entry) for entry in json.loads(path.read_bytes())]
 
 
-@main.command()
+@main.command(epilog=_examples("calibrate", "calibrate my_bold.nii.gz"))
 @click.argument("fmri_path", metavar="[FILE]", required=False)
 def calibrate(fmri_path: str | None) -> None:
-    r"""Measure every method on small files, for `predict`. It takes some minutes, once.
+    """Measure every method on small files.
 
-    \b
-    Examples:
-      fmri-bench calibrate
-      fmri-bench calibrate my_bold.nii.gz
+    That is what `predict` rests on. It takes some minutes, once.
     """
     from . import calibration  # noqa: PLC0415
 
@@ -211,7 +205,10 @@ def calibrate(fmri_path: str | None) -> None:
 
 @main.command()
 def file() -> None:
-    """Say which file the site measures on and why, and check that it is fit for that."""
+    """Say which file the site measures on.
+
+    And why, after a look whether it is fit for that.
+    """
     from . import comparing, comparison  # noqa: PLC0415
 
     chosen, _ = comparing.ready()
@@ -223,7 +220,10 @@ def file() -> None:
 @main.command()
 @click.argument("names", metavar="[TASK]...", nargs=-1)
 def measure(names: tuple[str, ...]) -> None:
-    """Measure tasks (all by default) for the site: on the file of FMRI, DATA and CONCAT."""
+    """Measure tasks for the site.
+
+    All of them by default, on the file that FMRI, DATA and CONCAT name.
+    """
     os.environ.setdefault("MPLBACKEND", "agg")  # the examples draw plots too
     import matplotlib.pyplot as plt  # noqa: PLC0415 - slow, and no other command needs it
 

@@ -242,7 +242,7 @@ def test_verify_prints_predicted_beside_measured(tmp_path):
     path = save_run(tmp_path / "large.nii.gz", shape=(64, 64, 40, 40))
     content = json.loads(command("predict", path, "--verify", "--json").stdout)
     whole = next(entry for entry in content["methods"] if entry["method"] == "whole")
-    assert whole["measured_peak_bytes"] == pytest.approx(whole["peak_bytes"], rel=0.3)
+    assert whole["measured_peak_bytes"] == pytest.approx(whole["peak_bytes"], rel=0.5)
 
 
 def result_sets(fmri_path, tmp_path):
