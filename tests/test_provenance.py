@@ -37,7 +37,8 @@ def test_the_block_names_what_a_reader_needs():
 def test_the_limits_of_a_container_count(tmp_path, monkeypatch):
     (tmp_path / "cpu.max").write_text("150000 100000\n")
     (tmp_path / "memory.max").write_text(f"{GIB}\n")
-    monkeypatch.setattr(provenance, "_CGROUP", tmp_path)
+    monkeypatch.setattr(provenance, "CGROUP", tmp_path)
+    monkeypatch.setattr(memory, "CGROUP", tmp_path)
     monkeypatch.setattr(provenance.os, "sched_getaffinity", lambda _: {0, 1, 2, 3})
     here = provenance.here("gauge", tmp_path)
     assert (here.cores, here.memory_bytes) == (1.5, GIB)

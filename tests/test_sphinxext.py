@@ -332,7 +332,7 @@ def test_what_needs_an_absent_program_is_left_out(project):
     assert "outside" not in re.sub(
         r"<[^>]+>", " ", page.partition("<table")[2].partition("</tab")[0]
     )
-    assert "or the releases and programs installed here" in page
+    assert "or about what is not installed" in page
 
 
 @pytest.mark.parametrize(
@@ -379,7 +379,7 @@ def test_a_contradicted_claim_is_shown_reported_and_no_warning(project):
 
 def test_a_claim_about_other_releases_says_so(project):
     page, _, _ = project(PAGE.replace(":at-least: 2", ":at-least: 2\n   :nilearn: <0.1"))
-    assert "Not about this file, or the releases and programs" in page
+    assert "Not about this file, or about what is not installed" in page
 
 
 def test_pages_read_in_parallel_keep_their_figures(project, tmp_path):
