@@ -1,7 +1,7 @@
 from dataclasses import replace
 from pathlib import Path
 
-from benchmarks import folders, provenance
+from benchmarks import folders, memory, provenance
 from benchmarks.units import GIB, MIB
 
 

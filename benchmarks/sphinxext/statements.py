@@ -23,7 +23,7 @@ WORDS = {
     Verdict.HOLDS: "Holds here",
     Verdict.CONTRADICTED: "Contradicted by this build",
     Verdict.UNDECIDED: "Undecided: the runs reach to both sides of the bound",
-    Verdict.ELSEWHERE: "Not about this file, or about what is not installed, or does not fit, here",
+    Verdict.ELSEWHERE: "Not about this file, or about what is not installed or does not fit here",
 }
 
 
