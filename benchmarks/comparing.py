@@ -144,7 +144,8 @@ def _too_large(
             needed, free = format_bytes(row.peak_bytes), format_bytes(limits.bytes_now())
             message = f"needs about {needed}, and {free} may be used, so that it was not run"
             found[row.method] = replace(result, status=TOO_LARGE, message=message)
-    store.put(*found.values())
+    if found:
+        store.put(*found.values())
     return found
 
 

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import contextlib
 import math
+import stat
 from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -154,10 +155,13 @@ def _opened(path: Path) -> Any:
 def _size_bytes(path: Path) -> int:
     """Return the size of a file that can be read."""
     try:
-        if path.is_dir():
+        found = path.stat()
+        if stat.S_ISDIR(found.st_mode):
             raise DataError(f"{path} is a folder. {_GIVE}")
+        if not stat.S_ISREG(found.st_mode):  # to open a pipe would wait for its other end
+            raise DataError(f"{path} is no ordinary file. {_GIVE}")
         with path.open("rb"):
-            return path.stat().st_size
+            return found.st_size
     except PermissionError as error:
         raise DataError(f"{path} may not be read by you. Ask for the permission.") from error
     except FileNotFoundError as error:

@@ -41,7 +41,7 @@ ENDINGS = ("nii", "nii_gz")
 #: int16 and 64 MiB as float64: what is read of memory is off by a fraction of a MiB at most.
 SIZES = {
     "small": (1 << 16, 16),
-    "wide": (1 << 17, 16),
+    "wide": (1 << 18, 16),
     "middle": (1 << 16, 40),
     "long": (1 << 16, 128),
 }

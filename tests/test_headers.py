@@ -164,12 +164,15 @@ def test_broken_files_that_were_collected_are_refused(path, capsys, monkeypatch)
 def test_what_is_no_file_is_refused(tmp_path, capsys, monkeypatch):
     link = tmp_path / "annexed.nii.gz"
     link.symlink_to(".git/annex/objects/MD5E-s1--0.nii.gz")
+    pipe = tmp_path / "pipe.nii"
+    os.mkfifo(pipe)
     for path, message in (
         (tmp_path / "missing.nii", "does not exist"),
         (tmp_path, "is a folder"),
         (link, "git annex get"),
         (tmp_path / ("n" * 300), "cannot be opened"),
-        (Path(os.devnull), "is empty"),
+        (Path(os.devnull), "is no ordinary file"),
+        (pipe, "is no ordinary file"),
     ):
         assert message in refused(["predict", path], capsys, monkeypatch)
 
