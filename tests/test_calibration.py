@@ -69,7 +69,9 @@ def measured(tmp_path_factory):
     path = save_run(folder / "bold.nii.gz", shape=(40, 40, 20, 12))
     with pytest.MonkeyPatch.context() as patch:
         patch.setattr(tasks, "EXAMPLES", folder / "examples")
-        patch.setattr(sizes, "SIZES", {"small": (8000, 8), "wide": (32000, 8), "long": (8000, 99)})
+        patch.setattr(
+            sizes, "SIZES", {"small": (30000, 8), "wide": (120000, 8), "long": (30000, 64)}
+        )
         patch.setenv("FMRI_BENCH_RESULTS", str(folder / "results"))
         patch.setenv("FMRI_BENCH_CACHE", str(folder / "cache"))
         calibration.calibrate(path)
@@ -81,7 +83,7 @@ def project(measured, monkeypatch):
     """Point everything at what was measured."""
     monkeypatch.setattr(tasks, "EXAMPLES", measured / "examples")
     monkeypatch.setattr(
-        sizes, "SIZES", {"small": (8000, 8), "wide": (32000, 8), "long": (8000, 99)}
+        sizes, "SIZES", {"small": (30000, 8), "wide": (120000, 8), "long": (30000, 64)}
     )
     monkeypatch.setenv("FMRI_BENCH_RESULTS", str(measured / "results"))
     monkeypatch.setenv("FMRI_BENCH_CACHE", str(measured / "cache"))
