@@ -49,6 +49,7 @@ _LEAST_SECONDS = 1e-5
 _LEAST_BYTES = 4096
 
 _PARTS = 3
+_TIE = 1e-6
 
 
 @dataclass(frozen=True)
@@ -124,7 +125,8 @@ def _least_squares(rows: npt.NDArray[Any], tolerance: float) -> npt.NDArray[Any]
         for chosen in itertools.combinations(range(_PARTS), count):
             part = np.linalg.lstsq(rows[:, chosen], np.ones(len(rows)), rcond=None)[0]
             error = float(np.abs(rows[:, chosen] @ part - 1).max())
-            if (part >= 0).all() and error < least:
+            # A tie goes to the fixed part: files whose volumes are alike tell nothing of volumes.
+            if (part >= 0).all() and error < least - _TIE:
                 best, least = np.zeros(_PARTS), error
                 best[list(chosen)] = part
         if least <= tolerance:

@@ -57,3 +57,8 @@ def test_reading_again_for_each_volume_grows_with_their_square():
 )
 def test_a_file_is_taken_for_the_kind_that_needs_no_less(file, kind):
     assert kind_of(*file) == kind
+
+
+def test_files_whose_volumes_are_alike_tell_nothing_of_volumes():
+    files = [SimpleNamespace(voxels=224_000, volumes=volumes) for volumes in (56, 112)]
+    assert Cost.through(files, [22.1, 22.1]).at(900_000, 500) == pytest.approx(22.1)
