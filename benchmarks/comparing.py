@@ -135,14 +135,14 @@ def _too_large(
         predicted = prediction.predict(file.path, store.provenance)
     except FigureError:  # small files are not measured; the limits of a run hold all the same
         return {}
-    found = {}
+    usable_bytes, found = limits.bytes_now(), {}
     for row in predicted.rows:
         result = results.get(row.method)
         if result is None or (result.task, result.memory_runs) != (row.task, ()):
             continue
-        if row.peak_bytes is not None and row.peak_bytes > limits.bytes_now():
-            needed, free = format_bytes(row.peak_bytes), format_bytes(limits.bytes_now())
-            message = f"needs about {needed}, and {free} may be used, so that it was not run"
+        if row.peak_bytes is not None and row.peak_bytes > usable_bytes:
+            needed, usable = format_bytes(row.peak_bytes), format_bytes(usable_bytes)
+            message = f"needs about {needed}, and {usable} may be used, so that it was not run"
             found[row.method] = replace(result, status=TOO_LARGE, message=message)
     if found:
         store.put(*found.values())

@@ -11,12 +11,13 @@ from .units import format_bytes
 if TYPE_CHECKING:
     from matplotlib.figure import Figure
 
+    from .headers import Header
     from .provenance import Provenance
     from .results import Result
     from .runs import Data
 
 
-def described(file_data: Data) -> str:
+def described(file_data: Data | Header) -> str:
     """Return what a file is in one line: name, shape, type, raw size."""
     scaled = ", scaled" if file_data.scaled else ""
     size = format_bytes(file_data.raw_bytes)
@@ -50,7 +51,7 @@ def of_forms(heading: str, first: Data, provenance: Provenance) -> str:
     return text[0].upper() + text[1:]
 
 
-def _voxels(file_data: Data) -> str:
+def _voxels(file_data: Data | Header) -> str:
     return f"{' x '.join(map(str, file_data.shape))} voxels"
 
 

@@ -13,9 +13,10 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from . import folders, sizes, store, tasks
+from . import folders, gauge, sizes, store, tasks
 from .errors import FigureError, StoreError
 from .store import Store
+from .units import KIB
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Sequence
@@ -34,19 +35,14 @@ ADVICE = "Measure it with: fmri-bench calibrate (some minutes), or: make html."
 #: takes as long as the whole file.
 READS_AGAIN = {("mean_over_time", "mean_file_reopened")}
 
-#: Relative error of a single time that is taken for noise, if no call takes longer than this (s):
-#: on a virtual machine they scattered by a fourth. And that of a single peak.
-TIME_NOISE = 0.25
+#: What a peak can be off by: the lag of the kernel's counters, or this fraction of it.
+PEAK_NOISE = 0.01
+
+#: What a time can be off by, as a fraction of it. Calls of less than 3 ms scattered by a fourth on
+#: a virtual machine.
+TIME_NOISE = 0.03
+SHORT_NOISE = 0.25
 SHORT_SECONDS = 0.003
-PEAK_NOISE = 0.03
-
-#: The same of a peak to which several workers or threads add: that they reach theirs at the same
-#: moment is chance, and single peaks scattered by so much.
-TOGETHER_NOISE = 0.15
-
-#: What is too short or too small to be told from nothing: s, and bytes.
-_LEAST_SECONDS = 1e-5
-_LEAST_BYTES = 4096
 
 _PARTS = 3
 _TIE = 1e-6
@@ -83,30 +79,30 @@ class Cost:
         cls,
         files: Sequence[Sized],
         values: Sequence[float],
-        tolerance: float = 0.0,
+        noise: Sequence[float],
         *,
         again: bool = False,
     ) -> Cost:
-        """Fit the parts to measurements: the least relative error with no part below zero.
+        """Fit the parts to measurements, none below zero, each measurement by what it can be off.
 
-        A part that is not needed is left out: what is noise in small files would be large in a
-        large one.
+        The fewest parts that explain all of them are taken: what is noise in a small file would
+        be large in a large one.
 
         Parameters
         ----------
         files : sequence of Sized
             What was measured on.
         values : sequence of float
-            What was measured, above zero.
-        tolerance : float
-            Relative error of a single value that is taken for noise.
+            What was measured, s or bytes.
+        noise : sequence of float
+            What each value can be off by, above zero, in the same unit.
         again : bool
             Whether the n-th volume costs as much as n volumes.
         """
         rows = np.array([_sizes(file.voxels, file.volumes, again=again) for file in files])
-        fixed, per_volume_voxel, per_voxel = map(
-            float, _least_squares(rows / np.array(values)[:, None], tolerance)
-        )
+        off = np.array(noise)
+        parts = _least_squares(rows / off[:, None], np.array(values) / off)
+        fixed, per_volume_voxel, per_voxel = map(float, parts)
         return cls(fixed, per_volume_voxel, per_voxel, again)
 
 
@@ -115,21 +111,22 @@ def _sizes(voxels: int, volumes: int, *, again: bool) -> tuple[float, float, flo
     return 1.0, float(voxels), voxels * float(read)
 
 
-def _least_squares(rows: npt.NDArray[Any], tolerance: float) -> npt.NDArray[Any]:
-    """Return the parts, none below zero, with which the rows come nearest to 1.
+def _least_squares(rows: npt.NDArray[Any], values: npt.NDArray[Any]) -> npt.NDArray[Any]:
+    """Return the fewest parts, none below zero, that come within 1 of each value.
 
-    With three parts, all choices of those that are above zero can be tried: the fewest first.
+    With three parts, all choices of those that are above zero can be tried. If none comes so near,
+    it is the nearest.
     """
     best, least = np.zeros(_PARTS), np.inf
     for count in range(1, _PARTS + 1):
         for chosen in itertools.combinations(range(_PARTS), count):
-            part = np.linalg.lstsq(rows[:, chosen], np.ones(len(rows)), rcond=None)[0]
-            error = float(np.abs(rows[:, chosen] @ part - 1).max())
+            part = np.linalg.lstsq(rows[:, chosen], values, rcond=None)[0]
+            error = float(np.abs(rows[:, chosen] @ part - values).max())
             # A tie goes to the fixed part: files whose volumes are alike tell nothing of volumes.
             if (part >= 0).all() and error < least - _TIE:
                 best, least = np.zeros(_PARTS), error
                 best[list(chosen)] = part
-        if least <= tolerance:
+        if least <= 1:
             break
     return best
 
@@ -228,14 +225,14 @@ def _costs(task: str, method: str, results: dict[str, Result], known: dict[str, 
     files = [known[size] for size in results]
     if not all(result.time_runs and result.memory_runs for result in results.values()):
         raise StoreError(f"{task}.{method} is not measured to its end on small files. {ADVICE}")
-    seconds = [max(r.wall_seconds.median, _LEAST_SECONDS) for r in results.values()]
-    peaks = [max(r.peak_bytes.median, _LEAST_BYTES) for r in results.values()]
     again = (task, method) in READS_AGAIN and next(iter(results)).rpartition("_")[0].endswith("gz")
-    noise = TIME_NOISE if max(seconds) < SHORT_SECONDS else 0.0
-    time = Cost.through(files, seconds, noise, again=again)
-    together = any(len(result.memory_runs) > 1 for result in results.values())
-    noise = TOGETHER_NOISE if together else PEAK_NOISE
-    return Costs(task, method, time, Cost.through(files, peaks, noise))
+    seconds = [result.wall_seconds.median for result in results.values()]
+    peaks = [result.peak_bytes.median for result in results.values()]
+    off = SHORT_NOISE if max(seconds) < SHORT_SECONDS else TIME_NOISE
+    time = Cost.through(files, seconds, [off * value for value in seconds], again=again)
+    lag = gauge.LAG_KIB * KIB
+    peak = Cost.through(files, peaks, [max(lag, PEAK_NOISE * value) for value in peaks])
+    return Costs(task, method, time, peak)
 
 
 def missing(

@@ -26,6 +26,7 @@ from nibabel.openers import ImageOpener
 from . import headers, made
 from .errors import DataError
 from .runs import Data
+from .units import read_count
 
 NAMED = ("development_fmri", "example4d")
 
@@ -80,7 +81,7 @@ def choose(fmri_path: str | os.PathLike[str] | None = None) -> FmriFile:
     """
     path, reason = _path_and_reason(fmri_path)
     file = describe(path, reason)
-    times = whole_number("CONCAT", 1)
+    times = read_count("CONCAT=", os.environ.get("CONCAT") or "1")
     if fmri_path is None and times > 1:
         longer = made.joined(file.path, file.data, times)
         file = describe(longer, f"{reason} It was joined to itself {times} times along time.")
@@ -223,17 +224,3 @@ def check(file: FmriFile) -> None:
 def _opened(path: str) -> Any:
     """Open a file to be unpacked; with gzip, which notices damage that others pass over."""
     return gzip.open(path) if path.endswith(".gz") else ImageOpener(path)
-
-
-def whole_number(name: str, default: int) -> int:
-    """Read a count from an environment variable.
-
-    Raises
-    ------
-    DataError
-        The variable holds something else than a whole number of at least 1.
-    """
-    text = os.environ.get(name) or str(default)
-    if not text.isascii() or not text.isdigit() or int(text) < 1:
-        raise DataError(f"{name}={text} is not a whole number of at least 1.")
-    return int(text)

@@ -207,7 +207,7 @@ def converted(file: FmriFile, form: Form) -> Callable[[BinaryIO], None]:
 
     def write(stream: BinaryIO) -> None:
         step = inter = None
-        if np.dtype(form.dtype).kind == "i":
+        if form.dtype == "int16":
             largest = max(float(np.abs(values).max()) for values in _volumes(file, volumes))
             step = (largest or 1.0) / (np.iinfo(np.int16).max - SHIFT_STEPS)
             inter = SHIFT_STEPS * step if form.shifted else 0.0

@@ -89,6 +89,11 @@ class Header:
     remark: str = ""
 
     @property
+    def name(self) -> str:
+        """File name, without its folder."""
+        return self.path.name
+
+    @property
     def scaled(self) -> bool:
         """Whether values have to be multiplied or shifted when they are read."""
         return (self.slope, self.inter) != (1, 0)

@@ -14,13 +14,11 @@ from IPython.core.magic import Magics, line_cell_magic, magics_class
 
 from . import runner, snippets, tables
 from .errors import BenchmarkError, MethodError
-from .units import format_bytes, format_range, format_seconds
+from .plans import RUNS
+from .units import format_bytes, format_range, format_seconds, read_count
 
 if TYPE_CHECKING:
     from .results import Result
-
-#: Time runs, unless another number is asked for.
-RUNS = 5
 
 
 @magics_class
@@ -46,13 +44,11 @@ class MeasureMagics(Magics):
 
 
 def _measured(source: str, session: dict[str, Any], options: dict[str, str]) -> Result:
-    text = options.get("r", str(RUNS))
-    if not text.isascii() or not text.isdigit() or not int(text):
-        raise MethodError(f"-r {text} is not a whole number of at least 1.")
+    runs = read_count("-r ", options.get("r", str(RUNS)))
     source = source.strip()
     given = {name: session[name] for name in sorted(snippets.names(source) & session.keys())}
     try:
-        result = runner.measure(snippets.run, source, given, runs=int(text))
+        result = runner.measure(snippets.run, source, given, runs=runs)
     except MethodError as error:
         for name, value in given.items():
             _refuse_unless_it_travels(name, value, error)

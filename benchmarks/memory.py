@@ -14,7 +14,7 @@ USABLE_FRACTION = 0.9
 
 
 def total_bytes() -> int:
-    """Return the memory of the machine, or the limit of its cgroup where that is less."""
+    """Return the memory of the machine, or the limit of its cgroup where that is less, bytes."""
     total: int = psutil.virtual_memory().total
     with contextlib.suppress(OSError, ValueError):  # no cgroup, or one without a limit ("max")
         total = min(total, int((CGROUP / "memory.max").read_text()))
@@ -22,7 +22,7 @@ def total_bytes() -> int:
 
 
 def free_bytes() -> int:
-    """Return what is free, without what can be given up (the page cache) being counted as used."""
+    """Return what is free, bytes; the page cache can be given up, and counts as free."""
     free: int = psutil.virtual_memory().available
     with contextlib.suppress(OSError, ValueError):  # as above
         limit = int((CGROUP / "memory.max").read_text())
@@ -32,7 +32,7 @@ def free_bytes() -> int:
 
 
 def usable_bytes() -> int:
-    """Return how much of the free memory a run may use."""
+    """Return how much of the free memory a run may use, bytes."""
     return round(USABLE_FRACTION * free_bytes())
 
 

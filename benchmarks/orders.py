@@ -101,16 +101,8 @@ def order(
     MethodError
         Something of it cannot be pickled.
     """
-    content = {
-        "function": function,
-        "calls": [args],
-        "kwargs": kwargs,
-        "cold_paths": _files([*args, *kwargs.values()]) if cache == "cold" else [],
-        "time": batch.time,
-        "memory": batch.memory,
-        "reduced": reduced,
-    }
-    return _order(batch, function, content)
+    cold_paths = _files([*args, *kwargs.values()]) if cache == "cold" else []
+    return _order(batch, function, [args], kwargs=kwargs, cold_paths=cold_paths, reduced=reduced)
 
 
 def sweep(batch: Batch, function: Callable[..., Any], paths: Sequence[str]) -> Order:
@@ -130,22 +122,30 @@ def sweep(batch: Batch, function: Callable[..., Any], paths: Sequence[str]) -> O
     MethodError
         The function cannot be pickled.
     """
-    content = {
-        "function": function,
-        "calls": [(path,) for path in paths],
-        "kwargs": {},
-        "cold_paths": [],
-        "time": batch.time,
-        "memory": batch.memory,
-        "reduced": False,
-    }
-    given = _order(batch, function, content)
+    given = _order(batch, function, [(path,) for path in paths])
     # What names indexed_gzip has large files, since its buffers grow in steps.
     at_once = batch.memory and given.hidden
     return replace(given, variables=ALL_GIVEN_BACK) if at_once else given
 
 
-def _order(batch: Batch, function: Callable[..., Any], content: dict[str, Any]) -> Order:
+def _order(  # noqa: PLR0913 - the fields of what a worker reads
+    batch: Batch,
+    function: Callable[..., Any],
+    calls: Sequence[tuple[Any, ...]],
+    *,
+    kwargs: dict[str, Any] | None = None,
+    cold_paths: Sequence[str] = (),
+    reduced: bool = False,
+) -> Order:
+    content = {
+        "function": function,
+        "calls": calls,
+        "kwargs": kwargs or {},
+        "cold_paths": cold_paths,
+        "time": batch.time,
+        "memory": batch.memory,
+        "reduced": reduced,
+    }
     hidden = not tasks.uses(function, HIDDEN_PACKAGE)
     return Order(batch.memory > 0, _pickled(function, content), hidden)
 
@@ -161,7 +161,7 @@ def _pickled(function: Callable[..., Any], content: dict[str, Any]) -> bytes:
     except (pickle.PicklingError, TypeError, AttributeError, ValueError) as error:
         name = getattr(function, "__name__", repr(function))
         raise MethodError(
-            f"{name} cannot be sent to a fresh interpreter: {error}. Open files, locks and "
+            f"{name} cannot be sent to a fresh interpreter: {error}. Locks, generators and "
             "connections cannot travel; make them inside the function."
         ) from error
     return pickled

@@ -6,9 +6,10 @@ import os
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
-from . import data, orders, runner
+from . import orders, runner
 from .limits import KERNELS
 from .stops import Limits
+from .units import read_count
 
 if TYPE_CHECKING:
     from .results import Result
@@ -55,7 +56,9 @@ class Plan:
     ) -> Plan:
         """Make a plan, the defaults taken from the environment."""
         return cls(
-            runs=data.whole_number("RUNS", RUNS) if runs is None else runs,
+            runs=read_count("RUNS=", os.environ.get("RUNS") or str(RUNS))
+            if runs is None
+            else runs,
             fresh=os.environ.get("FRESH") == "1" if fresh is None else fresh,
             timed=timed,
             cache=cache,

@@ -2,12 +2,11 @@
 
 from __future__ import annotations
 
+import math
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
-import numpy as np
-
-from . import costs, headers, memory, sizes
+from . import comparison, costs, headers, memory, sizes
 from .tables import NONE, Table
 from .units import format_bytes, format_seconds
 
@@ -79,14 +78,8 @@ class Predictions:
     @property
     def caption(self) -> str:
         """The file, its raw size, and what is free."""
-        header = self.header
-        shape = " x ".join(map(str, header.shape))
-        scaled = ", scaled" if header.scaled else ""
-        return (
-            f"{header.path.name}: {shape} voxels, {header.dtype}{scaled}, "
-            f"{format_bytes(header.raw_bytes)} raw size. Free memory: "
-            f"{format_bytes(self.free_bytes)}. {header.remark}"
-        ).strip()
+        free = f"Free memory: {format_bytes(self.free_bytes)}."
+        return f"{comparison.described(self.header)} {free} {self.header.remark}".strip()
 
     def __str__(self) -> str:
         return f"{self.table().text()}\n\n{self.caption}"
@@ -142,7 +135,7 @@ def of_header(header: Header, found: Store, free_bytes: int | None = None) -> Pr
     """
     kind = sizes.kind_of(header.dtype, header.slope, header.inter, header.compression)
     free = memory.free_bytes() if free_bytes is None else free_bytes
-    voxels, volumes = int(np.prod(header.shape[:3], dtype=object)), header.shape[3]
+    voxels, volumes = math.prod(header.shape[:3]), header.shape[3]
     rows = [_row(cost, voxels, volumes, free) for cost in costs.of_kind(found, kind)]
     rows.sort(key=lambda row: (row.task, row.peak_bytes or 0))
     return Predictions(header, kind, free, tuple(rows))

@@ -85,7 +85,7 @@ class Sized:
 
 
 def kind_of(dtype: str, slope: float, inter: float, compression: str) -> str:
-    """Return the measured kind that comes nearest to a file, of those that need no less.
+    """Return the measured kind that comes nearest to a file, and needs no less to read all of it.
 
     Parameters
     ----------
@@ -102,12 +102,14 @@ def kind_of(dtype: str, slope: float, inter: float, compression: str) -> str:
         For example ``"scaled_nii_gz"``.
     """
     voxel = np.dtype(dtype)
-    large = voxel.itemsize > np.dtype("int16" if voxel.kind in "iu" else "float32").itemsize
-    if inter != 0 or (large and voxel.kind in "iu"):
+    whole, scaled = voxel.kind in "iu", (slope, inter) != (1, 0)
+    large = voxel.itemsize > np.dtype("int16" if whole else "float32").itemsize
+    # To read shifted values takes two arrays of float64: as much as any other kind.
+    if inter != 0 or (large if whole else scaled):
         voxels = "shifted"
-    elif slope != 1:
+    elif scaled:
         voxels = "scaled"
-    elif voxel.kind in "iu":
+    elif whole:
         voxels = "int16"
     else:
         voxels = "float64" if large else "float32"

@@ -102,6 +102,26 @@ def format_range(write: Callable[[float], str], low: float, high: float) -> str:
     return f"{number if same else first} to {last}"
 
 
+def read_count(name: str, text: str) -> int:
+    """Read a count as a user writes it.
+
+    Parameters
+    ----------
+    name : str
+        What stands before it where it is written, for the error: ``"RUNS="``.
+    text : str
+        A whole number of at least 1.
+
+    Raises
+    ------
+    UnitError
+        It is something else.
+    """
+    if not text.isascii() or not text.isdigit() or int(text) < 1:
+        raise UnitError(f"{name}{printable(text)} is not a whole number of at least 1.")
+    return int(text)
+
+
 def read_bytes(text: str) -> int:
     """Read a size as a user writes it, for example ``"8GiB"``, ``"500 MB"`` or ``"1.5GiB"``.
 

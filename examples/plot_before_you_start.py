@@ -16,8 +16,8 @@ what a larger file would need. Only the header of the large file has to be read.
 # leanest way of each task comes first. The last column compares the peak with the memory that
 # is free on this machine.
 #
-# A peak is predicted to some percent. A time is predicted to a factor of two: it depends on
-# how well a file can be compressed, and on what else the machine does.
+# The page :doc:`/your_own_data` tells how close that comes: there, what was measured stands
+# beside.
 
 if __name__ == "__main__":
     from benchmarks import predict

@@ -130,8 +130,16 @@ def test_verdicts_compare_with_the_free_memory():
 
 
 def test_what_is_measured_is_not_measured_again(project, monkeypatch):
-    monkeypatch.setattr(runner, "run_once", lambda *_: pytest.fail("measured again"))
-    calibration.calibrate(project / "bold.nii.gz")
+    given = []
+    monkeypatch.setattr(runner, "run_once", lambda order, *_: given.append(order))
+    store = calibration.calibrate(project / "bold.nii.gz")
+    assert given == []
+    assert {result.method for result in store.all()} == {
+        "streamed",
+        "whole",
+        "unpacked",
+        "failing",
+    }
 
 
 def test_without_small_files_the_command_to_measure_them_is_named(monkeypatch, fmri_path):

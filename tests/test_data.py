@@ -1,4 +1,5 @@
 import gzip
+import re
 import socket
 import subprocess
 
@@ -8,7 +9,7 @@ import pytest
 from conftest import SHAPE, save_run
 
 from benchmarks import data, made
-from benchmarks.errors import DataError
+from benchmarks.errors import DataError, UnitError
 
 
 @pytest.fixture(autouse=True)
@@ -187,7 +188,7 @@ def test_concat_joins_the_run_to_itself(tmp_path, monkeypatch, ending):
 def test_concat_must_be_a_count(fmri_path, monkeypatch, text):
     monkeypatch.setenv("FMRI", str(fmri_path))
     monkeypatch.setenv("CONCAT", text)
-    with pytest.raises(DataError, match="not a whole number"):
+    with pytest.raises(UnitError, match=f"CONCAT={re.escape(text)} is not a whole number"):
         data.choose()
 
 

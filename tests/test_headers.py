@@ -196,7 +196,9 @@ def test_a_file_without_permission_is_refused(fmri_path):
 )
 def test_any_name_will_do(name, tmp_path):
     path = save_run(tmp_path / name)
-    data.check(data.choose(path))
+    file = data.choose(path)
+    data.check(file)
+    assert (file.path, file.data.name) == (path, name)
 
 
 @pytest.mark.parametrize("slope", [0.0, float("nan")])
