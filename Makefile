@@ -18,6 +18,7 @@ help: ## print these targets
 	@echo "  CONCAT=n       join the run to itself n times along time"
 	@echo "  RUNS=n         timed runs of each method (5)"
 	@echo "  FRESH=1        measure again what is stored"
+	@echo "  MEASURE=0      measure nothing: show the results that come with the project"
 	@echo "  MEMORY_LIMIT=n stop a method that holds more, as 8GiB"
 	@echo "  TIME_LIMIT=n   stop an interpreter that runs longer, as 10min"
 
@@ -43,6 +44,18 @@ measure: $(READY) ## measure every task without building the site
 	@$(BIN)/python -m benchmarks calibrate
 	@$(BIN)/python -m benchmarks measure
 
+.PHONY: releases
+releases: $(READY) ## measure under several releases of nilearn and nibabel, in turns
+	@$(BIN)/python -m nox --noxfile benchmarks/noxfile.py || \
+		echo "Some releases could not be installed; the others are measured."
+	@$(BIN)/python -m benchmarks releases
+
+.PHONY: reference
+reference: $(READY) ## keep what is measured here as the results that come with the project
+	@# Every example measures what it needs; pages that show stale reference results may fail.
+	-@$(BIN)/python -m sphinx -q -c . -d doc/_build/doctrees doc doc/_build/html
+	@$(BIN)/python -m benchmarks reference
+
 .PHONY: clean
 clean: ## remove the built site and its measurements; .venv stays
 	rm -rf doc/_build doc/auto_examples
@@ -53,5 +66,5 @@ $(READY): pyproject.toml
 	@echo "Preparing $(VENV) (once)"
 	@$(PYTHON) -c 'import sys; sys.exit(sys.version_info < (3, 11) and "Python 3.11 or newer is needed; say which with: make PYTHON=python3.12 html")'
 	@$(PYTHON) -m venv $(VENV)
-	@$(BIN)/python -m pip install --quiet --disable-pip-version-check --editable ".[doc,test]"
+	@$(BIN)/python -m pip install --quiet --disable-pip-version-check --editable ".[doc,releases,test]"
 	@touch $@

@@ -5,8 +5,8 @@ import shlex
 import sys
 from pathlib import Path
 
-from benchmarks import progress
-from benchmarks.folders import CLAIMS
+from benchmarks import progress, reference
+from benchmarks.folders import CLAIMS, measuring
 from benchmarks.sphinxext import inventories
 
 # Sphinx-gallery changes the folder and replaces standard error while an example runs.
@@ -35,6 +35,9 @@ html_title = project
 html_static_path = ["doc/_static"]
 html_css_files = ["figures.css"]
 html_show_sphinx = False
+if not measuring():
+    html_theme_options = {"announcement": reference.banner()}
+    tags.add("reference")  # noqa: F821 - Sphinx gives it
 html_copy_source = False
 
 # The second location serves builds without a network; the links still point online.

@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING, Any
 if TYPE_CHECKING:
     from IPython.core.interactiveshell import InteractiveShell
 
+    from .across import Across, compare_releases
     from .calibration import predict
     from .comparing import compare
     from .comparison import Comparison
@@ -21,6 +22,7 @@ if TYPE_CHECKING:
     from .runner import measure
 
 __all__ = [
+    "Across",
     "Comparison",
     "Crossing",
     "Growth",
@@ -30,6 +32,7 @@ __all__ = [
     "compare_forms",
     "compare_jobs",
     "compare_lengths",
+    "compare_releases",
     "compare_tools",
     "measure",
     "predict",
@@ -38,6 +41,7 @@ __all__ = [
 # Loaded when first asked for: a worker imports this package before it measures, and
 # should bring along as little as it can.
 _HOMES = {
+    "Across": "across",
     "Comparison": "comparison",
     "Crossing": "crossing",
     "Growth": "growth",
@@ -47,6 +51,7 @@ _HOMES = {
     "compare_forms": "crossing",
     "compare_jobs": "growth",
     "compare_lengths": "growth",
+    "compare_releases": "across",
     "compare_tools": "peers",
     "measure": "runner",
     "predict": "calibration",

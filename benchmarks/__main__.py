@@ -11,14 +11,12 @@ from typing import TYPE_CHECKING
 
 import click
 
-from . import folders, units
-from .errors import BenchmarkError, FigureError
+from . import units
+from .errors import BenchmarkError
 
 if TYPE_CHECKING:
     from collections.abc import Callable
 
-    from .claims import Claim
-    from .lookup import Lookup
     from .own import Verified
     from .prediction import Predictions
     from .stops import Limits
@@ -138,7 +136,8 @@ def compare(first: Path, second: Path, *, different_files: bool, as_json: bool) 
 
     They may be of two machines, of two versions, of before and after.
 
-    A difference counts only where the runs of A and B do not overlap.
+    A difference counts only where the runs of A and B do not overlap. Folders of results files
+    can be compared as well.
     """
     from . import differences  # noqa: PLC0415
 
@@ -153,41 +152,14 @@ def check(*, as_json: bool) -> None:
 
     The exit code is 1 if one is contradicted.
     """
-    from .claims import Verdict  # noqa: PLC0415
+    from . import judging  # noqa: PLC0415
+    from .across import Across  # noqa: PLC0415
     from .lookup import Lookup  # noqa: PLC0415
 
-    rows = _judged(Lookup.in_use())
-    counts = {verdict: sum(row["verdict"] == verdict for row in rows) for verdict in Verdict}
-    if as_json:
-        click.echo(json.dumps(rows, indent=1))
-    else:
-        for row in rows:
-            measured = f"measured {row['measured']}, " if row["measured"] else ""
-            click.echo(f"{row['verdict'].upper():>13}  {row['place']}: {row['text']}")
-            click.echo(f"{'':>13}  {row['expression']}: {measured}claimed {row['bound']}")
-        click.echo(", ".join(f"{count} {verdict}" for verdict, count in counts.items() if count))
-    if counts[Verdict.CONTRADICTED]:
+    rows = judging.rows(judging.written_claims(), Lookup.in_use(), Across.in_use)
+    click.echo(json.dumps(rows, indent=1) if as_json else judging.text(rows))
+    if judging.has_contradicted(rows):
         sys.exit(1)
-
-
-def _judged(found: Lookup) -> list[dict[str, str]]:
-    rows = []
-    for claim in _written_claims():
-        verdict, value = claim.judge(found.find, found.store.provenance.packages, found.store.data)
-        row = {"place": claim.place, "text": claim.text, "expression": str(claim.expression)}
-        rows.append(row | {"verdict": verdict, "measured": value, "bound": claim.bound})
-    return rows
-
-
-def _written_claims() -> list[Claim]:
-    """Read the claims that the last build found in the pages."""
-    from .claims import Claim  # noqa: PLC0415
-
-    path = folders.CLAIMS
-    pages = [*folders.DOC.glob("*.rst"), *folders.EXAMPLES.glob("*.py")]
-    if not path.exists() or any(page.stat().st_mtime > path.stat().st_mtime for page in pages):
-        raise FigureError("The claims of the pages are not collected yet. Run: make html.")
-    return [Claim.from_dict(entry) for entry in json.loads(path.read_bytes())]
 
 
 @main.command(epilog=_examples("calibrate", "calibrate my_bold.nii.gz"))
@@ -203,18 +175,53 @@ def calibrate(fmri_path: str | None) -> None:
     click.echo(f"What small files took is in {store.path}.")
 
 
+@main.command(epilog=_examples("releases"))
+def releases() -> None:
+    """Measure under several releases of nilearn and nibabel.
+
+    In turns, in the environments that `make releases` makes first. What changed is printed, and
+    every claim of the site that a release is about is judged by it. The exit code is 1 if one is
+    contradicted.
+    """
+    from . import judging  # noqa: PLC0415
+    from . import releases as them  # noqa: PLC0415
+    from .across import Across  # noqa: PLC0415
+
+    them.measure(fresh=os.environ.get("FRESH") == "1")
+    across = Across.in_use()
+    rows = judging.rows_of_releases(judging.collected_claims(), across)
+    for text in (across, judging.text(rows)):
+        click.echo(f"\n{text}")
+    if judging.has_contradicted(rows):
+        sys.exit(1)
+
+
+@main.command(epilog=_examples("reference"))
+def reference() -> None:
+    """Keep what is measured here as the results that come with the project.
+
+    Those of the site, and those under several releases, as far as the file was measured.
+    """
+    from . import across  # noqa: PLC0415
+
+    click.echo(across.keep())
+
+
 @main.command()
 def file() -> None:
     """Say which file the site measures on.
 
     And why, after a look whether it is fit for that.
     """
-    from . import comparing, comparison  # noqa: PLC0415
+    from . import comparison, opening  # noqa: PLC0415
 
-    chosen, _ = comparing.ready()
-    click.echo(
-        f"In {chosen.path.parent}: {comparison.described(chosen.data)} {chosen.data.reason}"
-    )
+    chosen, results = opening.ready()
+    described = comparison.described(chosen.data)
+    if results.is_fixed:
+        said = f"Nothing is measured (MEASURE=0). Reference results: {described}"
+    else:
+        said = f"In {chosen.path.parent}: {described} {chosen.data.reason}"
+    click.echo(said)
 
 
 @main.command()

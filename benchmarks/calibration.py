@@ -4,13 +4,12 @@ from __future__ import annotations
 
 import os
 import time
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 from . import (
-    comparing,
     costs,
-    headers,
+    opening,
     orders,
     prediction,
     progress,
@@ -21,12 +20,13 @@ from . import (
 )
 from .orders import Batch
 from .results import Result
-from .runs import MemoryRun, Series, TimeRun
+from .store import without_series
 from .units import format_duration
 
 if TYPE_CHECKING:
     from .data import FmriFile
     from .prediction import Predictions
+    from .runs import MemoryRun, TimeRun
     from .sizes import Sized
     from .store import Store
     from .tasks import Method, Task
@@ -63,9 +63,11 @@ def calibrate(fmri_path: str | os.PathLike[str] | None = None) -> Store:
     BenchmarkError
         The file, a method or the store is not fit.
     """
-    file, published = comparing.ready(fmri_path)
+    file, published = opening.ready(fmri_path)
     selfcheck.ensure(published, file)
     store = costs.store_of(file, published.provenance)
+    if store.is_fixed:
+        return store
     fresh = os.environ.get("FRESH") == "1"
     jobs = [
         _job(task, method, file)
@@ -97,8 +99,8 @@ def predict(fmri_path: str | os.PathLike[str] | None = None) -> Predictions:
     BenchmarkError
         As `calibrate`.
     """
-    file, _ = comparing.ready(fmri_path)
-    return prediction.of_header(headers.read(file.path), calibrate(fmri_path))
+    file, _ = opening.ready(fmri_path)
+    return prediction.of_data(file.data, calibrate(fmri_path))
 
 
 def _job(task: Task, method: Method, file: FmriFile) -> _Job:
@@ -151,14 +153,9 @@ def _results(job: _Job) -> list[Result]:
             raw_bytes=sized.raw_bytes,
         )
         results.append(runner.extended(result, failure or runner.Outcome(tuple(runs[name]))))
-    return [_without_series(result) for result in results]
+    return [without_series(result) for result in results]
 
 
 def _memory_runs(method: Method) -> int:
     """Return how often a method is weighed: more than once where workers meet by chance."""
     return 2 if tasks.uses(method.function, "joblib") else 1
-
-
-def _without_series(result: Result) -> Result:
-    runs = tuple(replace(run, series=Series()) for run in result.memory_runs)
-    return replace(result, memory_runs=runs)

@@ -7,8 +7,6 @@ largest over the least of their runs.
 
 from __future__ import annotations
 
-import math
-import re
 from dataclasses import asdict, dataclass
 from enum import StrEnum
 from typing import TYPE_CHECKING, Any
@@ -16,17 +14,18 @@ from typing import TYPE_CHECKING, Any
 from packaging.specifiers import InvalidSpecifier, SpecifierSet
 
 from .errors import AbsentError, FigureError
-from .results import QUANTITIES, Result, Sample
-from .units import format_range, format_ratio
+from .expressions import Expression, Interval
+from .units import format_range
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping
 
+    from .results import Result
     from .runs import Data
 
-#: How often it takes for a cost that is paid once to be worth it.
-_BREAK_EVEN = re.compile(r"(?P<once>[^/]+)/\s*\((?P<before>[^/]+)\s-\s(?P<after>[^/]+)\)\s*")
-_TERM = re.compile(r"(?P<task>\w+(@\w+)?)\.(?P<method>\w+)\.(?P<quantity>\w+)")
+
+#: What a claim says of a figure that no release changed.
+NEVER = "no release"
 
 
 class Verdict(StrEnum):
@@ -49,121 +48,6 @@ CONDITIONS: dict[str, Callable[[Data], bool]] = {
 
 
 @dataclass(frozen=True)
-class Term:
-    """One measured quantity by its name in the pages: ``task.method.quantity``."""
-
-    task: str
-    method: str
-    quantity: str
-
-    @classmethod
-    def parse(cls, text: str) -> Term:
-        """Read ``load.get_fdata.time``.
-
-        Raises
-        ------
-        FigureError
-            The text is not three names joined by points, or the quantity is not one.
-        """
-        match = _TERM.fullmatch(text.strip())
-        if not match:
-            raise FigureError(f"{text!r} is not of the form task.method.quantity.")
-        if match["quantity"] not in QUANTITIES:
-            known = ", ".join(QUANTITIES)
-            raise FigureError(f"{text!r}: there is no such quantity; there are: {known}.")
-        return cls(match["task"], match["method"], match["quantity"])
-
-    def __str__(self) -> str:
-        return f"{self.task}.{self.method}.{self.quantity}"
-
-
-@dataclass(frozen=True)
-class Interval:
-    """A derived figure: its value from the medians, and how far the runs let it reach."""
-
-    median: float
-    low: float
-    high: float
-
-    @classmethod
-    def of(cls, sample: Sample, smallest: float = 0.0) -> Interval:
-        """Take median and range of a sample, nothing below the smallest amount."""
-        return cls(*(max(v, smallest) for v in (sample.median, sample.low, sample.high)))
-
-    def __sub__(self, other: Interval) -> Interval:
-        return Interval(self.median - other.median, self.low - other.high, self.high - other.low)
-
-    def __truediv__(self, other: Interval) -> Interval:
-        pairs = (self.median, other.median), (self.low, other.high), (self.high, other.low)
-        # What saves nothing is never worth its cost.
-        return Interval(*(over / under if under > 0 else math.inf for over, under in pairs))
-
-
-@dataclass(frozen=True)
-class Expression:
-    """A quantity, or a ratio: ``a.b.time``, ``a.b.time / a.c.time``.
-
-    With three terms it is ``a.b.time / (a.c.time - a.d.time)``: how often it takes.
-    """
-
-    terms: tuple[Term, ...]
-
-    @classmethod
-    def parse(cls, text: str) -> Expression:
-        """Read an expression as the pages write it.
-
-        Raises
-        ------
-        FigureError
-            The text is neither a quantity nor a ratio of those of one kind.
-        """
-        match = _BREAK_EVEN.fullmatch(text.strip())
-        parts = match.groups() if match else text.split("/")
-        if not match and len(parts) > 2:  # noqa: PLR2004
-            raise FigureError(f"{text!r} has more than one division.")
-        terms = tuple(Term.parse(part) for part in parts)
-        if len({QUANTITIES[term.quantity].write for term in terms}) > 1:
-            raise FigureError(f"{text!r} divides quantities of different units.")
-        return cls(terms)
-
-    def evaluate(self, find: Callable[[str, str], Result]) -> Interval:
-        """Return the value from stored results.
-
-        Parameters
-        ----------
-        find : callable
-            Gives the result of a task and method, or raises FigureError.
-
-        Raises
-        ------
-        FigureError
-            A result is missing, stale, or without figures.
-        """
-        intervals = []
-        for term in self.terms:
-            sample = find(term.task, term.method).quantity(term.quantity)
-            # Only a ratio needs the floor: nothing cannot be divided by.
-            floor = QUANTITIES[term.quantity].smallest if len(self.terms) > 1 else 0.0
-            intervals.append(Interval.of(sample, floor))
-        first, *others = intervals
-        if not others:
-            return first
-        return first / (others[0] - others[1] if len(others) > 1 else others[0])
-
-    def write(self, value: float) -> str:
-        """Write a value: a ratio without a unit, a quantity in its own."""
-        if len(self.terms) > 1:
-            return format_ratio(value)
-        return QUANTITIES[self.terms[0].quantity].write(value)
-
-    def __str__(self) -> str:
-        first, *others = map(str, self.terms)
-        if len(others) > 1:
-            return f"{first} / ({others[0]} - {others[1]})"
-        return " / ".join([first, *others])
-
-
-@dataclass(frozen=True)
 class Claim:
     """A statement of the site, and the bound that makes it checkable.
 
@@ -177,6 +61,9 @@ class Claim:
         The bound; one of them at least, unless ``equals`` is given.
     equals : str
         What the method has to return, as Python writes it.
+    changed_in : str
+        The release of nilearn, of those that are measured, that changed the figure first; or
+        `NEVER`.
     place : str
         Page and line, for reports.
     releases : tuple of (str, str)
@@ -194,10 +81,14 @@ class Claim:
     releases: tuple[tuple[str, str], ...] = ()
     when: tuple[str, ...] = ()
     equals: str = ""
+    changed_in: str = ""
 
     def __post_init__(self) -> None:
-        if self.at_least is None and self.at_most is None and not self.equals:
-            raise FigureError("A claim needs a bound: at-least, at-most, or both; or is.")
+        bounds = (self.at_least, self.at_most, self.equals or None, self.changed_in or None)
+        if all(bound is None for bound in bounds):
+            raise FigureError(
+                "A claim needs a bound: at-least, at-most, or both; or is, or changed-in."
+            )
         for condition in self.when:
             if condition not in CONDITIONS:
                 known = ", ".join(CONDITIONS)
@@ -223,8 +114,8 @@ class Claim:
     @property
     def bound(self) -> str:
         """The bound in words, for example ``at least 100``."""
-        if self.equals:
-            return self.equals
+        if self.equals or self.changed_in:
+            return self.equals or self.changed_in
         parts = [(self.at_least, "at least"), (self.at_most, "at most")]
         return " and ".join(
             f"{words} {self._exactly(value)}" for value, words in parts if value is not None

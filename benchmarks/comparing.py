@@ -9,14 +9,12 @@ from typing import TYPE_CHECKING
 
 from . import (
     agreement,
-    data,
-    folders,
     forms,
-    gauge,
+    opening,
     orders,
     prediction,
     progress,
-    provenance,
+    reference,
     runner,
     selfcheck,
     tables,
@@ -28,7 +26,6 @@ from .limits import KERNELS, with_limit
 from .limits import methods as kernel_methods
 from .plans import Plan
 from .results import TOO_LARGE, Result
-from .store import Store
 from .units import format_bytes
 
 if TYPE_CHECKING:
@@ -38,6 +35,7 @@ if TYPE_CHECKING:
     from .data import FmriFile
     from .runs import Cache
     from .stops import Limits
+    from .store import Store
     from .tasks import Method, Task
 
 _METHOD_AND_FILE = 2
@@ -75,12 +73,12 @@ def compare(  # noqa: PLR0913 - each choice has a default
         The file, a method, the gauge or the store is not fit, or two methods disagree.
     """
     task = tasks.from_functions(methods)
-    file, store = ready(fmri_path if fmri_path is not None else _script_argument(task))
+    file, store = opening.ready(fmri_path if fmri_path is not None else _script_argument(task))
     plan = Plan.of(runs=runs, fresh=fresh, timed=timed, cache=cache, limits=limits)
     selfcheck.ensure(store, file)
     if form:
         file = forms.of(file, form)
-        store = store_of(file)
+        store = opening.store_of(file)
     return compared(task, file, store, plan)
 
 
@@ -118,8 +116,16 @@ def _results(task: Task, file: FmriFile, store: Store, plan: Plan) -> dict[str, 
     """Return the stored results that are fresh, completed by what is measured now."""
     results = {}
     for method in task.methods:
-        found = None if plan.fresh else stored(store, task, method, plan.cache)
-        results[method.name] = found or _begun(task, method, file, plan.cache)
+        fresh = plan.fresh and not store.is_fixed
+        found = None if fresh else stored(store, task, method, plan.cache)
+        if found is None and store.is_fixed:
+            raise FigureError(
+                f"{task.name}.{method.name} is not among the reference results, or has changed "
+                f"since. {reference.ADVICE}"
+            )
+        results[method.name] = found or begun(task, method, file, plan.cache)
+    if store.is_fixed:
+        return results
     if any(plan.missing(method, results[method.name]) for method in task.methods):
         results |= _too_large(results, file, store, plan.limits)
         progress.say(f"Measuring {task.name} on {file.path}.")
@@ -149,56 +155,25 @@ def _too_large(
     return found
 
 
-def ready(
-    fmri_path: str | os.PathLike[str] | None = None, folder: Path | None = None
-) -> tuple[FmriFile, Store]:
-    """Choose the file, and make sure that it can be measured on and its results be read.
-
-    Parameters
-    ----------
-    fmri_path : path, optional
-        By default what `benchmarks.data.choose` finds.
-    folder : Path, optional
-        Where results are kept; by default those that the site shows.
-
-    Raises
-    ------
-    DataError
-        The file is not fit to be measured on.
-    StoreError
-        Its results cannot be read.
-    """
-    file = data.choose(fmri_path)
-    store = store_of(file, folder)
-    if not store.all():  # results are a proof that the data could be read
-        data.check(file)
-    return file, store
-
-
-def store_of(file: FmriFile, folder: Path | None = None) -> Store:
-    """Open the results of a file on this machine with these versions.
-
-    Parameters
-    ----------
-    file : FmriFile
-        What is measured on.
-    folder : Path, optional
-        Where results are kept; by default those that the site shows.
-    """
-    here = provenance.here(gauge.name(), file.path)
-    return Store(folder or folders.results_folder(), file.data, here)
-
-
 def stored(store: Store, task: Task, method: Method, cache: str = "warm") -> Result | None:
     """Return a stored result if the method's code is still the same and it gave figures.
 
     A kernel that raised an error will do so again: some systems cannot drop a file from memory.
     """
     result = store.get(task.name, method.name, cache)
-    if result is None or result.source_sha256 != method.source_sha256:
+    if result is None or not is_fresh(result, method, store):
         return None
     settled = ("ok", "raised") if method.group == KERNELS else ("ok",)
     return result if result.status in settled else None
+
+
+def is_fresh(result: Result, method: Method, store: Store) -> bool:
+    """Tell whether a result is that of a method as it is now.
+
+    The release of another program counts where it can be asked for; for reference results it
+    need not be installed.
+    """
+    return result.source_sha256 == method.source_sha256 or bool(store.is_fixed and method.program)
 
 
 def _script_argument(task: Task) -> str | None:
@@ -227,7 +202,8 @@ def _without_traceback(
         sys.__excepthook__(kind, error, trace)
 
 
-def _begun(task: Task, method: Method, file: FmriFile, cache: str) -> Result:
+def begun(task: Task, method: Method, file: FmriFile, cache: str) -> Result:
+    """Return the result of a method without any run."""
     return Result(
         task=task.name,
         method=method.name,

@@ -5,7 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
-from . import tables
+from . import reference, tables
 from .units import format_bytes
 
 if TYPE_CHECKING:
@@ -33,6 +33,11 @@ def machine(provenance: Provenance) -> str:
     """Return processor and versions in one line."""
     versions = ", ".join(f"{name} {provenance.packages[name]}" for name in ("nibabel", "nilearn"))
     return f"{provenance.cpu}, {versions}."
+
+
+def titled(text: str, provenance: Provenance) -> str:
+    """Return the title of a plot: with the label of the reference machine, if it is of that."""
+    return f"{text} ({reference.LABEL})" if provenance.cpu.startswith(reference.LABEL) else text
 
 
 def of_forms(heading: str, first: Data, provenance: Provenance) -> str:
@@ -118,7 +123,7 @@ class Comparison:
         return tables.of_observations(self.results)
 
     def _title(self, heading: str) -> str:
-        return f"{heading}: {self.task.replace('_', ' ')}"
+        return titled(f"{heading}: {self.task.replace('_', ' ')}", self.provenance)
 
     def _plot(self, quantity: str, heading: str) -> Figure:
         from . import figures  # noqa: PLC0415 - matplotlib is slow to import

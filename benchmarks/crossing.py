@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING
 
 from . import forms, tables
 from .comparing import compare
-from .comparison import of_forms
+from .comparison import of_forms, titled
 from .results import QUANTITIES
 
 if TYPE_CHECKING:
@@ -80,7 +80,8 @@ class Crossing:
 
     def _title(self) -> str:
         first = next(iter(self.comparisons.values()))
-        return f"{self.quantity.capitalize()}: {first.task.replace('_', ' ')}"
+        title = f"{self.quantity.capitalize()}: {first.task.replace('_', ' ')}"
+        return titled(title, first.provenance)
 
     def _value(self, row: Sequence[Result], method: str) -> float:
         for result in row:

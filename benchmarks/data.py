@@ -179,6 +179,8 @@ def describe(path: Path, reason: str) -> FmriFile:
         shape=header.shape,
         dtype=header.dtype,
         scaled=header.scaled,
+        slope=header.slope,
+        inter=header.inter,
         compression=header.compression,
         raw_bytes=header.raw_bytes,
         file_bytes=header.file_bytes,

@@ -6,8 +6,8 @@ from dataclasses import asdict, dataclass
 from typing import TYPE_CHECKING, Any
 
 from . import store
-from .claims import Interval
 from .errors import DataError
+from .expressions import Interval
 from .results import QUANTITIES
 from .tables import NONE, Table, status
 from .units import format_ratio
@@ -86,7 +86,8 @@ def between(first: Path, second: Path, *, different_files: bool = False) -> Diff
     Parameters
     ----------
     first, second : Path
-        Results files, as ``fmri-bench run --json`` writes them.
+        Results files, as ``fmri-bench run --json`` writes them; or folders of them, as there is
+        one for each release.
     different_files : bool
         Whether the two may be about different fMRI files.
 
@@ -97,15 +98,16 @@ def between(first: Path, second: Path, *, different_files: bool = False) -> Diff
     DataError
         They are about different files, or have no method in common.
     """
-    (here, data, results), (there, other, others) = store.read(first), store.read(second)
+    (here, names, results), (there, other_names, others) = _read(first), _read(second)
     remarks = _circumstances(here, there)
-    if data.sha256 != other.sha256:
+    if names.keys() != other_names.keys():
+        said = ["; ".join(one.values()) for one in (names, other_names)]
         if not different_files:
             raise DataError(
-                f"{first} is about {data.name} and {second} about another file, {other.name}. If "
-                "that is meant, say so with --different-files."
+                f"{first} is about {said[0]} and {second} about another file, {said[1]}. If that "
+                "is meant, say so with --different-files."
             )
-        remarks.insert(0, f"A is about {data.name}, B about {other.name}.")
+        remarks.insert(0, f"A is about {said[0]}, B about {said[1]}.")
     by_key = {_key(result): result for result in others}
     pairs = [(result, by_key[_key(result)]) for result in results if _key(result) in by_key]
     if not pairs:
@@ -113,6 +115,16 @@ def between(first: Path, second: Path, *, different_files: bool = False) -> Diff
     rows = [_row(one, two, name) for one, two in pairs for name in QUANTITIES_COMPARED]
     remarks += _about_methods(results, others, pairs)
     return Differences(tuple(row for row in rows if row), tuple(remarks))
+
+
+def _read(path: Path) -> tuple[Provenance, dict[str, str], list[Result]]:
+    """Read a results file, or all of a folder: versions, names of the data by digest, results."""
+    paths = sorted(path.glob("*.json")) if path.is_dir() else [path]
+    if not paths:
+        raise DataError(f"There is no results file in {path}. Give one that has some.")
+    found = [store.read(one) for one in paths]
+    names = {data.sha256: data.name for _, data, _ in found}
+    return found[0][0], names, [result for _, _, results in found for result in results]
 
 
 def _key(result: Result) -> tuple[str, str, str]:

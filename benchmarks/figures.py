@@ -10,6 +10,7 @@ import matplotlib.pyplot as plt
 from matplotlib.ticker import FuncFormatter, NullFormatter
 
 from .results import QUANTITIES, Quantity, Result, Sample
+from .steps import steps
 
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
@@ -27,6 +28,9 @@ COLOURS = (RUN_COLOUR, MEDIAN_COLOUR, "#009e73", "#cc79a7")
 
 #: Values that span more than this factor are drawn on a logarithmic axis.
 LOG_FROM = 30.0
+
+#: Panels side by side.
+_PANELS = 3
 
 _ROW_INCHES = 0.5
 WIDTH_INCHES = 7.0
@@ -199,3 +203,60 @@ def plot_heat(table: Table, values: Sequence[Sequence[float]], title: str) -> Fi
             axes.text(x, y, text, ha="center", va="center", color=colour)
     figure.suptitle(title)
     return figure
+
+
+def plot_releases(
+    versions: Sequence[tuple[str, ...]],
+    rows: Mapping[str, Sequence[Sample | None]],
+    quantity: str,
+    title: str,
+) -> Figure:
+    """Draw one quantity over releases: a panel for each method, every run a dot.
+
+    The line goes through the medians. An upright line between two releases marks a change.
+
+    Parameters
+    ----------
+    versions : sequence of tuples of str
+        Of the packages, for each release.
+    rows : mapping
+        By the name of a method: its runs under each release, None where there are none.
+    quantity : str
+        A name of `QUANTITIES`.
+    title : str
+        What the plot shows, as a phrase.
+    """
+    lines = -(-len(rows) // _PANELS)
+    size = WIDTH_INCHES * 1.4, 0.9 + 1.7 * lines
+    figure, grid = plt.subplots(lines, _PANELS, figsize=size, layout="constrained", squeeze=False)
+    ticks = ["\n".join(pair) for pair in versions]
+    for index, axes in enumerate(grid.flat):
+        axes.set_visible(index < len(rows))
+        # Only where no panel is below.
+        is_lowest = index + _PANELS >= len(rows)
+        axes.set_xticks(range(len(ticks)), ticks if is_lowest else [""] * len(ticks))
+    for axes, (name, samples) in zip(grid.flat, rows.items(), strict=False):
+        _draw_releases(axes, samples, quantity)
+        axes.set_title(name, fontsize=9, loc="left")
+    figure.supxlabel("nilearn, and nibabel below it", fontsize=9)
+    figure.suptitle(title)
+    return figure
+
+
+def _draw_releases(axes: Axes, samples: Sequence[Sample | None], quantity: str) -> None:
+    """Draw one panel; nothing is drawn of what has no figure."""
+    known = QUANTITIES[quantity]
+    medians = {}
+    for place, sample in enumerate(samples):
+        if sample:
+            # Nothing has no place on a logarithmic axis; a page of memory stands for it.
+            drawn = [max(v, known.smallest / 100) / known.drawn_in for v in sample.values]
+            axes.plot([place] * len(drawn), drawn, "o", color=RUN_COLOUR, alpha=0.5, markersize=4)
+            medians[place] = statistics.median(drawn)
+    axes.plot(list(medians), list(medians.values()), "-", color=RUN_COLOUR, linewidth=1)
+    for place in steps(samples, quantity):
+        axes.axvline(place - 0.5, color=MEDIAN_COLOUR, linewidth=2)
+    _set_scale(axes, "y", known, list(medians.values()))
+    axes.tick_params(labelsize=7)
+    axes.set_xlim(-0.5, len(samples) - 0.5)
+    axes.spines[["top", "right"]].set_visible(False)

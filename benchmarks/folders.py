@@ -16,6 +16,11 @@ HIDDEN = Path(__file__).resolve().parent / "hidden"
 REFERENCE = Path(__file__).resolve().parent / "results"
 
 
+def measuring() -> bool:
+    """Tell whether results are measured here, or those of the project shown (``MEASURE=0``)."""
+    return os.environ.get("MEASURE") != "0"
+
+
 #: joblib takes the file system in memory only if it has this much room (its own bound).
 SHM_ROOM_BYTES = 2_000_000_000
 

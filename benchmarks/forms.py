@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING, Any, BinaryIO
 import nibabel as nib
 import numpy as np
 
-from . import data, headers, made
+from . import data, headers, made, reference
 from .errors import DataError
 from .folders import cache_folder
 from .units import MIB
@@ -110,6 +110,8 @@ def find(file: FmriFile, name: str) -> FmriFile | None:
         return file
     if name not in FORMS:
         raise DataError(f"There is no form {name!r}; there are: {', '.join(FORMS)}.")
+    if reference.holds(file):
+        return reference.file(name)
     if _is_like(file, name):
         return file
     path = _path(file, name)
@@ -128,6 +130,8 @@ def of(file: FmriFile, name: str) -> FmriFile:
     """
     if found := find(file, name):
         return found
+    if reference.holds(file):
+        raise DataError(f"The form {name} is not among the reference results. {reference.ADVICE}")
     form = FORMS[name]
     if form.times > 1:
         short = of(file, "short")

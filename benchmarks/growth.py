@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
-from . import forms
+from . import forms, reference
 from .comparing import compare
 from .results import QUANTITIES
 from .tables import NONE, Table, status
@@ -162,6 +162,8 @@ class Growth:
         heading = QUANTITIES[quantity].heading
         labels = (_LABELS[self.axis], f"{heading} in {unit} (dots: runs)")
         title = f"{heading.capitalize()} against {_LABELS[self.axis].partition(' in ')[0]}"
+        if reference.LABEL in self.caption:
+            title += f" ({reference.LABEL})"
         return figures.plot_growth(self.places, points, lines, labels, title)
 
 

@@ -6,7 +6,7 @@ import functools
 import hashlib
 from typing import TYPE_CHECKING
 
-from . import comparing, costs, data, forms, gauge, limits, selfcheck, tasks
+from . import comparing, costs, forms, gauge, limits, opening, reference, selfcheck, tasks
 from .errors import AbsentError, DataError, FigureError, MethodError
 
 if TYPE_CHECKING:
@@ -50,8 +50,8 @@ class Lookup:
         StoreError
             Its results cannot be read.
         """
-        file = data.choose()
-        return cls(comparing.store_of(file), file)
+        file = opening.chosen()
+        return cls(opening.store_of(file), file)
 
     @property
     def digest(self) -> str:
@@ -60,6 +60,18 @@ class Lookup:
         paths = [store.path for store in opened if store]
         content = b"".join(path.read_bytes() for path in paths if path.exists())
         return hashlib.sha256(content).hexdigest() if self.store.path.exists() else ""
+
+    def stores(self) -> dict[str, Store]:
+        """Return all that the pages show, by the names that it has among the reference results.
+
+        Raises
+        ------
+        FigureError
+            Small files of the run were not measured.
+        """
+        opened = {name: self._store_of(f"@{name}") for name in ("", *forms.FORMS)}
+        stores = {reference.name_of(name): store for name, store in opened.items() if store}
+        return stores | {reference.SIZES: self.small_files()}
 
     def _store_of(self, task_name: str) -> Store | None:
         """Open the results of what a task is measured on, if there is such a file.
@@ -75,7 +87,7 @@ class Lookup:
                 file = forms.find(self.file, form)
             except DataError as error:
                 raise FigureError(str(error)) from error
-            self._stores[form] = comparing.store_of(file) if file else None
+            self._stores[form] = opening.store_of(file) if file else None
         return self._stores[form]
 
     def find(self, task_name: str, method_name: str) -> Result:
@@ -98,15 +110,19 @@ class Lookup:
         name = f"{task_name}.{method_name}"
         store, task = self._store_of(task_name), task_named(task_name).name
         is_rate = task in limits.NEEDS and method_name in limits.RATES
-        source = (
-            limits.digest() if is_rate else _method_named(task_name, method_name).source_sha256
-        )
+        method = None if is_rate else method_named(task_name, method_name)
         result = store.get(task, method_name) if store else None
         if result is None or store is None:
-            raise FigureError(f"{name} is not measured on {self.store.data.name}. {ADVICE}")
-        if result.source_sha256 != source:
-            raise FigureError(f"{name} was measured before its code changed. {ADVICE}")
+            raise FigureError(f"{name} is not measured on {self.store.data.name}. {self.advice}")
+        fresh = comparing.is_fresh(result, method, store) if method else _is_rate_fresh(result)
+        if not fresh:
+            raise FigureError(f"{name} was measured before its code changed. {self.advice}")
         return limits.with_limit(result, store)
+
+    @property
+    def advice(self) -> str:
+        """How to have results measured again."""
+        return reference.ADVICE if self.store.is_fixed else ADVICE
 
     def limit(self, task_name: str, method_name: str) -> Limit:
         """Return the least that a method could need; parameters are those of `find`.
@@ -120,7 +136,9 @@ class Lookup:
         task = task_named(task_name).name
         found = limits.limit(task, method_name, store) if store else None
         if found is None:
-            raise FigureError(f"{task_name}.{method_name} has no limit, or none yet. {ADVICE}")
+            raise FigureError(
+                f"{task_name}.{method_name} has no limit, or none yet. {self.advice}"
+            )
         return found
 
     @functools.cached_property
@@ -149,7 +167,7 @@ class Lookup:
         """
         checks = selfcheck.stored(self.store, self.file)
         if not checks and gauge.name() == gauge.NAME:
-            raise FigureError(f"The memory gauge is not checked yet. {ADVICE}")
+            raise FigureError(f"The memory gauge is not checked yet. {self.advice}")
         return checks
 
     def of_task(
@@ -187,11 +205,24 @@ class Lookup:
         """Return what a task was measured on; raises FigureError if that file is not there."""
         store = self._store_of(task_name)
         if store is None:
-            raise FigureError(f"{task_name} is not measured yet. {ADVICE}")
+            raise FigureError(f"{task_name} is not measured yet. {self.advice}")
         return store.data
 
 
-def _method_named(task_name: str, method_name: str) -> Method:
+def _is_rate_fresh(result: Result) -> bool:
+    return result.source_sha256 == limits.digest()
+
+
+def method_named(task_name: str, method_name: str) -> Method:
+    """Return a method by its name.
+
+    Raises
+    ------
+    AbsentError
+        The program that it needs is not installed.
+    FigureError
+        There is no such task or method.
+    """
     task = task_named(task_name)
     if method_name in task.absent:
         raise AbsentError(f"{task.absent[method_name]} is not installed.")

@@ -11,13 +11,14 @@ from typing import TYPE_CHECKING, Any
 
 import cloudpickle
 
-from . import folders, tasks
+from . import folders, snippets, tasks
 from .errors import MethodError
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Sequence
 
     from .runs import Cache
+    from .tasks import Method
 
 #: What a method gets only if it names it: nibabel uses it wherever it is installed.
 HIDDEN_PACKAGE = "indexed_gzip"
@@ -61,17 +62,21 @@ class Order:
         Whether `HIDDEN_PACKAGE` cannot be imported.
     variables : dict of str
         More environment variables of the worker.
+    python : str
+        The interpreter of the worker.
     """
 
     weighed: bool
     payload: bytes
     hidden: bool = True
     variables: dict[str, str] = field(default_factory=dict, hash=False)
+    python: str = sys.executable
 
     @property
     def environment(self) -> dict[str, str]:
         """The environment variables of the worker, inherited by the processes it starts."""
-        return environment(hidden=self.hidden) | self.variables
+        here = self.python == sys.executable
+        return environment(hidden=self.hidden, here=here) | self.variables
 
 
 def order(
@@ -122,10 +127,40 @@ def sweep(batch: Batch, function: Callable[..., Any], paths: Sequence[str]) -> O
     MethodError
         The function cannot be pickled.
     """
-    given = _order(batch, function, [(path,) for path in paths])
+    given = _order(batch, function, [(path,) for path in paths], frozen=True)
     # What names indexed_gzip has large files, since its buffers grow in steps.
     at_once = batch.memory and given.hidden
     return replace(given, variables=ALL_GIVEN_BACK) if at_once else given
+
+
+def elsewhere(
+    batch: Batch, methods: Sequence[Method], example: Path, fmri_path: str, python: Path
+) -> Order:
+    """Pickle what a worker of another environment is to do: some methods, one after the other.
+
+    It reads the example itself: what a function refers to may lie elsewhere in another release.
+
+    Parameters
+    ----------
+    batch : Batch
+        The runs of each method.
+    methods : sequence of Method
+        Of the example; those that name `HIDDEN_PACKAGE`, or those that do not.
+    example : Path
+        The example file.
+    fmri_path : str
+        The file.
+    python : Path
+        The interpreter of that environment.
+    """
+    calls = [(method.name, fmri_path) for method in methods]
+    given = _order(batch, snippets.Named(str(example)), calls, reduced=True)
+    return replace(given, hidden=is_hidden(methods[0]), python=str(python))
+
+
+def is_hidden(method: Method) -> bool:
+    """Tell whether `HIDDEN_PACKAGE` is kept from a method: whether it does not name it."""
+    return not tasks.uses(method.function, HIDDEN_PACKAGE)
 
 
 def _order(  # noqa: PLR0913 - the fields of what a worker reads
@@ -136,6 +171,7 @@ def _order(  # noqa: PLR0913 - the fields of what a worker reads
     kwargs: dict[str, Any] | None = None,
     cold_paths: Sequence[str] = (),
     reduced: bool = False,
+    frozen: bool = False,
 ) -> Order:
     content = {
         "function": function,
@@ -145,6 +181,7 @@ def _order(  # noqa: PLR0913 - the fields of what a worker reads
         "time": batch.time,
         "memory": batch.memory,
         "reduced": reduced,
+        "frozen": frozen,
     }
     hidden = not tasks.uses(function, HIDDEN_PACKAGE)
     return Order(batch.memory > 0, _pickled(function, content), hidden)
@@ -167,17 +204,19 @@ def _pickled(function: Callable[..., Any], content: dict[str, Any]) -> bytes:
     return pickled
 
 
-def environment(*, hidden: bool) -> dict[str, str]:
+def environment(*, hidden: bool, here: bool = True) -> dict[str, str]:
     """Return the environment variables of a worker, inherited by the processes it starts.
 
     Parameters
     ----------
     hidden : bool
         Whether `HIDDEN_PACKAGE` cannot be imported.
+    here : bool
+        Whether the worker has the packages of this interpreter; else it has those of its own.
     """
     # Methods of an importable module are sent by its name.
     # An empty entry of the path is the folder that a session works in.
-    searched = [entry or str(Path.cwd()) for entry in sys.path]
+    searched = [entry or str(Path.cwd()) for entry in sys.path] if here else []
     path = [*([str(folders.HIDDEN)] if hidden else []), *searched]
     # With one heap for all threads, what any of them freed can be given back before a call.
     return os.environ | {"PYTHONPATH": os.pathsep.join(path), "MALLOC_ARENA_MAX": "1"}

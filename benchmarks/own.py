@@ -5,7 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING, Any
 
-from . import comparing, folders, lookup, selfcheck, store, tasks
+from . import comparing, folders, lookup, opening, selfcheck, store, tasks
 from .errors import DataError, StoreError
 from .files import written_whole
 from .plans import Plan
@@ -114,7 +114,7 @@ def run(
 
 
 def _opened(fmri_path: str | None) -> tuple[FmriFile, Store]:
-    file, results = comparing.ready(fmri_path, folders.own_results_folder())
+    file, results = opening.ready(fmri_path, folders.own_results_folder())
     selfcheck.ensure(results, file)
     return file, results
 

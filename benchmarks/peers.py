@@ -10,7 +10,18 @@ from importlib import metadata
 from pathlib import Path
 from typing import TYPE_CHECKING, cast
 
-from . import comparing, comparison, known, lookup, progress, runner, selfcheck, tasks, tools
+from . import (
+    comparison,
+    known,
+    lookup,
+    opening,
+    progress,
+    reference,
+    runner,
+    selfcheck,
+    tasks,
+    tools,
+)
 from .orders import Batch
 from .results import Result
 from .runs import MemoryRun, TimeRun
@@ -103,6 +114,8 @@ class Peers:
         from . import series  # noqa: PLC0415 - matplotlib is slow to import
 
         title = f"Memory during {METHODS[0][1]}, and what %memit would have seen of it"
+        if reference.LABEL in self.caption:
+            title += f" ({reference.LABEL})"
         return series.plot_looks(self.series, MEMIT_SECONDS, title)
 
 
@@ -124,7 +137,7 @@ def compare_tools() -> Peers:
     StoreError
         Results cannot be read or written.
     """
-    file, store = comparing.ready()
+    file, store = opening.ready()
     selfcheck.ensure(store, file)
     known_said = {call.label: _all_said(store, call) for call in KNOWN}
     methods_said = {}
@@ -184,9 +197,11 @@ def _announce(store: Store, tool: str, call: known.Call) -> None:
 
 
 def _fresh(store: Store, tool: str, call: known.Call) -> Result | None:
+    found = store.get(TASK, f"{tool}: {call.label}")
+    if store.is_fixed:
+        return found
     if os.environ.get("FRESH") == "1":
         return None
-    found = store.get(TASK, f"{tool}: {call.label}")
     return found if found and found.source_sha256 == _digest(call) else None
 
 

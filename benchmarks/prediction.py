@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import math
 from dataclasses import dataclass
+from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from . import comparison, costs, headers, memory, sizes
@@ -15,6 +16,7 @@ if TYPE_CHECKING:
 
     from .headers import Header
     from .provenance import Provenance
+    from .runs import Data
     from .store import Store
 
 FITS, TIGHT, DOES_NOT_FIT = "fits", "tight", "does not fit"
@@ -139,6 +141,21 @@ def of_header(header: Header, found: Store, free_bytes: int | None = None) -> Pr
     rows = [_row(cost, voxels, volumes, free) for cost in costs.of_kind(found, kind)]
     rows.sort(key=lambda row: (row.task, row.peak_bytes or 0))
     return Predictions(header, kind, free, tuple(rows))
+
+
+def of_data(file_data: Data, found: Store) -> Predictions:
+    """Predict for a file that is described already; it need not be here."""
+    header = headers.Header(
+        path=Path(file_data.name),
+        shape=file_data.shape,
+        dtype=file_data.dtype,
+        slope=file_data.slope,
+        inter=file_data.inter,
+        compression=file_data.compression,
+        file_bytes=file_data.file_bytes,
+        offset=0,
+    )
+    return of_header(header, found)
 
 
 def _row(cost: costs.Costs, voxels: int, volumes: int, free: int) -> Prediction:

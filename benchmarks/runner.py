@@ -56,10 +56,10 @@ class Failure:
 
 @dataclass(frozen=True)
 class Outcome:
-    """What the runs of one interpreter gave, and what the method returned if that was asked."""
+    """What the runs of one interpreter gave, and what each call returned if that was asked."""
 
     runs: tuple[TimeRun | MemoryRun, ...]
-    returned: Returned | None = None
+    returned: tuple[Returned, ...] = ()
 
     @property
     def run(self) -> TimeRun | MemoryRun:
@@ -179,7 +179,7 @@ def extended(result: Result, outcome: Outcome | Failure) -> Result:
         result,
         time_runs=(*result.time_runs, *timed),
         memory_runs=tuple(memory_runs),
-        returned=outcome.returned or result.returned,
+        returned=outcome.returned[-1] if outcome.returned else result.returned,
     )
 
 
@@ -212,7 +212,7 @@ def run_once(given: Order, limits: Limits = DEFAULT_LIMITS) -> Outcome | Failure
     }
     with tempfile.TemporaryFile() as answer, tempfile.TemporaryFile() as printed:
         start = starting.with_keeper if gauge.name() == gauge.NAME else starting.alone
-        report = start(full_order, given.environment, answer, printed)
+        report = start(full_order, given.python, given.environment, answer, printed)
         printed.seek(0)
         lines = printed.read().decode(errors="replace").splitlines()[-_STDERR_LINES:]
     kept = report.get("keeper", {"code": 1, "ended": "", "left": 0})
@@ -253,8 +253,24 @@ def _failure(  # noqa: PLR0913 - all that can tell one end from another
 def _outcome(worked: dict[str, Any], kept: dict[str, Any]) -> Outcome:
     timed = [TimeRun(**run) for run in worked["timed"]]
     weighed = [MemoryRun.from_dict(run) for run in worked["weighed"] or kept["memory"]]
-    returned = worked.get("returned")
-    return Outcome((*timed, *weighed), Returned.from_dict(returned) if returned else None)
+    returned = tuple(Returned.from_dict(entry) for entry in worked["returned"])
+    return Outcome((*timed, *weighed), returned)
+
+
+def parts(outcome: Outcome, batch: Batch, count: int) -> list[Outcome]:
+    """Return what belongs to each of so many calls that were made in one interpreter."""
+    timed = [run for run in outcome.runs if isinstance(run, TimeRun)]
+    weighed = [run for run in outcome.runs if isinstance(run, MemoryRun)]
+    return [
+        Outcome(
+            (
+                *timed[index * batch.time : (index + 1) * batch.time],
+                *weighed[index * batch.memory : (index + 1) * batch.memory],
+            ),
+            outcome.returned[index : index + 1],
+        )
+        for index in range(count)
+    ]
 
 
 def _kernel_kills() -> int:

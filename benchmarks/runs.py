@@ -43,6 +43,8 @@ class Data:
         Digest of the file's bytes.
     reason : str
         Why this file was taken, as a sentence.
+    slope, inter : float
+        What values are multiplied by, and what is added, when they are read.
     """
 
     name: str
@@ -54,6 +56,8 @@ class Data:
     file_bytes: int
     sha256: str
     reason: str
+    slope: float = 1.0
+    inter: float = 0.0
 
 
 @dataclass(frozen=True)

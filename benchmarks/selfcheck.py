@@ -79,7 +79,10 @@ def stored(store: Store, file: FmriFile) -> list[Check]:
     found = []
     for call in calls(file.path, file.data.file_bytes):
         result = store.get(TASK, call.label)
-        if result is None or result.source_sha256 != _digest() or result.status != "ok":
+        if result is None or result.status != "ok":
+            return []
+        # Reference results rest on the gauge as it was then.
+        if result.source_sha256 != _digest() and not store.is_fixed:
             return []
         found.append(Check(call, result.peak_bytes.median))
     return found
@@ -97,10 +100,10 @@ def ensure(store: Store, file: FmriFile) -> list[Check]:
     StoreError
         What was found cannot be stored.
     """
-    if gauge.name() != gauge.NAME:
+    if gauge.name() != gauge.NAME and not store.is_fixed:
         return []
     checks = stored(store, file)
-    if checks:
+    if checks or store.is_fixed:
         return checks
     progress.say("Measuring the gauge itself on known calls.")
     for call in calls(file.path, file.data.file_bytes):

@@ -1,9 +1,11 @@
-"""Code as a text, with the names that it uses: what travels to a fresh interpreter."""
+"""Code by its text or its place: what travels to another interpreter."""
 
 from __future__ import annotations
 
 import ast
 import functools
+import runpy
+from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
 from .errors import MethodError
@@ -63,3 +65,25 @@ def _compiled(source: str) -> tuple[CodeType | None, CodeType | None]:
         expression = compile(ast.Expression(last.value), _FILE, "eval")
         tree.body.pop()
     return compile(tree, _FILE, "exec") if tree.body else None, expression
+
+
+@dataclass
+class Named:
+    """The functions of a file by their names: whoever calls one reads the file first.
+
+    Attributes
+    ----------
+    path : str
+        Path of the file.
+    """
+
+    path: str
+
+    @functools.cached_property
+    def defined(self) -> dict[str, Any]:
+        """What the file defines, with what is installed in this interpreter."""
+        return runpy.run_path(self.path, run_name="definitions")
+
+    def __call__(self, name: str, *args: Any) -> Any:
+        """Call the function of a name."""
+        return self.defined[name](*args)

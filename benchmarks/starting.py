@@ -6,7 +6,6 @@ import contextlib
 import json
 import pickle
 import subprocess
-import sys
 import tempfile
 from typing import IO, Any
 
@@ -20,6 +19,7 @@ _KEEPER_SECONDS = 10
 
 def with_keeper(
     order: dict[str, Any],
+    python: str,
     environment: dict[str, str],
     answer: IO[bytes],
     printed: IO[bytes],
@@ -30,6 +30,8 @@ def with_keeper(
     ----------
     order : dict
         Fields of `benchmarks.keeper.Order`.
+    python : str
+        The interpreter.
     environment : dict
         Environment variables of the worker.
     answer, printed : file
@@ -41,7 +43,7 @@ def with_keeper(
         What the worker (``"worker"``) and the keeper (``"keeper"``) answered.
     """
     with subprocess.Popen(
-        [sys.executable, "-P", "-m", "benchmarks.keeper"],
+        [python, "-P", "-m", "benchmarks.keeper"],
         stdin=subprocess.PIPE,
         stdout=answer,
         stderr=printed,
@@ -78,6 +80,7 @@ def _let_go(keeper: subprocess.Popen[bytes]) -> None:
 
 def alone(
     order: dict[str, Any],
+    python: str,
     environment: dict[str, str],
     answer: IO[bytes],
     printed: IO[bytes],
@@ -92,7 +95,7 @@ def alone(
         # Methods write files too; on Windows one may still be open.
         tempfile.TemporaryDirectory(ignore_cleanup_errors=True) as scratch,
         subprocess.Popen(
-            [sys.executable, "-P", "-m", "benchmarks.worker"],
+            [python, "-P", "-m", "benchmarks.worker"],
             stdin=subprocess.PIPE,
             stdout=answer,
             stderr=printed,

@@ -16,14 +16,14 @@ import json
 import os
 import re
 import sys
-from dataclasses import asdict
+from dataclasses import asdict, replace
 from typing import TYPE_CHECKING, Any
 
 from .errors import StoreError
 from .files import written_whole
 from .provenance import Provenance
 from .results import Result
-from .runs import Data, MemoryRun, Returned, TimeRun
+from .runs import Data, MemoryRun, Returned, Series, TimeRun
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator
@@ -40,6 +40,8 @@ Key = tuple[str, str, str]
 class Store:
     """The results of one data file under one provenance.
 
+    With ``is_fixed``, they are shown as they are, and nothing is added to them.
+
     Parameters
     ----------
     folder : Path
@@ -54,6 +56,8 @@ class Store:
     StoreError
         There is a results file and it cannot be read. It is left as it is.
     """
+
+    is_fixed = False
 
     def __init__(self, folder: Path, data: Data, provenance: Provenance) -> None:
         stem = re.sub(r"[^\w.-]", "_", data.name.split(".")[0])
@@ -84,9 +88,9 @@ class Store:
             with _locked(self.path.parent):
                 # Another process may have put its results since this one last read.
                 self._results = self._read()
-                self._results |= {_key(result): result for result in results}
+                self._results |= {key(result): result for result in results}
                 for result in dropped:
-                    self._results.pop(_key(result), None)
+                    self._results.pop(key(result), None)
                 with written_whole(self.path) as file:
                     file.write(encoded(self.provenance, self.data, self.all()))
         except OSError as error:
@@ -99,18 +103,23 @@ class Store:
     def _read(self) -> dict[Key, Result]:
         if not self.path.exists():
             return {}
-        return {_key(result): result for result in read(self.path)[2]}
+        return {key(result): result for result in read(self.path)[2]}
+
+
+def at(path: Path) -> Store:
+    """Open the results of a file by its path; raises StoreError if it cannot be read."""
+    provenance, data, _ = read(path)
+    return Store(path.parent, data, provenance)
 
 
 def encoded(provenance: Provenance, data: Data, results: Iterable[Result]) -> bytes:
     """Return the content of a results file."""
-    content = {
-        "schema": SCHEMA,
-        "provenance": asdict(provenance),
-        "data": asdict(data),
-        "results": [_entry(result) for result in sorted(results, key=_key)],
-    }
-    return json.dumps(content, indent=1).encode()
+    entries = (json.dumps(_entry(result)) for result in sorted(results, key=key))
+    head = {"schema": SCHEMA, "provenance": asdict(provenance), "data": asdict(data)}
+    fields = [f'"{name}": {json.dumps(value)}' for name, value in head.items()]
+    # A line for each result: short files, and differences that can be read.
+    lines = ",\n".join([*fields, '"results": [\n' + ",\n".join(entries) + "\n]"])
+    return f"{{\n{lines}\n}}\n".encode()
 
 
 def read(path: Path) -> tuple[Provenance, Data, list[Result]]:
@@ -142,6 +151,12 @@ def read(path: Path) -> tuple[Provenance, Data, list[Result]]:
         raise StoreError(f"{path} is damaged: {error}. {advice}") from error
 
 
+def without_series(result: Result) -> Result:
+    """Return a result without memory over time, which is most of what is stored."""
+    runs = tuple(replace(run, series=Series()) for run in result.memory_runs)
+    return replace(result, memory_runs=runs)
+
+
 def _entry(result: Result) -> dict[str, Any]:
     """Return a result as it is stored: what can be worked out from others is left out."""
     return {k: v for k, v in asdict(result).items() if k not in {"limit_seconds", "limit_bytes"}}
@@ -170,7 +185,8 @@ def _refuse_others(values: list[Any], *kinds: type) -> None:
             raise TypeError(f"{value!r:.40} stands where {kinds[0].__name__} is expected")
 
 
-def _key(result: Result) -> Key:
+def key(result: Result) -> Key:
+    """Return what identifies a result within a file."""
     return result.task, result.method, result.cache
 
 

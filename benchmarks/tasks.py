@@ -19,7 +19,7 @@ from pathlib import Path
 from types import CodeType, FunctionType, ModuleType
 from typing import TYPE_CHECKING, Any, TypeAlias
 
-from . import provenance
+from . import folders, provenance
 from .errors import MethodError
 from .folders import EXAMPLES
 
@@ -139,7 +139,9 @@ def from_functions(functions: Methods) -> Task:
     path = Path(first.__code__.co_filename)
     tolerance = first.__globals__.get("TOLERANCE", TOLERANCE)
     programs = first.__globals__.get("PROGRAMS", {})
-    absent = {n: programs[n] for n in names if n in programs and not shutil.which(programs[n])}
+    # To show what was measured elsewhere, a program need not be here.
+    needed = {n: programs[n] for n in names if n in programs and folders.measuring()}
+    absent = {name: program for name, program in needed.items() if not shutil.which(program)}
     methods = tuple(
         _method(function, group, programs.get(function.__name__, ""))
         for group, members in enumerate(groups)

@@ -89,26 +89,27 @@ def carry_out(order: dict[str, Any], keeper: Keeper | None) -> dict[str, Any]:
     -------
     dict
         ``timed``: fields of `TimeRun`. ``weighed``: fields of `MemoryRun`, unless a keeper
-        reports them. ``returned``: fields of `Returned`, where the order asks for them.
+        reports them. ``returned``: fields of `Returned` for each call, where the order asks for
+        them.
     """
-    content: dict[str, Any] = {"timed": [], "weighed": []}
+    content: dict[str, Any] = {"timed": [], "weighed": [], "returned": []}
     for index, args in enumerate(order["calls"]):
         call = functools.partial(order["function"], *args, **order["kwargs"])
         call()  # lazy imports, caches and first touches of memory belong to no run
-        if not index and len(order["calls"]) > 1:
+        if not index and order["frozen"]:
             gc.collect()
             gc.freeze()  # what was imported need not be looked through before each run
         if keeper and order["time"]:
             keeper.say(b"T")
         for _ in range(order["time"]):
-            _make_ready(order)
+            gc.collect()
+            _make_cold(order)
             content["timed"].append(asdict(clock.timed(call, once=bool(order["cold_paths"]))))
         _weigh(order, call, keeper, content)
     return content
 
 
-def _make_ready(order: dict[str, Any]) -> None:
-    gc.collect()
+def _make_cold(order: dict[str, Any]) -> None:
     for path in order["cold_paths"]:
         coldness.make_cold(path)
 
@@ -121,14 +122,14 @@ def _weigh(
 ) -> None:
     """Make the runs under the memory gauge."""
     for left in reversed(range(order["memory"])):
-        _make_ready(order)
+        _make_cold(order)
         if keeper:
             returned = weighed(call, keeper)
         else:
             returned, weight = weighed_alone(call)
             content["weighed"].append(asdict(weight))
         if order["reduced"] and not left:
-            content["returned"] = asdict(agreement.reduce(returned))
+            content["returned"].append(asdict(agreement.reduce(returned)))
         del returned  # it would count as memory that the next call finds
 
 

@@ -19,6 +19,7 @@ from benchmarks import (
     folders,
     headers,
     lookup,
+    opening,
     own,
     prediction,
     runner,
@@ -165,8 +166,8 @@ def test_a_method_that_is_too_large_is_not_run(project, fmri_path, monkeypatch):
     monkeypatch.setenv("FMRI_BENCH_RESULTS", str(project / "results"))
     file = data.FmriFile(fmri_path, data.choose(project / "bold.nii.gz").data)
     task = own.task_for("small", file)
-    opened = comparing.store_of(file, fmri_path.parent / "mine")
-    results = {m.name: comparing._begun(task, m, file, "warm") for m in task.methods}
+    opened = opening.store_of(file, fmri_path.parent / "mine")
+    results = {m.name: comparing.begun(task, m, file, "warm") for m in task.methods}
     found = comparing._too_large(results, file, opened, Limits())
     assert {"whole", "unpacked"} <= found.keys() <= {"streamed", "whole", "unpacked"}
     assert {r.status for r in found.values()} == {TOO_LARGE}

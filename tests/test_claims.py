@@ -5,8 +5,9 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from benchmarks.claims import Claim, Expression, Interval, Verdict
+from benchmarks.claims import Claim, Verdict
 from benchmarks.errors import AbsentError, FigureError
+from benchmarks.expressions import Expression, Interval
 from benchmarks.results import Result
 from benchmarks.runs import Data, MemoryRun, TimeRun
 from benchmarks.units import MIB

@@ -8,7 +8,7 @@ import time
 import matplotlib.pyplot as plt
 import pytest
 
-from benchmarks import compare, compare_forms, comparing, data, runner
+from benchmarks import compare, compare_forms, comparing, data, opening, runner
 from benchmarks.errors import DataError, DisagreementError
 from benchmarks.folders import PROJECT
 
@@ -132,7 +132,7 @@ def test_methods_that_disagree_are_refused_and_not_stored(example, fmri_path):
     wrong = SOURCE.replace(".get_fdata()", ".get_fdata() * 1.01")
     with pytest.raises(DisagreementError, match=r"second and first disagree.*0\.0"):
         compare(example(wrong), fmri_path, runs=1)
-    store = comparing.store_of(data.choose(fmri_path))
+    store = opening.store_of(data.choose(fmri_path))
     assert [result.method for result in store.all()] == ["first"]
     compare(example(SOURCE), fmri_path, runs=1)
     with pytest.raises(DisagreementError):
@@ -240,7 +240,7 @@ def test_a_kill_at_any_moment_leaves_a_readable_store(example, fmri_path, tmp_pa
         time.sleep(delay)
         process.send_signal(signal.SIGKILL)
         process.wait()
-        store = comparing.store_of(data.choose(fmri_path))
+        store = opening.store_of(data.choose(fmri_path))
         runs = sum(len(r.time_runs) + len(r.memory_runs) for r in store.all())
         assert runs >= finished
         finished = runs
@@ -282,7 +282,7 @@ def test_a_script_takes_its_file_from_the_command_line(tmp_path, fmri_path):
 
 def test_a_corrupt_store_is_a_sentence_and_stays(example, fmri_path):
     compare(example(SOURCE), fmri_path, runs=1)
-    path = comparing.store_of(data.choose(fmri_path)).path
+    path = opening.store_of(data.choose(fmri_path)).path
     path.write_text("{")
     with pytest.raises(comparing.BenchmarkError, match="not a readable results file"):
         compare(example(SOURCE), fmri_path, runs=1)
@@ -292,7 +292,7 @@ def test_a_corrupt_store_is_a_sentence_and_stays(example, fmri_path):
 def test_stored_json_says_on_what_it_was_measured(example, fmri_path):
     compare(example(SOURCE), fmri_path, runs=1)
     file = data.choose(fmri_path)
-    content = json.loads(comparing.store_of(file).path.read_text())
+    content = json.loads(opening.store_of(file).path.read_text())
     assert content["data"]["sha256"] == file.data.sha256
     assert content["provenance"]["packages"]["nibabel"]
 

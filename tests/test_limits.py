@@ -8,7 +8,7 @@ from pathlib import Path
 import pytest
 from conftest import save_run
 
-from benchmarks import compare, comparing, data, kernels, limits, orders, runner, tasks
+from benchmarks import compare, data, kernels, limits, opening, orders, runner, tasks
 from benchmarks.limits import Need
 from benchmarks.results import Result
 from benchmarks.runs import Data, TimeRun
@@ -128,7 +128,7 @@ def test_kernels_take_turns_with_methods_and_the_limit_is_not_stored(
     methods = example("def nothing(fmri_path):\n    return 3\n\nMETHODS = [nothing]\n")
     path = save_run(tmp_path / "run.nii")
     (result,) = compare(methods, path, runs=2).results
-    store = comparing.store_of(data.choose(path))
+    store = opening.store_of(data.choose(path))
     assert {r.method for r in store.all()} == {"nothing", "read", "to_float32"}
     expected = sum(store.get("my_example", n).wall_seconds.median for n in ("read", "to_float32"))
     # A file has a header before its voxels.
@@ -148,7 +148,7 @@ def test_memory_alone_needs_no_rates(example, tmp_path, needs):
     path = save_run(tmp_path / "run.nii")
     (result,) = compare(methods, path, runs=1, timed=False).results
     assert result.limit_seconds is None
-    assert len(comparing.store_of(data.choose(path)).all()) == 1
+    assert len(opening.store_of(data.choose(path)).all()) == 1
 
 
 @pytest.fixture
@@ -169,7 +169,7 @@ def test_a_file_that_is_always_in_memory_has_no_cold_rate_and_is_asked_once(
     path = save_run(in_memory / "run.nii")
     (result,) = compare(methods, path, runs=2).results
     assert result.limit_seconds is not None
-    store = comparing.store_of(data.choose(path))
+    store = opening.store_of(data.choose(path))
     cold = store.get("my_example", "read_cold")
     assert cold.status == "raised"
     assert "cannot be dropped from the page cache" in cold.message

@@ -1,7 +1,7 @@
 import pytest
 from conftest import save_run
 
-from benchmarks import comparing, data, gauge, known, orders, runner, selfcheck
+from benchmarks import data, gauge, known, opening, orders, runner, selfcheck
 from benchmarks.errors import GaugeError
 from benchmarks.runs import MemoryRun
 from benchmarks.units import MIB
@@ -10,7 +10,7 @@ from benchmarks.units import MIB
 @pytest.fixture
 def opened(fmri_path):
     file = data.choose(fmri_path)
-    return comparing.store_of(file), file
+    return opening.store_of(file), file
 
 
 def test_the_gauge_is_measured_once_and_then_known(opened, monkeypatch):
@@ -21,7 +21,7 @@ def test_the_gauge_is_measured_once_and_then_known(opened, monkeypatch):
     for check in checks:
         assert abs(check.error_bytes) <= check.call.bound_bytes
     monkeypatch.setattr(runner, "run_once", lambda *_: pytest.fail("measured again"))
-    again = comparing.store_of(file)
+    again = opening.store_of(file)
     assert selfcheck.ensure(again, file) == selfcheck.stored(again, file) == checks
 
 

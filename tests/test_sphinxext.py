@@ -10,9 +10,20 @@ from sphinx.application import Sphinx
 from sphinx.errors import ConfigError
 from sphinx.util.docutils import docutils_namespace, patch_docutils
 
-from benchmarks import compare, comparing, data, forms, limits, lookup, tasks
+from benchmarks import (
+    compare,
+    data,
+    environments,
+    forms,
+    limits,
+    lookup,
+    opening,
+    releases,
+    tasks,
+)
 from benchmarks.__main__ import main
-from benchmarks.sphinxext import bounds
+from benchmarks.environments import Release
+from benchmarks.sphinxext import bounds, pages
 from benchmarks.store import Store
 
 EXAMPLE = """
@@ -129,7 +140,7 @@ def change(method, **changes):
     """Change a stored result as another measurement would."""
     from dataclasses import replace
 
-    store = comparing.store_of(data.choose())
+    store = opening.store_of(data.choose())
     store.put(replace(store.get("small", method), **changes))
 
 
@@ -159,7 +170,7 @@ def test_a_results_file_restored_with_an_older_time_is_noticed(project):
     import os
 
     project(PAGE)
-    path = comparing.store_of(data.choose()).path
+    path = opening.store_of(data.choose()).path
     path.write_text(path.read_text().replace('wall_seconds": 0.2', 'wall_seconds": 9.2'))
     os.utime(path, (1, 1))
     page, _, _ = project()
@@ -195,7 +206,7 @@ def test_what_is_stale_or_unmeasured_names_the_command(project):
     assert (
         "small.slow was measured before its code changed. Measure it with: make html" in warnings
     )
-    comparing.store_of(data.choose()).path.unlink()
+    opening.store_of(data.choose()).path.unlink()
     _, warnings, _ = project()
     assert "small.slow is not measured on" in warnings
 
@@ -351,9 +362,7 @@ def test_what_is_not_there_is_a_sentence(project, text, message):
     assert message in warnings
 
 
-@pytest.mark.parametrize(
-    ("told", "verdict"), [("3", "Holds here"), ("4", "Contradicted by this build")]
-)
+@pytest.mark.parametrize(("told", "verdict"), [("3", "Holds here"), ("4", "Contradicted here")])
 def test_a_claim_may_say_what_a_method_returns(project, told, verdict):
     claim = f"T\n=\n\n.. claim::\n   :value: small.number.value\n   :is: {told}\n\n   Three.\n"
     for page in (claim, None):
@@ -372,7 +381,7 @@ def test_a_contradicted_claim_is_shown_reported_and_no_warning(project):
     for page in (false, None):
         markup, warnings, status = project(page)
         assert "claim-contradicted" in markup
-        assert "Contradicted by this build: measured" in markup
+        assert "Contradicted here: measured" in markup
         assert "contradicted: Quick is twice as fast." in status
         assert warnings == ""
 
@@ -483,8 +492,8 @@ def test_a_page_newer_than_the_collected_claims_is_refused(check, tmp_path):
 
 
 def test_nothing_measured_has_no_provenance(project):
-    assert isinstance(comparing.store_of(data.choose()), Store)
-    comparing.store_of(data.choose()).path.unlink()
+    assert isinstance(opening.store_of(data.choose()), Store)
+    opening.store_of(data.choose()).path.unlink()
     _, warnings, _ = project("T\n=\n\n.. provenance::\n")
     assert "Nothing is measured yet" in warnings
 
@@ -516,7 +525,7 @@ def small_files(method):
     from benchmarks.results import Result
     from benchmarks.runs import MemoryRun, TimeRun
 
-    file, published = comparing.ready()
+    file, published = opening.ready()
     for name, sized in sizes.files(file.data, sizes.USUAL).items():
         seconds, peak = sized.voxels * sized.volumes * 1e-9, sized.raw_bytes
         runs = {
@@ -541,3 +550,113 @@ def test_a_calculator_needs_small_files_and_escapes_what_they_are_called(project
     assert 'src="_static/calculator.js' in page
     other, _, _ = project("T\n=\n\nNothing measured.\n")
     assert "calculator.js" not in other
+
+
+@pytest.fixture
+def two_releases(project, monkeypatch):
+    """Let nilearn 1.1 be ten times as fast with one method; the newest is measured twice."""
+    from dataclasses import replace
+
+    monkeypatch.setattr(releases, "TASKS", {"small": ""})
+    found = opening.store_of(data.choose())
+    results = [found.get("small", name) for name in ("quick", "slow")]
+    names = {"a": ("1.0", 1.0), "b": ("1.1", 0.1), "c": ("1.1", 0.1)}
+    made = tuple(Release(*[""] * 2, name) for name in names)
+    monkeypatch.setattr(environments, "RELEASES", made)
+    for release, (version, factor) in zip(made, names.values(), strict=True):
+        packages = found.provenance.packages | {"nilearn": version, "nibabel": "5"}
+        opened = Store(release.results, found.data, replace(found.provenance, packages=packages))
+        quick, slow = results
+        runs = [replace(run, wall_seconds=run.wall_seconds * factor) for run in slow.time_runs]
+        opened.put(quick, replace(slow, time_runs=tuple(runs)))
+    pages.across.cache_clear()
+    pages.digest.cache_clear()
+    yield project
+    pages.across.cache_clear()
+    pages.digest.cache_clear()
+
+
+ACROSS = """
+Title
+=====
+
+.. changes::
+
+.. across:: small
+   :quantity: time
+
+.. claims-across::
+
+.. claim::
+   :value: small.slow.time / small.quick.time
+   :at-least: 20
+   :nilearn: <1.1
+
+   Slow was slow.
+
+.. claim::
+   :value: small.slow.time
+   :changed-in: 1.1
+
+   It changed.
+
+.. claim::
+   :value: small.quick.time
+   :changed-in: no release
+
+   It never did.
+
+.. claim::
+   :value: small.slow.time
+   :at-least: 0.1
+
+   Slow is slow under every release.
+"""
+
+
+def test_pages_show_what_changed_and_judge_claims_by_their_releases(two_releases):
+    page, warnings, _ = two_releases(ACROSS)
+    assert warnings == ""
+    text = html.unescape(re.sub(r"<[^>]+>", " ", page))
+    assert re.search(r"small\.slow\s+nilearn 1\.1, nibabel 5\s+time .* 10 times faster", text)
+    assert "was measured twice. Between the two, no change was marked." in text
+    assert re.search(r"→ 2\d\.\d", text)
+    assert re.search(r"Slow was slow\.\s+nilearn <1\.1\s+holds\s+–\s+–", text)
+    assert "Holds under releases that were measured apart" in text
+    assert text.count("Holds for the releases that were measured here") == 2
+    assert re.search(r"Slow is slow under every release\. Contradicted under nilearn 1\.1", text)
+
+
+def test_a_page_that_lists_claims_of_others_follows_them(two_releases, tmp_path):
+    index = ACROSS.partition(".. claim::")[0] + "\n.. toctree::\n\n   other\n"
+    other = tmp_path / "source" / "other.rst"
+    other.write_text("Other\n=====\n\n.. claim::" + ACROSS.partition(".. claim::")[2])
+    page, warnings, _ = two_releases(index)
+    assert warnings == ""
+    assert "Slow was slow." in page
+    other.write_text(other.read_text().replace("Slow was slow.", "It was slow then."))
+    page, _, _ = two_releases()
+    assert "It was slow then." in page
+
+
+@pytest.mark.parametrize(
+    ("text", "message"),
+    [
+        (".. across:: other", "'other' is not compared across releases: small"),
+        (".. across:: small\n   :quantity: cpu", "'cpu' is not compared across releases"),
+    ],
+)
+def test_what_is_not_compared_across_releases_is_a_warning(two_releases, text, message):
+    _, warnings, _ = two_releases(f"Title\n=====\n\n{text}\n")
+    assert message in warnings
+
+
+def test_a_change_between_two_sessions_of_one_release_is_said(two_releases):
+    path = next((environments.RELEASES[2].results).glob("*.json"))
+    content = json.loads(path.read_text())
+    for result in content["results"]:
+        for run in result["time_runs"]:
+            run["wall_seconds"] *= 5
+    path.write_text(json.dumps(content))
+    page, _, _ = two_releases(ACROSS)
+    assert "were marked as changed, and should not have been" in page

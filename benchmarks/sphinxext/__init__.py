@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from . import calculator, diagram, inventories, pages
+from . import calculator, diagram, inventories, pages, releases
 from .bounds import GrowthDirective, LimitsDirective, RatesDirective
 from .directives import (
     GaugeDirective,
@@ -40,14 +40,16 @@ def setup(app: Sphinx) -> ExtensionMetadata:
     app.connect("config-inited", inventories.write)
     app.connect("builder-inited", pages.begin, priority=900)
     app.connect("env-get-outdated", pages.outdated)
+    app.connect("env-updated", pages.updated)
     app.connect("env-purge-doc", pages.purge)
     app.connect("env-merge-info", pages.merge)
     app.connect("build-finished", pages.finish)
     diagram.setup(app)
     calculator.setup(app)
+    releases.setup(app)
     return {
         "version": "1",
-        "env_version": 1,
+        "env_version": 2,
         "parallel_read_safe": True,
         "parallel_write_safe": True,
     }

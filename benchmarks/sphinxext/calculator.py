@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 from docutils import nodes
 
-from benchmarks import comparison, costs, headers, memory, own, prediction, sizes, units
+from benchmarks import comparison, costs, memory, own, prediction, sizes, units
 
 from . import pages
 from .directives import MeasuredDirective, table_node
@@ -69,8 +69,7 @@ class PredictedDirective(MeasuredDirective):
             Small files of the run were not measured.
         """
         lookup = pages.lookup()
-        header = headers.read(lookup.file.path)
-        predicted = prediction.of_header(header, lookup.small_files())
+        predicted = prediction.of_data(lookup.file.data, lookup.small_files())
         results = {(result.task, result.method): result for result in lookup.store.all()}
         there = tuple(
             row

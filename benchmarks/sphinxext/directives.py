@@ -54,7 +54,7 @@ class MeasurementsDirective(MeasuredDirective):
     """``.. measurements:: load``: the table of a task, the published figures beside.
 
     With ``:forms:`` it is the table of one ``:quantity:``, a row for each of these forms of
-    the run. ``:methods:`` chooses the methods.
+    the run. ``:methods:`` chooses the methods. ``:reference:`` shows the reference machine.
     """
 
     required_arguments = 1
@@ -62,6 +62,7 @@ class MeasurementsDirective(MeasuredDirective):
         "methods": str.split,
         "forms": str.split,
         "quantity": directives.unchanged_required,
+        "reference": directives.flag,
     }
 
     def measured(self) -> list[Node]:
@@ -70,7 +71,7 @@ class MeasurementsDirective(MeasuredDirective):
         methods = self.options.get("methods", ())
         if "forms" in self.options:
             return [self._crossed(task, methods)]
-        lookup = pages.lookup()
+        lookup = pages.reference_lookup() if "reference" in self.options else pages.lookup()
         results = lookup.of_task(task, methods)
         keys = {(result.task, result.method) for result in results}
         published = not keys.isdisjoint(tables.published())
@@ -153,7 +154,8 @@ class ProvenanceDirective(MeasuredDirective):
             ("Commit", ", ".join(sorted({r.commit for r in results})) or "not from a checkout"),
             ("Runs a method", f"{_range(time_runs)} for time, {_range(memory_runs)} for memory"),
         ]
-        if programs := _programs(published):
+        # Which versions of them the reference machine had is not known.
+        if programs := "" if store.is_fixed else _programs(published):
             rows.insert(-1, ("Other programs", programs))
         fields = nodes.field_list(classes=["provenance"])
         for name, text in rows:

@@ -7,6 +7,8 @@ problem: a warning of one build would otherwise be silent in the next.
 
 from __future__ import annotations
 
+import functools
+import hashlib
 import json
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -15,9 +17,10 @@ from typing import TYPE_CHECKING, Any
 from sphinx.errors import ConfigError
 from sphinx.util import logging
 
-from benchmarks import comparing
+from benchmarks import opening, reference
+from benchmarks.across import Across
 from benchmarks.claims import Claim, Verdict
-from benchmarks.errors import BenchmarkError
+from benchmarks.errors import BenchmarkError, FigureError
 from benchmarks.lookup import Lookup
 
 if TYPE_CHECKING:
@@ -26,6 +29,8 @@ if TYPE_CHECKING:
     from sphinx.application import Sphinx
     from sphinx.config import Config
     from sphinx.environment import BuildEnvironment
+
+    from benchmarks.judging import Judgement
 
 logger = logging.getLogger(__name__)
 
@@ -41,17 +46,20 @@ class Page:
     digest : str
         Of the results file; empty after a problem.
     claims : list
-        Its claims, each with its verdict and the measured value in words.
+        Its claims, each with what the measurements say.
+    lists_claims : bool
+        Whether it has a table of the claims of all pages.
     """
 
     digest: str
-    claims: list[tuple[Claim, Verdict, str]] = field(default_factory=list)
+    claims: list[tuple[Claim, Judgement]] = field(default_factory=list)
+    lists_claims: bool = False
 
 
 def check_file(_app: Sphinx, _config: Config) -> None:
     """Refuse a file that is unfit, before anything is measured on it."""
     try:
-        comparing.ready()
+        opening.ready()
     except BenchmarkError as error:
         raise ConfigError(str(error)) from error
 
@@ -59,6 +67,8 @@ def check_file(_app: Sphinx, _config: Config) -> None:
 def begin(_app: Sphinx) -> None:
     """Open the results once the gallery has measured."""
     global _lookup  # noqa: PLW0603 - not in the environment, which is pickled between builds
+    across.cache_clear()
+    digest.cache_clear()
     try:
         _lookup = Lookup.in_use()
     except BenchmarkError as error:
@@ -72,6 +82,30 @@ def lookup() -> Lookup:
     return _lookup
 
 
+@functools.cache
+def across() -> Across:
+    """Return the same methods under several releases; raises FigureError if there are none."""
+    return Across.in_use()
+
+
+@functools.cache
+def digest() -> str:
+    """Return the digest of all results that pages can show; empty while there are none."""
+    try:
+        paths = [store.path for under in across().under for store in under.stores.values()]
+    except FigureError:
+        paths = []
+    found = lookup().digest
+    content = found.encode() + b"".join(path.read_bytes() for path in paths)
+    return found and hashlib.sha256(content).hexdigest()
+
+
+def reference_lookup() -> Lookup:
+    """Return the results of the reference machine; raises FigureError if there are none."""
+    run = reference.run()
+    return Lookup(reference.store_of(run.data), run)
+
+
 def all_pages(env: BuildEnvironment) -> dict[str, Page]:
     """Return what each page showed, by document name."""
     if not hasattr(env, "measured_pages"):
@@ -82,7 +116,7 @@ def all_pages(env: BuildEnvironment) -> dict[str, Page]:
 
 def this_page(env: BuildEnvironment) -> Page:
     """Return the record of the page being read; it shows figures from now on."""
-    return all_pages(env).setdefault(env.docname, Page(lookup().digest))
+    return all_pages(env).setdefault(env.docname, Page(digest()))
 
 
 def problem(env: BuildEnvironment, message: str, location: Any) -> None:
@@ -95,12 +129,17 @@ def outdated(
     _app: Sphinx, env: BuildEnvironment, added: set[str], _changed: set[str], _removed: set[str]
 ) -> Sequence[str]:
     """Return the pages whose figures are no longer those of the results file."""
-    now = lookup().digest
+    now = digest()
     return [
         name
         for name, page in all_pages(env).items()
         if name not in added and name in env.found_docs and (page.digest != now or not now)
     ]
+
+
+def updated(_app: Sphinx, env: BuildEnvironment) -> list[str]:
+    """Return the pages that list the claims of others: they are written in every build."""
+    return [name for name, page in all_pages(env).items() if page.lists_claims]
 
 
 def purge(_app: Sphinx, env: BuildEnvironment, docname: str) -> None:
@@ -124,9 +163,9 @@ def finish(app: Sphinx, failure: Exception | None) -> None:
     if app.config.measured_claims_file:
         path = Path(app.config.measured_claims_file)
         path.parent.mkdir(parents=True, exist_ok=True)
-        path.write_text(json.dumps([claim.as_dict() for claim, _, _ in claims], indent=1))
-    for claim, verdict, value in claims:
-        if verdict is Verdict.CONTRADICTED:
+        path.write_text(json.dumps([claim.as_dict() for claim, _ in claims], indent=1))
+    for claim, found in claims:
+        if found.verdict is Verdict.CONTRADICTED:
             # No Sphinx warning: a reader's machine may differ, and the build is sound.
-            line = f"{claim.place}: contradicted: {claim.text} Measured: {value}."
+            line = f"{claim.place}: contradicted: {claim.text} Measured: {found.value}."
             logger.info(line, color="red")

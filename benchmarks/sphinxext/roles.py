@@ -7,8 +7,8 @@ from typing import TYPE_CHECKING
 from docutils import nodes
 from sphinx.util.docutils import SphinxRole
 
-from benchmarks.claims import Expression
 from benchmarks.errors import AbsentError, FigureError
+from benchmarks.expressions import Expression
 
 from . import pages
 
@@ -40,6 +40,10 @@ class FigureRole(SphinxRole):
             pages.problem(self.env, str(error), self.get_location())
             return [nodes.inline(self.rawtext, f"[{error}]", classes=["figure-missing"])], []
         text = expression.write(value.median)
+        store = pages.lookup().store
+        if store.is_fixed:
+            said = {"explanation": store.provenance.cpu, "classes": ["figure"]}
+            return [nodes.abbreviation(self.rawtext, text, **said)], []
         return [nodes.inline(self.rawtext, text, classes=["figure"])], []
 
     def _expression(self) -> Expression:

@@ -7,8 +7,11 @@ from typing import TYPE_CHECKING, ClassVar
 from docutils import nodes
 from docutils.parsers.rst import directives
 
-from benchmarks.claims import Claim, Expression, Verdict
+from benchmarks import judging
+from benchmarks.claims import Claim, Verdict
 from benchmarks.errors import FigureError
+from benchmarks.expressions import Expression
+from benchmarks.judging import Judgement
 
 from . import pages
 from .directives import MeasuredDirective
@@ -20,8 +23,8 @@ if TYPE_CHECKING:
 
 #: What a verdict is called in the page, and how a reader should take it.
 WORDS = {
-    Verdict.HOLDS: "Holds here",
-    Verdict.CONTRADICTED: "Contradicted by this build",
+    Verdict.HOLDS: "Holds",
+    Verdict.CONTRADICTED: "Contradicted",
     Verdict.UNDECIDED: "Undecided: the runs reach to both sides of the bound",
     Verdict.ELSEWHERE: "Not about this file, or about what is not installed or does not fit here",
 }
@@ -37,6 +40,7 @@ class ClaimDirective(MeasuredDirective):
         "than": directives.unchanged_required,
         "value": directives.unchanged_required,
         "is": directives.unchanged_required,
+        "changed-in": directives.unchanged_required,
         "at-least": float,
         "at-most": float,
         "when": directives.unchanged_required,
@@ -50,16 +54,16 @@ class ClaimDirective(MeasuredDirective):
         """Return the statement and its verdict."""
         lookup = pages.lookup()
         claim = self._claim()
-        verdict, value = claim.judge(
-            lookup.find, lookup.store.provenance.packages, lookup.store.data
-        )
-        pages.this_page(self.env).claims.append((claim, verdict, value))
-        line = WORDS[verdict]
-        if value:
-            line += f": measured {value}, claimed {claim.bound}."
+        claims = pages.this_page(self.env).claims
+        claims.append((claim, Judgement(Verdict.ELSEWHERE)))
+        found = judging.of_pages(claim, lookup, pages.across)
+        claims[-1] = (claim, found)
+        line = f"{WORDS[found.verdict]}{found.where}"
+        if found.value:
+            line += f": measured {found.value}, claimed {claim.bound}."
         elif claim.scope:
             line += f": it is about {claim.scope}."
-        kind = verdict.name.lower()
+        kind = found.verdict.name.lower()
         box = nodes.container(classes=["claim", f"claim-{kind}"])
         box += self.parse_content_to_nodes()
         box += nodes.paragraph("", line, classes=["claim-verdict"])
@@ -75,6 +79,7 @@ class ClaimDirective(MeasuredDirective):
             at_most=options.get("at-most"),
             place=f"{self.env.path2doc(source) or source}, line {line}",
             equals=options.get("is", ""),
+            changed_in=options.get("changed-in", ""),
             when=tuple(options.get("when", "").replace(",", " ").split()),
             releases=tuple((p, options[p]) for p in ("nilearn", "nibabel") if p in options),
         )

@@ -1,0 +1,128 @@
+"""Directives about several releases: what changed, and what claims are worth under each."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, ClassVar
+
+from docutils import nodes
+from docutils.parsers.rst import directives
+
+from benchmarks import judging, releases
+from benchmarks.claims import Verdict
+from benchmarks.errors import FigureError
+from benchmarks.steps import LEAST_RATIO
+from benchmarks.tables import NONE, Table
+
+from . import pages
+from .directives import MeasuredDirective, table_node
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
+
+    from docutils.nodes import Node
+    from sphinx.application import Sphinx
+
+    from benchmarks.claims import Claim
+
+
+class ClaimsAcross(nodes.General, nodes.Element):
+    """Stands for the table of claims until all pages are read."""
+
+
+class ChangesDirective(MeasuredDirective):
+    """``.. changes::``: every figure that changed from one release to the next."""
+
+    def measured(self) -> list[Node]:
+        """Return the table, and whether a release that was measured twice shows a change."""
+        across = pages.across()
+        caption = f"What changed from one release to the next. {across.caption}"
+        found = [table_node(across.table_of_changes(), caption)]
+        return found + [nodes.paragraph("", self._repeated(index)) for index in across.repeated()]
+
+    @staticmethod
+    def _repeated(index: int) -> str:
+        across = pages.across()
+        marked = [change for change in across.changes() if change.index == index]
+        title = across.under[index].title
+        if not marked:
+            return f"{title} was measured twice. Between the two, no change was marked."
+        names = ", ".join(f"{change.task}.{change.method}" for change in marked)
+        return (
+            f"{title} was measured twice. Between the two, {len(marked)} figures were marked as "
+            f"changed, and should not have been: {names}. Take single changes with care."
+        )
+
+
+class AcrossDirective(MeasuredDirective):
+    """``.. across:: load``: one ``:quantity:`` of a task under each release, changes marked."""
+
+    required_arguments = 1
+    option_spec: ClassVar[dict[str, Callable[[str], object]]] = {
+        "quantity": directives.unchanged_required
+    }
+
+    def measured(self) -> list[Node]:
+        """Return the table."""
+        task, quantity = self.arguments[0], self.options.get("quantity", "time")
+        for name, known in ((task, releases.TASKS), (quantity, LEAST_RATIO)):
+            if name not in known:
+                raise FigureError(f"{name!r} is not compared across releases: {', '.join(known)}.")
+        across = pages.across()
+        versions = "The columns are releases: of nilearn, and of nibabel."
+        node = table_node(across.table(task, quantity), f"{versions} {across.caption}")
+        node["classes"].append("across")
+        return [node]
+
+
+class ClaimsAcrossDirective(MeasuredDirective):
+    """``.. claims-across::``: claims about certain releases, and their verdict under each."""
+
+    def measured(self) -> list[Node]:
+        """Return what stands for the table until the claims of all pages are known."""
+        pages.across()
+        pages.this_page(self.env).lists_claims = True
+        return [ClaimsAcross()]
+
+
+def resolve(app: Sphinx, doctree: nodes.document, _docname: str) -> None:
+    """Put the table in its place."""
+    for node in list(doctree.findall(ClaimsAcross)):
+        claims = [claim for page in pages.all_pages(app.env).values() for claim, _ in page.claims]
+        node.replace_self(_claims(claims))
+
+
+def _claims(claims: list[Claim]) -> list[Node]:
+    across = pages.across()
+    rows = []
+    # One that is stated on several pages is one claim.
+    for claim in {str(claim.as_dict() | {"place": ""}): claim for claim in claims}.values():
+        if claim.releases and not claim.changed_in:
+            found = [judgement for _, judgement in judging.of_releases(claim, across)]
+            rows.append((claim.text, claim.scope, *(_word(one.verdict) for one in found)))
+    titles = (" / ".join(under.versions) for under in across.under)
+    table = Table(("statement", "about", *titles), tuple(rows))
+    node = table_node(table, f"Statements about certain releases. {across.caption}")
+    node["classes"].append("across")
+    node["ids"] = ["claims-across-releases"]
+    others = [
+        f"{claim.text} Contradicted under {under.title}: measured {found.value}, claimed "
+        f"{claim.bound} ({claim.place})."
+        for claim, under, found in judging.contradicted(claims, across)
+    ]
+    listed = nodes.bullet_list()
+    listed += [nodes.list_item("", nodes.paragraph("", text)) for text in others]
+    none = "No release contradicts a statement of this site that another one confirms."
+    return [node, listed if others else nodes.paragraph("", none)]
+
+
+def _word(verdict: Verdict) -> str:
+    return NONE if verdict is Verdict.ELSEWHERE else verdict
+
+
+def setup(app: Sphinx) -> None:
+    """Register the directives."""
+    app.add_directive("changes", ChangesDirective)
+    app.add_directive("across", AcrossDirective)
+    app.add_directive("claims-across", ClaimsAcrossDirective)
+    app.add_node(ClaimsAcross)
+    app.connect("doctree-resolved", resolve)

@@ -1,0 +1,75 @@
+"""Where a figure changed from one release to the next.
+
+A change lies between two releases if no run from before it reaches a run from after it, back to
+the last change and on to the next; and if it is large enough to matter to a reader. A release that
+was measured at a bad moment is no change: the runs of its neighbours reach across.
+"""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+from .gauge import LAG_KIB
+from .results import QUANTITIES, Sample
+from .units import KIB
+
+if TYPE_CHECKING:
+    from collections.abc import Sequence
+
+#: By the name of a quantity: how many times the medians have to differ.
+LEAST_RATIO = {"time": 1.5, "peak": 1.25}
+
+#: What they have to differ by besides. The kernel's counters lag by so much.
+LEAST_DIFFERENCE = {"time": 0.0, "peak": LAG_KIB * KIB}
+
+
+def steps(samples: Sequence[Sample | None], quantity: str) -> list[int]:
+    """Return which releases changed a figure.
+
+    Parameters
+    ----------
+    samples : sequence of Sample or None
+        The runs under each release, oldest first; None where there is no figure.
+    quantity : str
+        ``"time"`` or ``"peak"``.
+
+    Returns
+    -------
+    list of int
+        Indices of the first release with the new figure.
+    """
+    forward = _one_way(samples, quantity)
+    # Back from the newest, what is found is the last release with the old figure.
+    backward = {_next(samples, len(samples) - 1 - n) for n in _one_way(samples[::-1], quantity)}
+    return sorted(forward & backward)
+
+
+def _one_way(samples: Sequence[Sample | None], quantity: str) -> set[int]:
+    """Compare each release with all those since the last change."""
+    before: tuple[float, ...] = ()
+    found = set()
+    for index, sample in enumerate(samples):
+        if sample is None:
+            continue
+        if before and are_apart(Sample(before), sample, quantity):
+            found.add(index)
+            before = ()
+        before += sample.values
+    return found
+
+
+def _next(samples: Sequence[Sample | None], index: int) -> int:
+    """Return the next release with a figure."""
+    return next(n for n in range(index + 1, len(samples)) if samples[n] is not None)
+
+
+def are_apart(one: Sample, other: Sample, quantity: str) -> bool:
+    """Tell whether no run of one reaches those of the other, and the medians differ enough."""
+    smallest = QUANTITIES[quantity].smallest
+    low, high = sorted((one, other), key=lambda sample: sample.median)
+    less, more = (max(smallest, sample.median) for sample in (low, high))
+    return (
+        low.high < high.low
+        and more >= LEAST_RATIO[quantity] * less
+        and more - less > LEAST_DIFFERENCE[quantity]
+    )
