@@ -8,10 +8,10 @@ from typing import TYPE_CHECKING
 
 from . import comparison, reference, releases, steps
 from .errors import FigureError
-from .lookup import Lookup, task_named
+from .lookup import Lookup, method_named, task_named
 from .results import QUANTITIES, Result, Sample
 from .tables import NONE, Table, status
-from .tasks import example_paths
+from .tasks import example_paths, uses
 from .under import Under, every, measured_here
 from .units import format_ratio
 
@@ -114,6 +114,12 @@ class Across:
             for result in self.results(task_name, method_name)
         ]
 
+    def steps(self, task_name: str, method_name: str, quantity: str) -> list[int]:
+        """Return the indices of the releases that changed a quantity of a method."""
+        shared = uses(method_named(task_name, method_name).function, "joblib")
+        samples = self.samples(task_name, method_name, quantity)
+        return steps.steps(samples, quantity, shared=shared)
+
     def changes(self) -> list[Change]:
         """Return every change, the oldest first."""
         rows = [row for task in releases.TASKS for row in self.methods(task)]
@@ -133,7 +139,7 @@ class Across:
     def _steps(self, task: str, method: str, quantity: str) -> Iterator[Change]:
         samples = self.samples(task, method, quantity)
         known = QUANTITIES[quantity]
-        for index in steps.steps(samples, quantity):
+        for index in self.steps(task, method, quantity):
             after = samples[index]
             before = next(sample for sample in samples[index - 1 :: -1] if sample)
             if after is None:
@@ -154,7 +160,7 @@ class Across:
         rows = [
             (
                 f"{c.task}.{c.method}",
-                self.under[c.index].title,
+                " / ".join(self.under[c.index].versions),
                 c.heading,
                 c.before,
                 c.after,
@@ -162,7 +168,7 @@ class Across:
             )
             for c in self.changes()
         ]
-        headings = ("method", "since", "figure", "before", "after", "it is")
+        headings = ("method", "since nilearn / nibabel", "figure", "before", "after", "it is")
         return Table(headings, tuple(rows))
 
     def table(self, task: str, quantity: str) -> Table:
@@ -177,7 +183,7 @@ class Across:
         """
         rows = []
         for name, method in self.methods(task):
-            changed = steps.steps(self.samples(name, method, quantity), quantity)
+            changed = self.steps(name, method, quantity)
             cells = [
                 ("→ " if index in changed else "") + _cell(result, quantity)
                 for index, result in enumerate(self.results(name, method))
@@ -191,7 +197,8 @@ class Across:
         from . import figures  # noqa: PLC0415 - matplotlib is slow to import
 
         rows = {
-            method: self.samples(name, method, quantity) for name, method in self.methods(task)
+            row[1]: (self.samples(*row, quantity), self.steps(*row, quantity))
+            for row in self.methods(task)
         }
         title = f"{QUANTITIES[quantity].heading.capitalize()} across releases: "
         title += comparison.titled(task.replace("_", " "), self.under[0].provenance)

@@ -37,7 +37,8 @@ def machine(provenance: Provenance) -> str:
 
 def titled(text: str, provenance: Provenance) -> str:
     """Return the title of a plot: with the label of the reference machine, if it is of that."""
-    return f"{text} ({reference.LABEL})" if provenance.cpu.startswith(reference.LABEL) else text
+    is_reference = provenance.cpu.startswith(reference.LABEL)
+    return f"{text} ({reference.LABEL.lower()})" if is_reference else text
 
 
 def of_forms(heading: str, first: Data, provenance: Provenance) -> str:

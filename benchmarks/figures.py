@@ -10,7 +10,6 @@ import matplotlib.pyplot as plt
 from matplotlib.ticker import FuncFormatter, NullFormatter
 
 from .results import QUANTITIES, Quantity, Result, Sample
-from .steps import steps
 
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
@@ -207,7 +206,7 @@ def plot_heat(table: Table, values: Sequence[Sequence[float]], title: str) -> Fi
 
 def plot_releases(
     versions: Sequence[tuple[str, ...]],
-    rows: Mapping[str, Sequence[Sample | None]],
+    rows: Mapping[str, tuple[Sequence[Sample | None], Sequence[int]]],
     quantity: str,
     title: str,
 ) -> Figure:
@@ -220,7 +219,8 @@ def plot_releases(
     versions : sequence of tuples of str
         Of the packages, for each release.
     rows : mapping
-        By the name of a method: its runs under each release, None where there are none.
+        By the name of a method: its runs under each release, None where there are none; and the
+        releases that changed it.
     quantity : str
         A name of `QUANTITIES`.
     title : str
@@ -235,17 +235,18 @@ def plot_releases(
         # Only where no panel is below.
         is_lowest = index + _PANELS >= len(rows)
         axes.set_xticks(range(len(ticks)), ticks if is_lowest else [""] * len(ticks))
-    for axes, (name, samples) in zip(grid.flat, rows.items(), strict=False):
-        _draw_releases(axes, samples, quantity)
+    for axes, (name, (samples, changed)) in zip(grid.flat, rows.items(), strict=False):
+        _draw_releases(axes, samples, changed, QUANTITIES[quantity])
         axes.set_title(name, fontsize=9, loc="left")
     figure.supxlabel("nilearn, and nibabel below it", fontsize=9)
     figure.suptitle(title)
     return figure
 
 
-def _draw_releases(axes: Axes, samples: Sequence[Sample | None], quantity: str) -> None:
+def _draw_releases(
+    axes: Axes, samples: Sequence[Sample | None], changed: Sequence[int], known: Quantity
+) -> None:
     """Draw one panel; nothing is drawn of what has no figure."""
-    known = QUANTITIES[quantity]
     medians = {}
     for place, sample in enumerate(samples):
         if sample:
@@ -254,9 +255,11 @@ def _draw_releases(axes: Axes, samples: Sequence[Sample | None], quantity: str) 
             axes.plot([place] * len(drawn), drawn, "o", color=RUN_COLOUR, alpha=0.5, markersize=4)
             medians[place] = statistics.median(drawn)
     axes.plot(list(medians), list(medians.values()), "-", color=RUN_COLOUR, linewidth=1)
-    for place in steps(samples, quantity):
+    for place in changed:
         axes.axvline(place - 0.5, color=MEDIAN_COLOUR, linewidth=2)
-    _set_scale(axes, "y", known, list(medians.values()))
+    highest = max((v for sample in samples if sample for v in sample.values), default=0.0)
+    if not _set_scale(axes, "y", known, list(medians.values())):
+        axes.set_ylim(0, 1.15 * max(highest, known.smallest) / known.drawn_in)
     axes.tick_params(labelsize=7)
     axes.set_xlim(-0.5, len(samples) - 0.5)
     axes.spines[["top", "right"]].set_visible(False)

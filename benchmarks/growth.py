@@ -163,7 +163,7 @@ class Growth:
         labels = (_LABELS[self.axis], f"{heading} in {unit} (dots: runs)")
         title = f"{heading.capitalize()} against {_LABELS[self.axis].partition(' in ')[0]}"
         if reference.LABEL in self.caption:
-            title += f" ({reference.LABEL})"
+            title += f" ({reference.LABEL.lower()})"
         return figures.plot_growth(self.places, points, lines, labels, title)
 
 

@@ -16,6 +16,7 @@ from . import folders, reference
 from .claims import NEVER, Claim, Verdict
 from .errors import AbsentError, FigureError
 from .results import QUANTITIES
+from .steps import LEAST_RATIO
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Sequence
@@ -87,7 +88,7 @@ _ORDER = (Verdict.CONTRADICTED, Verdict.UNDECIDED, Verdict.HOLDS)
 
 
 def _machine(*, fixed: bool, joint: str = " here") -> str:
-    return f" on the {reference.LABEL}" if fixed else joint
+    return f" on the {reference.LABEL.lower()}" if fixed else joint
 
 
 def of_release(claim: Claim, under: Under) -> Judgement:
@@ -107,16 +108,33 @@ def of_releases(claim: Claim, across: Across) -> list[tuple[Under, Judgement]]:
 def contradicted(claims: Sequence[Claim], across: Across) -> list[tuple[Claim, Under, Judgement]]:
     """Return the claims that a release contradicts, each with this release.
 
-    What every release contradicts is left out: the run is too short for it, or another one.
+    That is due to the release only if another one does not contradict it, and a change is marked
+    between the two. Else it is due to the run, which may be shorter than that of the site.
     """
     found = []
     for claim in claims:
         judged = [] if claim.changed_in else of_releases(claim, across)
-        against = [one for one in judged if one[1].verdict is Verdict.CONTRADICTED]
-        about = [one for one in judged if one[1].verdict is not Verdict.ELSEWHERE]
-        if len(against) < len(about):
-            found += [(claim, *one) for one in against]
+        verdicts = [one.verdict for _, one in judged]
+        for index, (under, one) in enumerate(judged):
+            if one.verdict is Verdict.CONTRADICTED and any(
+                _has_changed(claim, across, index, other)
+                for other, verdict in enumerate(verdicts)
+                if verdict in {Verdict.HOLDS, Verdict.UNDECIDED}
+            ):
+                found.append((claim, under, one))
     return found
+
+
+def _has_changed(claim: Claim, across: Across, one: int, other: int) -> bool:
+    """Tell whether a figure of a claim changed between two releases."""
+    for term in claim.expression.terms:
+        quantity = "peak" if term.quantity == "multiplier" else term.quantity
+        if quantity not in LEAST_RATIO:  # changes of other figures are not looked for
+            return True
+        changed = across.steps(term.task, term.method, quantity)
+        if any(min(one, other) < index <= max(one, other) for index in changed):
+            return True
+    return False
 
 
 def _of_changes(claim: Claim, across: Across) -> Judgement:

@@ -115,7 +115,7 @@ class Peers:
 
         title = f"Memory during {METHODS[0][1]}, and what %memit would have seen of it"
         if reference.LABEL in self.caption:
-            title += f" ({reference.LABEL})"
+            title += f" ({reference.LABEL.lower()})"
         return series.plot_looks(self.series, MEMIT_SECONDS, title)
 
 

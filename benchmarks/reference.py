@@ -26,7 +26,7 @@ if TYPE_CHECKING:
     from .results import Result
     from .runs import Data
 
-LABEL = "reference machine"
+LABEL = "Reference machine"
 ADVICE = "Measure them again with: make reference."
 
 SIZES = "sizes"
@@ -138,8 +138,9 @@ def banner() -> str:
     found = store_of(run().data)
     last = max(result.measured_at for result in found.all())[:10]
     return (
-        f"This build measured nothing. Every figure is of the {html.escape(found.provenance.cpu)}"
-        f", measured until {last}; “here”, “this machine” and “this build” mean that machine."
+        f"This build measured nothing. All figures are of another machine: "
+        f"{html.escape(found.provenance.cpu)}, measured until {last}. “Here”, “this machine” and "
+        "“this build” mean that one."
     )
 
 

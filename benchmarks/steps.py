@@ -19,11 +19,15 @@ if TYPE_CHECKING:
 #: By the name of a quantity: how many times the medians have to differ.
 LEAST_RATIO = {"time": 1.5, "peak": 1.25}
 
+#: How many times peaks have to differ where two workers share the work: it is chance whether they
+#: reach their peaks at the same moment, and the sum of two is up to twice the larger one.
+SHARED_PEAK_RATIO = 2.0
+
 #: What they have to differ by besides. The kernel's counters lag by so much.
 LEAST_DIFFERENCE = {"time": 0.0, "peak": LAG_KIB * KIB}
 
 
-def steps(samples: Sequence[Sample | None], quantity: str) -> list[int]:
+def steps(samples: Sequence[Sample | None], quantity: str, *, shared: bool = False) -> list[int]:
     """Return which releases changed a figure.
 
     Parameters
@@ -32,26 +36,30 @@ def steps(samples: Sequence[Sample | None], quantity: str) -> list[int]:
         The runs under each release, oldest first; None where there is no figure.
     quantity : str
         ``"time"`` or ``"peak"``.
+    shared : bool
+        Whether workers share the work.
 
     Returns
     -------
     list of int
         Indices of the first release with the new figure.
     """
-    forward = _one_way(samples, quantity)
+    least = SHARED_PEAK_RATIO if shared and quantity == "peak" else LEAST_RATIO[quantity]
+    forward = _one_way(samples, quantity, least)
     # Back from the newest, what is found is the last release with the old figure.
-    backward = {_next(samples, len(samples) - 1 - n) for n in _one_way(samples[::-1], quantity)}
+    back = _one_way(samples[::-1], quantity, least)
+    backward = {_next(samples, len(samples) - 1 - n) for n in back}
     return sorted(forward & backward)
 
 
-def _one_way(samples: Sequence[Sample | None], quantity: str) -> set[int]:
+def _one_way(samples: Sequence[Sample | None], quantity: str, least: float) -> set[int]:
     """Compare each release with all those since the last change."""
     before: tuple[float, ...] = ()
     found = set()
     for index, sample in enumerate(samples):
         if sample is None:
             continue
-        if before and are_apart(Sample(before), sample, quantity):
+        if before and are_apart(Sample(before), sample, quantity, least):
             found.add(index)
             before = ()
         before += sample.values
@@ -63,13 +71,11 @@ def _next(samples: Sequence[Sample | None], index: int) -> int:
     return next(n for n in range(index + 1, len(samples)) if samples[n] is not None)
 
 
-def are_apart(one: Sample, other: Sample, quantity: str) -> bool:
+def are_apart(one: Sample, other: Sample, quantity: str, least: float) -> bool:
     """Tell whether no run of one reaches those of the other, and the medians differ enough."""
     smallest = QUANTITIES[quantity].smallest
     low, high = sorted((one, other), key=lambda sample: sample.median)
     less, more = (max(smallest, sample.median) for sample in (low, high))
     return (
-        low.high < high.low
-        and more >= LEAST_RATIO[quantity] * less
-        and more - less > LEAST_DIFFERENCE[quantity]
+        low.high < high.low and more >= least * less and more - less > LEAST_DIFFERENCE[quantity]
     )

@@ -8,7 +8,7 @@ import time
 import matplotlib.pyplot as plt
 import pytest
 
-from benchmarks import compare, compare_forms, comparing, data, opening, runner
+from benchmarks import compare, compare_forms, comparing, data, opening, provenance, runner
 from benchmarks.errors import DataError, DisagreementError
 from benchmarks.folders import PROJECT
 
@@ -112,7 +112,7 @@ def test_fresh_and_another_file_measure_again(example, fmri_path, started, monke
     copy = fmri_path.with_name("copy.nii.gz")
     copy.write_bytes(fmri_path.read_bytes()[:-1] + b"\0")
     fmri_path.with_name("same.nii.gz").write_bytes(fmri_path.read_bytes())
-    monkeypatch.setattr(comparing.data, "check", lambda _file: None)
+    monkeypatch.setattr(data, "check", lambda _file: None)
     compare(methods, copy, runs=1)
     assert len(started) == 3 * 2
 
@@ -120,10 +120,8 @@ def test_fresh_and_another_file_measure_again(example, fmri_path, started, monke
 def test_other_versions_measure_again(example, fmri_path, started, monkeypatch):
     methods = example(SOURCE)
     compare(methods, fmri_path, runs=1)
-    here = comparing.provenance.installed_packages()
-    monkeypatch.setattr(
-        comparing.provenance, "installed_packages", lambda: here | {"nilearn": "0.0.1"}
-    )
+    here = provenance.installed_packages()
+    monkeypatch.setattr(provenance, "installed_packages", lambda: here | {"nilearn": "0.0.1"})
     compare(methods, fmri_path, runs=1)
     assert len(started) == 2 * 2
 

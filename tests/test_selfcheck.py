@@ -37,7 +37,7 @@ def fake(monkeypatch, file, factors):
     def run_once(peak, *_):
         read = round(peak * (factors.pop(0) if len(factors) > 1 else factors[0]))
         returned = runner.Returned("NoneType")
-        return runner.Outcome((MemoryRun(read, 0, 0, read, read),), returned)
+        return runner.Outcome((MemoryRun(read, 0, 0, read, read),), (returned,))
 
     monkeypatch.setattr(orders, "order", order)
     monkeypatch.setattr(runner, "run_once", run_once)

@@ -85,3 +85,12 @@ def test_the_direction_of_time_does_not_matter(releases):
 def test_equal_releases_have_no_step(runs, count):
     assert steps(times(*[runs] * count), "time") == []
     assert LEAST_RATIO["time"] > 1
+
+
+def test_where_workers_share_the_work_a_peak_may_double_by_chance():
+    samples = times([80 * MIB] * 4, [150 * MIB] * 4, [200 * MIB] * 4)
+    assert steps(samples, "peak") == [1, 2]
+    assert steps(samples, "peak", shared=True) == []
+    samples = times([80 * MIB] * 4, [170 * MIB] * 4)
+    assert steps(samples, "peak", shared=True) == [1]
+    assert steps(times([1.0] * 4, [1.8] * 4), "time", shared=True) == [1]

@@ -66,7 +66,8 @@ class LimitsDirective(MeasuredDirective):
             least = format_seconds(limit.wall_seconds), format_bytes(limit.peak_bytes)
             rows.append((line.strip(), " + ".join(parts), *least))
         table = Table(("method", "least time", "sum", "least memory"), tuple(rows))
-        node = table_node(table, "What the least time of a method consists of.")
+        machine = comparison.machine(pages.lookup().store.provenance)
+        node = table_node(table, f"What the least time of a method consists of. {machine}")
         node["classes"].append("limits")
         return [node]
 

@@ -108,7 +108,9 @@ class PartsDirective(MeasuredDirective):
     def measured(self) -> list[Node]:
         """Return the table."""
         results = pages.lookup().of_task(self.arguments[0], self.options.get("methods", ()))
-        return [table_node(tables.of_parts(results), "What the peak of each way consists of.")]
+        machine = comparison.machine(pages.lookup().store.provenance)
+        caption = f"What the peak of each way consists of. {machine}"
+        return [table_node(tables.of_parts(results), caption)]
 
 
 class SnippetDirective(MeasuredDirective):
@@ -123,7 +125,9 @@ class SnippetDirective(MeasuredDirective):
         task = task_named(task_name)
         self.env.note_dependency(str(task.path))
         source = inspect.getsource(task.method(name).function)
-        lines = "\n".join(tables.ipython_lines(result))
+        store = pages.lookup().store
+        label = [f"# {store.provenance.cpu}"] if store.is_fixed else []
+        lines = "\n".join([*label, *tables.ipython_lines(result)])
         return [
             nodes.literal_block(source, source, language="python"),
             nodes.literal_block(lines, lines, language="text", classes=["ipython-lines"]),

@@ -36,7 +36,9 @@ class ChangesDirective(MeasuredDirective):
         """Return the table, and whether a release that was measured twice shows a change."""
         across = pages.across()
         caption = f"What changed from one release to the next. {across.caption}"
-        found = [table_node(across.table_of_changes(), caption)]
+        table = table_node(across.table_of_changes(), caption)
+        table["classes"].append("across")
+        found: list[Node] = [table]
         return found + [nodes.paragraph("", self._repeated(index)) for index in across.repeated()]
 
     @staticmethod
@@ -98,14 +100,15 @@ def _claims(claims: list[Claim]) -> list[Node]:
     for claim in {str(claim.as_dict() | {"place": ""}): claim for claim in claims}.values():
         if claim.releases and not claim.changed_in:
             found = [judgement for _, judgement in judging.of_releases(claim, across)]
-            rows.append((claim.text, claim.scope, *(_word(one.verdict) for one in found)))
+            text = claim.text.replace("``", "")
+            rows.append((text, claim.scope, *(_word(one.verdict) for one in found)))
     titles = (" / ".join(under.versions) for under in across.under)
     table = Table(("statement", "about", *titles), tuple(rows))
     node = table_node(table, f"Statements about certain releases. {across.caption}")
-    node["classes"].append("across")
+    node["classes"] += ["across", "statements"]
     node["ids"] = ["claims-across-releases"]
     others = [
-        f"{claim.text} Contradicted under {under.title}: measured {found.value}, claimed "
+        f"{claim.text.replace('``', '')} Contradicted under {under.title}: measured {found.value}, claimed "
         f"{claim.bound} ({claim.place})."
         for claim, under, found in judging.contradicted(claims, across)
     ]
