@@ -126,15 +126,18 @@ def problem(env: BuildEnvironment, message: str, location: Any) -> None:
 
 
 def outdated(
-    _app: Sphinx, env: BuildEnvironment, added: set[str], _changed: set[str], _removed: set[str]
+    app: Sphinx, env: BuildEnvironment, added: set[str], _changed: set[str], _removed: set[str]
 ) -> Sequence[str]:
-    """Return the pages whose figures are no longer those of the results file."""
+    """Return the pages whose figures are no longer those of the results file.
+
+    And those of the gallery: each build draws their plots anew, and a plot may change where the
+    text does not.
+    """
     now = digest()
-    return [
-        name
-        for name, page in all_pages(env).items()
-        if name not in added and name in env.found_docs and (page.digest != now or not now)
-    ]
+    old = {name for name, page in all_pages(env).items() if page.digest != now or not now}
+    gallery = getattr(app.config, "sphinx_gallery_conf", {}).get("gallery_dirs", "")
+    drawn = {name for name in env.found_docs if gallery and name.startswith(f"{gallery}/")}
+    return sorted((old | drawn) & env.found_docs - added)
 
 
 def updated(_app: Sphinx, env: BuildEnvironment) -> list[str]:

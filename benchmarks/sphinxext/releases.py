@@ -100,15 +100,14 @@ def _claims(claims: list[Claim]) -> list[Node]:
     for claim in {str(claim.as_dict() | {"place": ""}): claim for claim in claims}.values():
         if claim.releases and not claim.changed_in:
             found = [judgement for _, judgement in judging.of_releases(claim, across)]
-            text = claim.text.replace("``", "")
-            rows.append((text, claim.scope, *(_word(one.verdict) for one in found)))
+            rows.append((_plain(claim), claim.scope, *(_word(one.verdict) for one in found)))
     titles = (" / ".join(under.versions) for under in across.under)
     table = Table(("statement", "about", *titles), tuple(rows))
     node = table_node(table, f"Statements about certain releases. {across.caption}")
     node["classes"] += ["across", "statements"]
     node["ids"] = ["claims-across-releases"]
     others = [
-        f"{claim.text.replace('``', '')} Contradicted under {under.title}: measured {found.value}, claimed "
+        f"{_plain(claim)} Contradicted under {under.title}: measured {found.value}, claimed "
         f"{claim.bound} ({claim.place})."
         for claim, under, found in judging.contradicted(claims, across)
     ]
@@ -116,6 +115,11 @@ def _claims(claims: list[Claim]) -> list[Node]:
     listed += [nodes.list_item("", nodes.paragraph("", text)) for text in others]
     none = "No release contradicts a statement of this site that another one confirms."
     return [node, listed if others else nodes.paragraph("", none)]
+
+
+def _plain(claim: Claim) -> str:
+    """Return the sentence of a claim without the marks of code."""
+    return claim.text.replace("``", "")
 
 
 def _word(verdict: Verdict) -> str:
