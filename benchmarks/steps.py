@@ -49,7 +49,13 @@ def steps(samples: Sequence[Sample | None], quantity: str, *, shared: bool = Fal
     # Back from the newest, what is found is the last release with the old figure.
     back = _one_way(samples[::-1], quantity, least)
     backward = {_next(samples, len(samples) - 1 - n) for n in back}
-    return sorted(forward & backward)
+    found = sorted(forward & backward)
+    # What one of the two ways found alone was a change to the other, and is none any more.
+    while wrong := [
+        n for n in range(len(found)) if not _parts(samples, found, n, quantity, least)
+    ]:
+        del found[wrong[0]]
+    return found
 
 
 def _one_way(samples: Sequence[Sample | None], quantity: str, least: float) -> set[int]:
@@ -64,6 +70,18 @@ def _one_way(samples: Sequence[Sample | None], quantity: str, least: float) -> s
             before = ()
         before += sample.values
     return found
+
+
+def _parts(
+    samples: Sequence[Sample | None], found: Sequence[int], n: int, quantity: str, least: float
+) -> bool:
+    """Tell whether a change parts all runs back to the last change from all on to the next."""
+    edges = [0, *found, len(samples)]
+    before, after = (
+        tuple(v for sample in samples[start:end] if sample for v in sample.values)
+        for start, end in (edges[n : n + 2], edges[n + 1 : n + 3])
+    )
+    return are_apart(Sample(before), Sample(after), quantity, least)
 
 
 def _next(samples: Sequence[Sample | None], index: int) -> int:

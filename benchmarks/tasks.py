@@ -230,8 +230,9 @@ def _parts(function: FunctionType, seen: set[FunctionType]) -> Iterator[str]:
         elif isinstance(value, ModuleType):
             yield f"{name} = module {value.__name__}"
         elif callable(value):
-            origin = getattr(value, "__module__", ""), getattr(value, "__qualname__", name)
-            yield f"{name} = {origin}"
+            # Where in a package a function lies may differ from one release to the next.
+            package = str(getattr(value, "__module__", "")).partition(".")[0]
+            yield f"{name} = {package} {getattr(value, '__qualname__', name)}"
         else:
             # Memory addresses in a representation change from one process to the next.
             yield f"{name} = {re.sub(r' at 0x[0-9a-f]+', '', repr(value))}"
@@ -278,4 +279,14 @@ def _code_without_prose(function: FunctionType) -> str:
     for node in ast.walk(tree):
         if isinstance(node, ast.FunctionDef) and ast.get_docstring(node) is not None:
             node.body = node.body[1:]
-    return ast.dump(tree)
+    return _dumped(tree)
+
+
+def _dumped(node: Any) -> str:
+    """Write a syntax tree the same way in every version of Python, as `ast.dump` does not."""
+    if isinstance(node, list):
+        return f"[{', '.join(map(_dumped, node))}]"
+    if not isinstance(node, ast.AST):
+        return repr(node)
+    fields = [(name, value) for name, value in ast.iter_fields(node) if value not in (None, [])]
+    return f"{type(node).__name__}({', '.join(f'{n}={_dumped(value)}' for n, value in fields)})"
