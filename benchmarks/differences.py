@@ -9,6 +9,7 @@ from . import store
 from .errors import DataError
 from .expressions import Interval
 from .results import QUANTITIES
+from .steps import LEAST_DIFFERENCE
 from .tables import NONE, Table, status
 from .units import format_ratio
 
@@ -167,9 +168,11 @@ def _row(one: Result, two: Result, name: str) -> Row | None:
     ratio = Interval.of(b, quantity.smallest) / Interval.of(a, quantity.smallest)
     less, more = _WORDS[name]
     verdict = SAME
-    if ratio.high < 1:
+    # What the gauge can be off by is no difference, however well it repeats.
+    is_seen = abs(a.median - b.median) > LEAST_DIFFERENCE[name]
+    if is_seen and ratio.high < 1:
         verdict = f"{less}, {format_ratio(1 / ratio.median)} times"
-    elif ratio.low > 1:
+    elif is_seen and ratio.low > 1:
         verdict = f"{more}, {format_ratio(ratio.median)} times"
     medians = quantity.write(a.median), quantity.write(b.median)
     return Row(one.task, one.method, name, *medians, ratio.median, verdict)
