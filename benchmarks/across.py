@@ -10,7 +10,7 @@ from . import comparison, reference, releases, steps
 from .errors import FigureError
 from .lookup import Lookup, method_named, task_named
 from .results import QUANTITIES, Result, Sample
-from .tables import NONE, Table, status
+from .tables import Table, cell, status
 from .tasks import example_paths, uses
 from .under import Under, every, measured_here
 from .units import format_ratio
@@ -132,8 +132,10 @@ class Across:
                 yield from self._steps(task, method, quantity)
         results = self.results(task, method)
         for index, (one, two) in enumerate(itertools.pairwise(results), 1):
+            if one is None or two is None or _are_near(one, two):
+                continue
             before, after = _observed(one), _observed(two)
-            if before != after and one and two and not _are_near(one, two):
+            if before != after:
                 yield Change(task, method, "returns", index, before, after, "returns another")
 
     def _steps(self, task: str, method: str, quantity: str) -> Iterator[Change]:
@@ -185,7 +187,7 @@ class Across:
         for name, method in self.methods(task):
             changed = self.steps(name, method, quantity)
             cells = [
-                ("→ " if index in changed else "") + _cell(result, quantity)
+                ("→ " if index in changed else "") + cell(result, quantity)
                 for index, result in enumerate(self.results(name, method))
             ]
             rows.append((method, *cells))
@@ -213,10 +215,8 @@ class Across:
         return self.table_of_changes().html(self.caption)
 
 
-def _observed(result: Result | None) -> str:
+def _observed(result: Result) -> str:
     """Return what can be compared of what a method returned, or why it has no figures."""
-    if result is None:
-        return NONE
     if result.status != "ok":
         return f"{status(result)}: {result.message}"
     return result.returned.text if result.returned and result.returned.text else "an array"
@@ -229,15 +229,6 @@ def _are_near(one: Result, two: Result) -> bool:
         return False
     less, more = sorted(abs(value[0]) for value in values)
     return 0 < less <= more < steps.LEAST_RATIO["time"] * less
-
-
-def _cell(result: Result | None, quantity: str) -> str:
-    if result is None:
-        return NONE
-    if result.status != "ok":
-        return status(result)
-    sample = result.quantity(quantity)
-    return QUANTITIES[quantity].write(sample.median) if sample.values else NONE
 
 
 def compare_releases() -> Across:

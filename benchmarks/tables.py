@@ -92,7 +92,7 @@ def of_results(results: Sequence[Result], *, as_published: bool = False) -> Tabl
     for result in results:
         row = _measured(result)
         if limits:
-            row.append(_cell(result, "times_limit"))
+            row.append(cell(result, "times_limit"))
         if as_published:
             figures = published().get((result.task, result.method), {})
             row += _written(figures.get("wall_seconds"), figures.get("increment_bytes"))
@@ -183,12 +183,13 @@ def crossed(titles: Sequence[str], rows: Sequence[Sequence[Result]], quantity: s
     cells = []
     for title, row in zip(titles, rows, strict=True):
         by_method = {result.method: result for result in row}
-        texts = (_cell(by_method.get(method), quantity) for method in methods)
+        texts = (cell(by_method.get(method), quantity) for method in methods)
         cells.append((title, *texts))
     return Table(("file", *methods), tuple(cells))
 
 
-def _cell(result: Result | None, quantity: str) -> str:
+def cell(result: Result | None, quantity: str) -> str:
+    """Return the median of a quantity with its unit, or why there is none."""
     if result is None:
         return NONE
     if result.status != "ok":
