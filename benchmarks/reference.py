@@ -27,6 +27,7 @@ if TYPE_CHECKING:
     from .runs import Data
 
 LABEL = "Reference machine"
+SAID = "This build measured nothing."
 ADVICE = "Measure them again with: make reference."
 
 SIZES = "sizes"
@@ -138,7 +139,7 @@ def banner() -> str:
     found = store_of(run().data)
     last = max(result.measured_at for result in found.all())[:10]
     return (
-        f"This build measured nothing. All figures are of another machine: "
+        f"{SAID} All figures are of another machine: "
         f"{html.escape(found.provenance.cpu)}, measured until {last}. “Here”, “this machine” and "
         "“this build” mean that one."
     )

@@ -40,7 +40,8 @@ def test_an_expression_has_time_peak_and_kept(shell, capsys):
     assert result.peak_bytes.median == pytest.approx(32 * MIB, abs=MIB)
     assert result.kept_bytes.median == pytest.approx(32 * MIB, abs=MIB)
     printed = capsys.readouterr().out
-    assert re.search(r"^time  .*s \(.* 2 runs\)$", printed, re.MULTILINE)
+    # A noisy time gets more runs than were asked for.
+    assert re.search(r"^time  .*s \(.* [29] runs\)$", printed, re.MULTILINE)
     assert re.search(r"^peak  32\.\d", printed, re.MULTILINE)
     assert re.search(r"^kept  32\.\d", printed, re.MULTILINE)
 
