@@ -15,7 +15,7 @@ SHAPE = (8, 7, 6, 5)
 def apart(tmp_path_factory, monkeypatch):
     """Keep tests away from the reader's files, results and choices."""
     folder = tmp_path_factory.mktemp("apart")
-    for name in ("FMRI", "DATA", "CONCAT", "RUNS", "FRESH"):
+    for name in ("FMRI", "DATA", "CONCAT", "RUNS", "FRESH", "MEASURE"):
         monkeypatch.delenv(name, raising=False)
     monkeypatch.setenv("FMRI_BENCH_RESULTS", str(folder / "results"))
     monkeypatch.setenv("FMRI_BENCH_CACHE", str(folder / "cache"))
