@@ -7,13 +7,13 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 from . import comparison, reference, releases, steps
+from .differences import QUANTITIES_COMPARED, in_words
 from .errors import FigureError
 from .lookup import Lookup, method_named, task_named
 from .results import QUANTITIES, Result, Sample
 from .tables import Table, cell, status
 from .tasks import example_paths, uses
 from .under import Under, every, measured_here
-from .units import format_ratio
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -21,10 +21,6 @@ if TYPE_CHECKING:
     from matplotlib.figure import Figure
 
     from .store import Store
-
-QUANTITIES_COMPARED = tuple(steps.LEAST_RATIO)
-
-_WORDS = {"time": ("faster", "slower"), "peak": ("leaner", "larger")}
 
 
 @dataclass(frozen=True)
@@ -136,7 +132,7 @@ class Across:
                 continue
             before, after = _observed(one), _observed(two)
             if before != after:
-                yield Change(task, method, "returns", index, before, after, "returns another")
+                yield Change(task, method, "returns", index, before, after, "another")
 
     def _steps(self, task: str, method: str, quantity: str) -> Iterator[Change]:
         samples = self.samples(task, method, quantity)
@@ -147,8 +143,7 @@ class Across:
             if after is None:
                 raise AssertionError("a step has a figure")
             ratio = max(after.median, known.smallest) / max(before.median, known.smallest)
-            less, more = _WORDS[quantity]
-            words = f"{format_ratio(max(ratio, 1 / ratio))} times {less if ratio < 1 else more}"
+            words = in_words(quantity, ratio)
             texts = known.write(before.median), known.write(after.median)
             yield Change(task, method, known.heading, index, *texts, words)
 
@@ -170,7 +165,7 @@ class Across:
             )
             for c in self.changes()
         ]
-        headings = ("method", "since nilearn / nibabel", "figure", "before", "after", "it is")
+        headings = ("method", "since nilearn / nibabel", "figure", "before", "after", "since then")
         return Table(headings, tuple(rows))
 
     def table(self, task: str, quantity: str) -> Table:
@@ -203,7 +198,7 @@ class Across:
             for row in self.methods(task)
         }
         title = f"{QUANTITIES[quantity].heading.capitalize()} across releases: "
-        title += comparison.titled(task.replace("_", " "), self.under[0].provenance)
+        title += comparison.titled(task.replace("_", " "), self.caption)
         return figures.plot_releases(
             [under.versions for under in self.under], rows, quantity, title
         )

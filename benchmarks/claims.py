@@ -114,8 +114,11 @@ class Claim:
     @property
     def bound(self) -> str:
         """The bound in words, for example ``at least 100``."""
-        if self.equals or self.changed_in:
-            return self.equals or self.changed_in
+        if self.changed_in:
+            changed = self.changed_in != NEVER
+            return f"a change in nilearn {self.changed_in}" if changed else "no change"
+        if self.equals:
+            return self.equals
         parts = [(self.at_least, "at least"), (self.at_most, "at most")]
         return " and ".join(
             f"{words} {self._exactly(value)}" for value, words in parts if value is not None

@@ -114,23 +114,28 @@ def _with_kernels(task: Task, file: FmriFile, plan: Plan) -> Task:
 
 def _results(task: Task, file: FmriFile, store: Store, plan: Plan) -> dict[str, Result]:
     """Return the stored results that are fresh, completed by what is measured now."""
+    if store.is_fixed:
+        return {method.name: _fixed(store, task, method, plan.cache) for method in task.methods}
     results = {}
     for method in task.methods:
-        fresh = plan.fresh and not store.is_fixed
-        found = None if fresh else stored(store, task, method, plan.cache)
-        if found is None and store.is_fixed:
-            raise FigureError(
-                f"{task.name}.{method.name} is not among the reference results, or has changed "
-                f"since. {reference.ADVICE}"
-            )
+        found = None if plan.fresh else stored(store, task, method, plan.cache)
         results[method.name] = found or begun(task, method, file, plan.cache)
-    if store.is_fixed:
-        return results
     if any(plan.missing(method, results[method.name]) for method in task.methods):
         results |= _too_large(results, file, store, plan.limits)
         progress.say(f"Measuring {task.name} on {file.path}.")
         _measure(task, file, store, results, plan)
     return results
+
+
+def _fixed(store: Store, task: Task, method: Method, cache: str) -> Result:
+    """Return a reference result, which cannot be measured here."""
+    found = stored(store, task, method, cache)
+    if found is None:
+        raise FigureError(
+            f"{task.name}.{method.name} is not among the reference results, or has changed since. "
+            f"{reference.ADVICE}"
+        )
+    return found
 
 
 def _too_large(

@@ -35,10 +35,9 @@ def machine(provenance: Provenance) -> str:
     return f"{provenance.cpu}, {versions}."
 
 
-def titled(text: str, provenance: Provenance) -> str:
-    """Return the title of a plot: with the label of the reference machine, if it is of that."""
-    is_reference = provenance.cpu.startswith(reference.LABEL)
-    return f"{text} ({reference.LABEL.lower()})" if is_reference else text
+def titled(text: str, caption: str) -> str:
+    """Return the title of a plot, with the label of the reference if its caption has it."""
+    return f"{text} ({reference.LABEL.lower()})" if reference.LABEL in caption else text
 
 
 def of_forms(heading: str, first: Data, provenance: Provenance) -> str:
@@ -124,7 +123,7 @@ class Comparison:
         return tables.of_observations(self.results)
 
     def _title(self, heading: str) -> str:
-        return titled(f"{heading}: {self.task.replace('_', ' ')}", self.provenance)
+        return titled(f"{heading}: {self.task.replace('_', ' ')}", self.caption)
 
     def _plot(self, quantity: str, heading: str) -> Figure:
         from . import figures  # noqa: PLC0415 - matplotlib is slow to import

@@ -81,7 +81,7 @@ class Crossing:
     def _title(self) -> str:
         first = next(iter(self.comparisons.values()))
         title = f"{self.quantity.capitalize()}: {first.task.replace('_', ' ')}"
-        return titled(title, first.provenance)
+        return titled(title, self.caption)
 
     def _value(self, row: Sequence[Result], method: str) -> float:
         for result in row:

@@ -26,6 +26,12 @@ SAME = "the same within the spread"
 _WORDS = {"time": ("faster", "slower"), "peak": ("leaner", "needs more")}
 
 
+def in_words(quantity: str, ratio: float) -> str:
+    """Say how many times less or more of a quantity it is, after over before."""
+    less, more = _WORDS[quantity]
+    return f"{less if ratio < 1 else more}, {format_ratio(max(ratio, 1 / ratio))} times"
+
+
 @dataclass(frozen=True)
 class Row:
     """One quantity of one method, in both sets.
@@ -166,13 +172,9 @@ def _row(one: Result, two: Result, name: str) -> Row | None:
     if not a.values or not b.values:
         return None
     ratio = Interval.of(b, quantity.smallest) / Interval.of(a, quantity.smallest)
-    less, more = _WORDS[name]
-    verdict = SAME
     # What the gauge can be off by is no difference, however well it repeats.
     is_seen = abs(a.median - b.median) > LEAST_DIFFERENCE[name]
-    if is_seen and ratio.high < 1:
-        verdict = f"{less}, {format_ratio(1 / ratio.median)} times"
-    elif is_seen and ratio.low > 1:
-        verdict = f"{more}, {format_ratio(ratio.median)} times"
+    differs = is_seen and (ratio.high < 1 or ratio.low > 1)
+    verdict = in_words(name, ratio.median) if differs else SAME
     medians = quantity.write(a.median), quantity.write(b.median)
     return Row(one.task, one.method, name, *medians, ratio.median, verdict)

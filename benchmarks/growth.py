@@ -7,8 +7,9 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
-from . import forms, reference
+from . import forms
 from .comparing import compare
+from .comparison import titled
 from .results import QUANTITIES
 from .tables import NONE, Table, status
 from .units import MIB, format_bytes, significant
@@ -162,8 +163,7 @@ class Growth:
         heading = QUANTITIES[quantity].heading
         labels = (_LABELS[self.axis], f"{heading} in {unit} (dots: runs)")
         title = f"{heading.capitalize()} against {_LABELS[self.axis].partition(' in ')[0]}"
-        if reference.LABEL in self.caption:
-            title += f" ({reference.LABEL.lower()})"
+        title = titled(title, self.caption)
         return figures.plot_growth(self.places, points, lines, labels, title)
 
 

@@ -79,7 +79,7 @@ def of_pages(claim: Claim, lookup: Lookup, opened: Callable[[], Across]) -> Judg
         return Judgement(Verdict.ELSEWHERE)
     worst = min((one.verdict for _, one in judged), key=_ORDER.index)
     values = [f"{one.value} under {under.title}" for under, one in judged]
-    where = " under releases that were measured apart"
+    where = " under the releases that it is about"
     return Judgement(worst, "; ".join(values), where + _machine(fixed=across.is_fixed, joint=""))
 
 

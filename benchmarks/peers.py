@@ -16,7 +16,6 @@ from . import (
     lookup,
     opening,
     progress,
-    reference,
     runner,
     selfcheck,
     tasks,
@@ -114,8 +113,7 @@ class Peers:
         from . import series  # noqa: PLC0415 - matplotlib is slow to import
 
         title = f"Memory during {METHODS[0][1]}, and what %memit would have seen of it"
-        if reference.LABEL in self.caption:
-            title += f" ({reference.LABEL.lower()})"
+        title = comparison.titled(title, self.caption)
         return series.plot_looks(self.series, MEMIT_SECONDS, title)
 
 

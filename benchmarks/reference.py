@@ -55,11 +55,9 @@ class Reference(Store):
     is_fixed = True
 
     def __init__(self, path: Path) -> None:
-        provenance, data, results = store.read(path)
-        self.path = path
-        self.data = data
-        self.provenance = replace(provenance, cpu=f"{LABEL} ({provenance.cpu})")
-        self._results = {store.key(result): result for result in results}
+        provenance, data, _ = store.read(path)
+        labelled = replace(provenance, cpu=f"{LABEL} ({provenance.cpu})")
+        super().__init__(path.parent, data, labelled, path)
 
     def put(self, *results: Result, dropped: Iterable[Result] = ()) -> None:  # noqa: ARG002
         """Refuse to change it."""

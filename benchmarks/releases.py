@@ -26,10 +26,10 @@ from . import (
     selfcheck,
     tasks,
 )
-from .errors import DisagreementError, MethodError
+from .errors import DisagreementError, MethodError, StoreError
 from .orders import Batch
 from .runner import Failure, Outcome
-from .store import Store, without_series
+from .store import Store, locked, without_series
 from .units import format_duration
 
 if TYPE_CHECKING:
@@ -124,8 +124,24 @@ def measure(*, fresh: bool = False) -> None:
     """
     file, published = opening.ready()
     selfcheck.ensure(published, file)
+    folder = environments.releases_folder()
+    try:
+        folder.mkdir(parents=True, exist_ok=True)  # for the lock
+    except OSError as error:
+        raise StoreError(f"{folder} cannot be made: {error.strerror or error}.") from error
+    try:
+        with locked(folder, wait=False):
+            _measure_all(file, published.provenance, fresh=fresh)
+    except BlockingIOError as error:
+        raise MethodError(
+            "Releases are being measured already, and a second measurement would disturb the "
+            "first. Wait for its end."
+        ) from error
+
+
+def _measure_all(file: FmriFile, here: Provenance, *, fresh: bool) -> None:
     files = {form: forms.of(file, form) if form else file for form in set(TASKS.values())}
-    sessions = _sessions(files, published.provenance)
+    sessions = _sessions(files, here)
     groups = [group for group in _groups(files) if fresh or _is_missing(group, sessions)]
     progress.say(f"Measuring under {len(sessions)} releases on {file.path}.")
     started = time.monotonic()

@@ -205,4 +205,4 @@ class Returned:
     def from_dict(cls, entry: dict[str, Any]) -> Returned:
         """Read what JSON made of it."""
         lists = ("shape", "sums", "sample", "affine")
-        return cls(**entry | {name: tuple(entry[name]) for name in lists})
+        return cls(**entry | {name: tuple(entry[name]) for name in lists if name in entry})

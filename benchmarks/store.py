@@ -3,6 +3,8 @@
 History of the schema
 ---------------------
 1 : first.
+2 : fields that have their default value are left out; slope and intercept of the data. Files of
+    schema 1 are read as well.
 
 Results of different machines, versions or data files never meet in one file, so nothing
 can merge them by accident. Each finished run is written at once; a file is replaced whole
@@ -16,7 +18,7 @@ import json
 import os
 import re
 import sys
-from dataclasses import asdict, replace
+from dataclasses import asdict, fields, is_dataclass, replace
 from typing import TYPE_CHECKING, Any
 
 from .errors import StoreError
@@ -32,7 +34,8 @@ if TYPE_CHECKING:
 if sys.platform != "win32":
     import fcntl
 
-SCHEMA = 1
+SCHEMA = 2
+_READABLE = (1, SCHEMA)
 
 Key = tuple[str, str, str]
 
@@ -50,6 +53,8 @@ class Store:
         The file that is measured on.
     provenance : Provenance
         The machine and the versions.
+    path : Path, optional
+        The file itself; by default its name follows from data and provenance.
 
     Raises
     ------
@@ -59,10 +64,12 @@ class Store:
 
     is_fixed = False
 
-    def __init__(self, folder: Path, data: Data, provenance: Provenance) -> None:
+    def __init__(
+        self, folder: Path, data: Data, provenance: Provenance, path: Path | None = None
+    ) -> None:
         stem = re.sub(r"[^\w.-]", "_", data.name.split(".")[0])
         name = f"{stem}-{data.compression}-{data.sha256[:8]}-{provenance.digest[:8]}.json"
-        self.path = folder / name
+        self.path = path or folder / name
         self.data = data
         self.provenance = provenance
         self._results = self._read()
@@ -85,12 +92,12 @@ class Store:
         """
         try:
             self.path.parent.mkdir(parents=True, exist_ok=True)  # for the lock
-            with _locked(self.path.parent):
+            with locked(self.path.parent):
                 # Another process may have put its results since this one last read.
                 self._results = self._read()
-                self._results |= {key(result): result for result in results}
+                self._results |= {_key(result): result for result in results}
                 for result in dropped:
-                    self._results.pop(key(result), None)
+                    self._results.pop(_key(result), None)
                 with written_whole(self.path) as file:
                     file.write(encoded(self.provenance, self.data, self.all()))
         except OSError as error:
@@ -103,22 +110,22 @@ class Store:
     def _read(self) -> dict[Key, Result]:
         if not self.path.exists():
             return {}
-        return {key(result): result for result in read(self.path)[2]}
+        return {_key(result): result for result in read(self.path)[2]}
 
 
 def at(path: Path) -> Store:
     """Open the results of a file by its path; raises StoreError if it cannot be read."""
     provenance, data, _ = read(path)
-    return Store(path.parent, data, provenance)
+    return Store(path.parent, data, provenance, path)
 
 
 def encoded(provenance: Provenance, data: Data, results: Iterable[Result]) -> bytes:
     """Return the content of a results file."""
-    entries = (json.dumps(_entry(result)) for result in sorted(results, key=key))
+    entries = (json.dumps(_entry(result)) for result in sorted(results, key=_key))
     head = {"schema": SCHEMA, "provenance": asdict(provenance), "data": asdict(data)}
-    fields = [f'"{name}": {json.dumps(value)}' for name, value in head.items()]
+    parts = [f'"{name}": {json.dumps(value)}' for name, value in head.items()]
     # A line for each result: short files, and differences that can be read.
-    lines = ",\n".join([*fields, '"results": [\n' + ",\n".join(entries) + "\n]"])
+    lines = ",\n".join([*parts, '"results": [\n' + ",\n".join(entries) + "\n]"])
     return f"{{\n{lines}\n}}\n".encode()
 
 
@@ -136,7 +143,7 @@ def read(path: Path) -> tuple[Provenance, Data, list[Result]]:
         schema = content["schema"]
     except (OSError, ValueError, KeyError, TypeError, RecursionError) as error:
         raise StoreError(f"{path} is not a readable results file: {error}. {advice}") from error
-    if schema != SCHEMA:
+    if schema not in _READABLE:
         raise StoreError(
             f"{path} has schema {schema!r}, and this version reads schema {SCHEMA}. "
             "It was written by another version of this project; use that one, or measure again."
@@ -159,20 +166,30 @@ def without_series(result: Result) -> Result:
 
 def _entry(result: Result) -> dict[str, Any]:
     """Return a result as it is stored: what can be worked out from others is left out."""
-    return {k: v for k, v in asdict(result).items() if k not in {"limit_seconds", "limit_bytes"}}
+    entry: dict[str, Any] = _sparse(replace(result, limit_seconds=None, limit_bytes=None))
+    return entry
+
+
+def _sparse(value: Any) -> Any:
+    """Return a dataclass as JSON can hold it, without the fields that have their default value."""
+    if is_dataclass(value):
+        given = ((field, getattr(value, field.name)) for field in fields(value))
+        return {field.name: _sparse(v) for field, v in given if v != field.default}
+    return [_sparse(item) for item in value] if isinstance(value, tuple) else value
 
 
 def _decoded(entry: dict[str, Any]) -> Result:
-    returned = entry["returned"]
-    texts = [entry[name] for name in ("task", "method", "source_sha256", "status", "message")]
-    _refuse_others(texts, str)
-    for run in [*entry["time_runs"], *entry["memory_runs"]]:
+    returned = entry.get("returned")
+    names = ("task", "method", "source_sha256", "status", "message")
+    _refuse_others([entry[name] for name in names if name in entry], str)
+    time_runs, memory_runs = entry.get("time_runs", ()), entry.get("memory_runs", ())
+    for run in [*time_runs, *memory_runs]:
         _refuse_others([value for name, value in run.items() if name != "series"], int, float)
     return Result(
         **entry
         | {
-            "time_runs": tuple(TimeRun(**run) for run in entry["time_runs"]),
-            "memory_runs": tuple(MemoryRun.from_dict(run) for run in entry["memory_runs"]),
+            "time_runs": tuple(TimeRun(**run) for run in time_runs),
+            "memory_runs": tuple(MemoryRun.from_dict(run) for run in memory_runs),
             "returned": returned and Returned.from_dict(returned),
         }
     )
@@ -185,20 +202,32 @@ def _refuse_others(values: list[Any], *kinds: type) -> None:
             raise TypeError(f"{value!r:.40} stands where {kinds[0].__name__} is expected")
 
 
-def key(result: Result) -> Key:
-    """Return what identifies a result within a file."""
+def _key(result: Result) -> Key:
     return result.task, result.method, result.cache
 
 
 @contextlib.contextmanager
-def _locked(folder: Path) -> Iterator[None]:
-    """Keep other processes of this package from writing into the folder meanwhile."""
+def locked(folder: Path, *, wait: bool = True) -> Iterator[None]:
+    """Keep other processes of this package from writing into the folder meanwhile.
+
+    Parameters
+    ----------
+    folder : Path
+        It has to be there.
+    wait : bool
+        Whether to wait until another process is done.
+
+    Raises
+    ------
+    BlockingIOError
+        Another process is writing, and it is not waited for.
+    """
     if sys.platform == "win32":  # no flock; a lock file would outlive a crash
         yield
         return
     descriptor = os.open(folder, os.O_RDONLY)
     try:
-        fcntl.flock(descriptor, fcntl.LOCK_EX)
+        fcntl.flock(descriptor, fcntl.LOCK_EX | (0 if wait else fcntl.LOCK_NB))
         yield
     finally:
         os.close(descriptor)

@@ -160,8 +160,8 @@ def test_each_part_of_the_reference_is_kept_on_its_own(kept, monkeypatch):
 def test_what_no_page_shows_is_left_out(kept):
     content = json.loads((kept / "kept" / "reference" / "run@nii.json").read_text())
     for result in content["results"]:
-        assert result["returned"]["sample"] == []
-        assert not any(run["series"]["seconds"] for run in result["memory_runs"])
+        assert "sample" not in result["returned"]
+        assert not any("series" in run for run in result["memory_runs"])
     # A run that is as short as its short form has one results file for both.
     found = sorted((kept / "kept" / "reference" / "releases" / "newest").glob("*.json"))
     assert [path.stem for path in found] == ["run", "run@short"]

@@ -26,7 +26,7 @@ from benchmarks.environments import RELEASES, Release
 from benchmarks.errors import FigureError, MethodError
 from benchmarks.expressions import Expression
 from benchmarks.folders import PROJECT
-from benchmarks.store import at
+from benchmarks.store import at, locked
 
 EXAMPLE = """
 import os
@@ -138,7 +138,7 @@ def test_what_changed_is_found_and_named():
         ("other_in_the_last", "returns"),
     }
     assert across.under[changes["slow_before", "time"].index].title == "nilearn 1.2, nibabel 5.0"
-    assert changes["slow_before", "time"].words.endswith("times faster")
+    assert changes["slow_before", "time"].words.startswith("faster, ")
     other = changes["other_in_the_last", "returns"]
     assert (other.before, other.after) == ("3", "40")
     table = across.table("small", "time")
@@ -185,6 +185,15 @@ def test_it_goes_on_where_it_was_interrupted(three, monkeypatch):
     assert {runs_of(r)["quick"][0] for r in three} == {4}
     # The turn that was done is not done again: the others catch up first.
     assert Path(done[0]).name == "1.1"
+
+
+@pytest.mark.usefixtures("three")
+def test_a_second_measurement_is_refused_while_the_first_runs():
+    with (
+        locked(environments.releases_folder(), wait=False),
+        pytest.raises(MethodError, match="measured already"),
+    ):
+        releases.measure(fresh=True)
 
 
 def test_a_release_without_results_is_not_measured_alone(three):

@@ -9,7 +9,7 @@ from benchmarks import provenance
 from benchmarks.errors import StoreError
 from benchmarks.results import Result
 from benchmarks.runs import Data, MemoryRun, Returned, TimeRun
-from benchmarks.store import Store, read
+from benchmarks.store import SCHEMA, Store, at, read
 
 DATA = Data("a b.nii.gz", (8, 7, 6, 5), "int16", False, "gz", 3360, 2000, "0" * 64, "Given.")
 HERE = provenance.here("gauge", Path(__file__))
@@ -36,6 +36,37 @@ def test_what_is_put_is_read_again(store):
     assert again.get("load", "other") is None
     stored_provenance, data, results = read(store.path)
     assert (stored_provenance, data, len(results)) == (HERE, DATA, 1)
+
+
+def test_fields_that_have_their_default_value_are_left_out(store):
+    bare = Result("load", "failed", "abc", status="raised", message="raised OSError")
+    store.put(RESULT, bare)
+    short, long = json.loads(store.path.read_bytes())["results"]
+    assert short.keys() == {"task", "method", "source_sha256", "status", "message"}
+    assert long["memory_runs"] == [{"peak_bytes": 1, "kept_bytes": 2, "baseline_bytes": 3}]
+    again = Store(store.path.parent, DATA, HERE)
+    assert repr(again.all()) == repr([bare, RESULT])
+
+
+def test_a_file_of_the_first_schema_is_read(store):
+    from dataclasses import asdict
+
+    entry = asdict(RESULT)
+    del entry["limit_seconds"], entry["limit_bytes"]
+    content = {"schema": 1, "provenance": asdict(HERE), "data": asdict(DATA), "results": [entry]}
+    del content["data"]["slope"], content["data"]["inter"]
+    store.path.parent.mkdir()
+    store.path.write_text(json.dumps(content))
+    again = Store(store.path.parent, DATA, HERE)
+    assert repr(again.get("load", "get_fdata")) == repr(RESULT)
+    again.put(RESULT)
+    assert json.loads(store.path.read_bytes())["schema"] == SCHEMA
+
+
+def test_a_store_is_of_the_file_that_it_is_opened_by(store):
+    store.put(RESULT)
+    moved = store.path.rename(store.path.with_name("moved.json"))
+    assert repr(at(moved).all()) == repr([RESULT])
 
 
 def test_units_stand_in_the_names_of_fields(store):
