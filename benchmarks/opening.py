@@ -30,6 +30,8 @@ def ready(
     ------
     DataError
         The file is not fit to be measured on.
+    FigureError
+        There are no reference results, which are asked for.
     StoreError
         Its results cannot be read.
     """
@@ -47,6 +49,13 @@ def chosen(fmri_path: str | os.PathLike[str] | None = None) -> FmriFile:
     ----------
     fmri_path : path, optional
         By default what `benchmarks.data.choose` finds; with ``MEASURE=0`` the reference.
+
+    Raises
+    ------
+    DataError
+        There is no such file, or it is no 4D image.
+    FigureError
+        There are no reference results.
     """
     if fmri_path is None and not folders.measuring():
         return reference.run()

@@ -119,7 +119,11 @@ def every(file: FmriFile | None = None) -> list[Under]:
 
 
 def measured_here(file: FmriFile) -> list[Under]:
-    """Return what was measured of a file under each release, on the machine measured last."""
+    """Return what was measured of a file under each release, oldest first.
+
+    Of several machines that share the folder, it is the one that measured last. A release under
+    which nothing was measured is left out.
+    """
     # A short run is its own short form: one results file is about both.
     names = {"", "short", *releases.TASKS.values()}
     made = {name: forms.find(file, name) for name in names}
