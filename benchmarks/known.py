@@ -27,6 +27,10 @@ if TYPE_CHECKING:
 #: Small enough to come from the heap, not from the system (glibc's M_MMAP_THRESHOLD: 128 KiB).
 HEAP_BLOCK_BYTES = 64 * 1024
 
+#: Large enough to come from the system at first, and from the heap once one was freed. When
+#: threads free and fill at once, a block more may be in use; it has to be less than the promise.
+THREAD_BLOCK_BYTES = 256 * 1024
+
 #: joblib copies an array into its file in pieces of this size (`NumpyArrayWrapper.write_array`),
 #: and the allocator keeps the last one.
 JOBLIB_PIECE_MIB = 16
@@ -103,15 +107,16 @@ def heap_again(size_mib: int) -> None:
 
 
 def heap_again_in_threads(size_mib: int) -> None:
-    """Fill blocks of 4 MiB in each of two threads at the same time, again and again.
+    """Fill blocks in each of two threads at the same time, again and again.
 
     The first ones that are freed have the allocator keep such blocks in a heap from then on.
     """
     meeting = threading.Barrier(2, timeout=_MEETING_SECONDS)
+    count = size_mib * MIB // THREAD_BLOCK_BYTES
 
     def fill() -> None:
         for _ in range(3):
-            blocks = [np.ones(4 * MIB, np.uint8) for _ in range(size_mib // 4)]
+            blocks = [np.ones(THREAD_BLOCK_BYTES, np.uint8) for _ in range(count)]
             meeting.wait()
             del blocks
             meeting.wait()
@@ -286,10 +291,9 @@ def every(file: str | None, file_mib: int = 0) -> list[Known]:
         handed("an array handed to two workers", 520),
     ]
     if file:
-        args = (file, 0.1)
-        calls.append(
-            Known(
-                "two workers map a file", two_workers_map_a_file, args, file_mib * MIB, tree=True
-            )
+        size = file_mib * MIB
+        mapped = Known(
+            "two workers map a file", two_workers_map_a_file, (file, 0.1), size, tree=True
         )
+        calls.append(mapped)
     return calls

@@ -132,8 +132,7 @@ class TreeWatch:
 
     def resident_bytes(self) -> int:
         """Return how much the tree holds now, shared pages counted once a process."""
-        last = self.ticks[-1]
-        return (last.private + last.file + last.shmem) * 1024
+        return self.ticks[-1].resident * 1024
 
     def _want_sharing_if_moved(self, row: Tick) -> None:
         if row.processes < 2 or self._reader is None:  # noqa: PLR2004
