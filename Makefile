@@ -33,11 +33,17 @@ test: $(READY) ## lint, type-check and run the tests
 	@$(BIN)/python -m ruff check .
 	@$(BIN)/python -m ruff format --check .
 	@$(BIN)/python -m mypy
+	@git ls-files -z '*.py' '*.rst' '*.md' '*.css' '*.js' '*.toml' | xargs -0 -r $(BIN)/codespell
+	@$(BIN)/sphinx-lint README.md CHANGELOG.md CONTRIBUTING.md examples $$(git ls-files 'doc/*.rst')
 	@$(BIN)/python -m pytest
 
 .PHONY: check
 check: html ## judge every claim of the site; fails when one is contradicted
 	@$(BIN)/python -m benchmarks check
+
+.PHONY: linkcheck
+linkcheck: $(READY) ## ask every outside link of the site whether it is still there
+	@MEASURE=0 $(BIN)/python -m sphinx -b linkcheck -q -c . -d doc/_build/linkcheck-doctrees doc doc/_build/linkcheck
 
 .PHONY: measure
 measure: $(READY) ## measure every task without building the site

@@ -4,8 +4,9 @@ import os
 import shlex
 import sys
 from pathlib import Path
+from urllib.parse import urlsplit
 
-from benchmarks import progress, reference
+from benchmarks import families, progress, reference
 from benchmarks.folders import CLAIMS, measuring
 from benchmarks.sphinxext import inventories
 
@@ -22,8 +23,11 @@ language = "en"
 extensions = [
     "benchmarks.sphinxext",
     "myst_parser",
+    "numpydoc",
+    "sphinx.ext.autodoc",
     "sphinx.ext.intersphinx",
     "sphinx_copybutton",
+    "sphinx_design",
     "sphinx_gallery.gen_gallery",
 ]
 exclude_patterns = ["_build", "_inventories", "**/*.ipynb"]
@@ -33,12 +37,35 @@ measured_claims_file = str(CLAIMS)
 html_theme = "furo"
 html_title = project
 html_static_path = ["doc/_static"]
-html_css_files = ["figures.css"]
+html_css_files = ["site.css", "figures.css", ("print.css", {"media": "print"})]
+html_js_files = [("site.js", {"defer": "defer"})]
 html_show_sphinx = False
-if not measuring():
-    html_theme_options = {"announcement": reference.banner()}
-    tags.add("reference")  # noqa: F821 - Sphinx gives it
 html_copy_source = False
+html_theme_options = {
+    "light_css_variables": families.css_variables(dark=False),
+    "dark_css_variables": families.css_variables(dark=True),
+}
+if not measuring():
+    html_theme_options["announcement"] = reference.banner()
+    tags.add("reference")  # noqa: F821 - Sphinx gives it
+
+# Where the site is published, if it is: only then can it name its pages to search engines.
+html_baseurl = os.environ.get("SITE_URL") or os.environ.get("READTHEDOCS_CANONICAL_URL", "")
+# The lines that a search shows of each page are fetched, which browsers refuse for files.
+html_show_search_summary = bool(html_baseurl)
+if html_baseurl:
+    html_baseurl = html_baseurl.rstrip("/") + "/"
+    extensions += ["notfound.extension", "sphinx_sitemap", "sphinxext.opengraph"]
+    notfound_urls_prefix = urlsplit(html_baseurl).path
+    sitemap_url_scheme = "{link}"
+    sitemap_excludes = ["404.html", "genindex.html", "search.html"]
+    ogp_site_url = html_baseurl
+    ogp_social_cards = {"enable": False}
+
+# The types of parameters are in the docstrings, in words.
+autodoc_typehints = "none"
+numpydoc_show_class_members = False
+default_role = "code"
 
 # The second location serves builds without a network; the links still point online.
 intersphinx_mapping = {
@@ -69,5 +96,9 @@ sphinx_gallery_conf = {
     "download_all_examples": False,
     "show_signature": False,
     "image_srcset": ["2x"],
+    "backreferences_dir": "auto_examples/backreferences",
+    "doc_module": ("benchmarks",),
+    "reference_url": {"benchmarks": None},
+    "remove_config_comments": True,
     "within_subsection_order": "FileNameSortKey",
 }

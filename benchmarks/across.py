@@ -7,12 +7,14 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 from . import comparison, reference, releases, steps
+from .cells import Table
+from .columns import Column, status
 from .differences import QUANTITIES_COMPARED, in_words
 from .errors import FigureError
 from .lookup import Lookup, method_named, task_named
-from .results import QUANTITIES, Result, Sample
-from .tables import Table, cell, status
-from .tasks import example_paths, uses
+from .quantities import QUANTITIES
+from .sources import uses
+from .tasks import example_paths
 from .under import Under, every, measured_here
 
 if TYPE_CHECKING:
@@ -20,6 +22,7 @@ if TYPE_CHECKING:
 
     from matplotlib.figure import Figure
 
+    from .results import Result, Sample
     from .store import Store
 
 
@@ -178,16 +181,18 @@ class Across:
         quantity : str
             ``"time"`` or ``"peak"``.
         """
+        found = {row: self.results(*row) for row in self.methods(task)}
+        column = Column(quantity, [result for row in found.values() for result in row if result])
         rows = []
-        for name, method in self.methods(task):
+        for (name, method), results in found.items():
             changed = self.steps(name, method, quantity)
-            cells = [
-                ("→ " if index in changed else "") + cell(result, quantity)
-                for index, result in enumerate(self.results(name, method))
-            ]
+            cells = (
+                column.cell(result, "→ " if index in changed else "")
+                for index, result in enumerate(results)
+            )
             rows.append((method, *cells))
         titles = (" / ".join(under.versions) for under in self.under)
-        return Table((f"{QUANTITIES[quantity].heading} of", *titles), tuple(rows))
+        return Table((column.heading, *titles), tuple(rows))
 
     def plot(self, task: str, quantity: str) -> Figure:
         """Draw one quantity of a task: a panel for each method, a line over the releases."""

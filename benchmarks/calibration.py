@@ -16,6 +16,7 @@ from . import (
     runner,
     selfcheck,
     sizes,
+    sources,
     tasks,
 )
 from .orders import Batch
@@ -104,9 +105,9 @@ def predict(fmri_path: str | os.PathLike[str] | None = None) -> Predictions:
 
 
 def _job(task: Task, method: Method, file: FmriFile) -> _Job:
-    if tasks.uses(method.function, orders.HIDDEN_PACKAGE):
+    if sources.uses(method.function, orders.HIDDEN_PACKAGE):
         names = sizes.UNPACKED
-    elif tasks.uses(method.function, "joblib"):
+    elif sources.uses(method.function, "joblib"):
         names = sizes.HANDED_OVER
     elif (task.name, method.name) in costs.READS_AGAIN:
         names = sizes.READ_AGAIN
@@ -158,4 +159,4 @@ def _results(job: _Job) -> list[Result]:
 
 def _memory_runs(method: Method) -> int:
     """Return how often a method is weighed: more than once where workers meet by chance."""
-    return 2 if tasks.uses(method.function, "joblib") else 1
+    return 2 if sources.uses(method.function, "joblib") else 1

@@ -102,7 +102,7 @@ def compared(task: Task, file: FmriFile, store: Store, plan: Plan) -> Comparison
     measured = _with_kernels(task, file, plan) if plan.timed else task
     found = _results(measured, file, store, plan)
     results = tuple(with_limit(found[method.name], store) for method in task.methods)
-    return Comparison(task.name, results, file.data, store.provenance)
+    return Comparison(task.name, results, file.data, store.provenance, task.methods)
 
 
 def _with_kernels(task: Task, file: FmriFile, plan: Plan) -> Task:

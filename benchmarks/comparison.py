@@ -11,10 +11,12 @@ from .units import format_bytes
 if TYPE_CHECKING:
     from matplotlib.figure import Figure
 
+    from .cells import Table
     from .headers import Header
     from .provenance import Provenance
     from .results import Result
     from .runs import Data
+    from .tasks import Method
 
 
 def described(file_data: Data | Header) -> str:
@@ -74,25 +76,32 @@ class Comparison:
         The file measured on.
     provenance : Provenance
         The machine and the versions.
+    methods : tuple of Method
+        The methods themselves.
     """
 
     task: str
     results: tuple[Result, ...]
     data: Data
     provenance: Provenance
+    methods: tuple[Method, ...] = ()
 
     @property
     def caption(self) -> str:
         """The file and the machine, in one line."""
         return caption(self.data, self.provenance)
 
+    def table(self) -> Table:
+        """Return the table: time, peak, kept, multiplier of each method."""
+        return tables.of_results(self.results, self.methods)
+
     def __str__(self) -> str:
         remarks = tables.remarks(self.results)
-        return "\n".join([tables.of_results(self.results).text(), "", self.caption, *remarks])
+        return "\n".join([self.table().text(), "", self.caption, *remarks])
 
     def _repr_html_(self) -> str:
         caption = " ".join([self.caption, *tables.remarks(self.results)])
-        return tables.of_results(self.results).html(caption)
+        return self.table().html(caption)
 
     def plot_time(self) -> Figure:
         """Draw the time of each method, every run a dot."""
@@ -114,11 +123,11 @@ class Comparison:
 
         return series.plot_parts(self.results, self._title("Parts of the peak"))
 
-    def parts(self) -> tables.Table:
+    def parts(self) -> Table:
         """Return the table of what each peak consists of."""
         return tables.of_parts(self.results)
 
-    def observed(self) -> tables.Table:
+    def observed(self) -> Table:
         """Return the table of what each method returned, as Python writes it."""
         return tables.of_observations(self.results)
 
@@ -128,4 +137,6 @@ class Comparison:
     def _plot(self, quantity: str, heading: str) -> Figure:
         from . import figures  # noqa: PLC0415 - matplotlib is slow to import
 
-        return figures.plot(self.results, quantity, self._title(f"{heading} of each way"))
+        families = {method.name: method.family for method in self.methods}
+        title = self._title(f"{heading} of each way")
+        return figures.plot(self.results, quantity, title, families)

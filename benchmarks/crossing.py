@@ -8,16 +8,16 @@ from typing import TYPE_CHECKING
 from . import forms, tables
 from .comparing import compare
 from .comparison import of_forms, titled
-from .results import QUANTITIES
+from .quantities import QUANTITIES
 
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
 
     from matplotlib.figure import Figure
 
+    from .cells import Table
     from .comparison import Comparison
     from .results import Result
-    from .tables import Table
     from .tasks import Methods
 
 

@@ -6,11 +6,12 @@ from dataclasses import asdict, dataclass
 from typing import TYPE_CHECKING, Any
 
 from . import store
+from .cells import Table
+from .columns import NONE, status
 from .errors import DataError
 from .expressions import Interval
-from .results import QUANTITIES
+from .quantities import QUANTITIES
 from .steps import LEAST_DIFFERENCE
-from .tables import NONE, Table, status
 from .units import format_ratio
 
 if TYPE_CHECKING:

@@ -8,11 +8,13 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 from .errors import FigureError
-from .results import QUANTITIES, Result, Sample
+from .quantities import QUANTITIES
 from .units import format_ratio
 
 if TYPE_CHECKING:
     from collections.abc import Callable
+
+    from .results import Result, Sample
 
 #: How often it takes for a cost that is paid once to be worth it.
 _BREAK_EVEN = re.compile(r"(?P<once>[^/]+)/\s*\((?P<before>[^/]+)\s-\s(?P<after>[^/]+)\)\s*")

@@ -9,7 +9,8 @@ from typing import TYPE_CHECKING
 import matplotlib.pyplot as plt
 from matplotlib.ticker import FuncFormatter, NullFormatter
 
-from .results import QUANTITIES, Quantity, Result, Sample
+from .families import FAMILIES, INK, OTHER, Family
+from .quantities import QUANTITIES, Quantity
 
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
@@ -18,7 +19,8 @@ if TYPE_CHECKING:
     from matplotlib.axis import Axis
     from matplotlib.figure import Figure
 
-    from .tables import Table
+    from .cells import Table
+    from .results import Result, Sample
 
 #: Blue and orange of Okabe and Ito's palette, told apart by colour-blind readers and in grey.
 RUN_COLOUR = "#0072b2"
@@ -35,7 +37,9 @@ _ROW_INCHES = 0.5
 WIDTH_INCHES = 7.0
 
 
-def plot(results: Sequence[Result], quantity: str, title: str) -> Figure:
+def plot(
+    results: Sequence[Result], quantity: str, title: str, families: Mapping[str, str] | None = None
+) -> Figure:
     """Draw one quantity of several methods.
 
     Parameters
@@ -46,6 +50,8 @@ def plot(results: Sequence[Result], quantity: str, title: str) -> Figure:
         A name of `QUANTITIES`.
     title : str
         What the plot shows, as a phrase.
+    families : mapping of str, optional
+        The family of each method, by its name.
     """
     shown = [result for result in results if result.status == "ok"]
     known = QUANTITIES[quantity]
@@ -53,8 +59,9 @@ def plot(results: Sequence[Result], quantity: str, title: str) -> Figure:
     figure, axes = plt.subplots(
         figsize=(WIDTH_INCHES, 1.4 + _ROW_INCHES * max(1, len(shown))), layout="constrained"
     )
-    for row, sample in enumerate(samples):
-        _draw_row(axes, row, sample, known)
+    looks = [FAMILIES.get((families or {}).get(result.method, ""), OTHER) for result in shown]
+    for row, (sample, family) in enumerate(zip(samples, looks, strict=True)):
+        _draw_row(axes, row, sample, known, family)
     axes.margins(x=0.12)
     scale = _set_scale(axes, "x", known, [sample.median for sample in samples])
     axes.set_yticks(range(len(shown)), [result.method for result in shown])
@@ -62,17 +69,28 @@ def plot(results: Sequence[Result], quantity: str, title: str) -> Figure:
     axes.grid(axis="x", alpha=0.3)
     axes.spines[["top", "right", "left"]].set_visible(False)
     axes.set_xlabel(f"{known.heading} (dots: runs, line: median{scale})")
+    _explain(axes, [family for family in FAMILIES.values() if family in looks])
     missing = len(results) - len(shown)
     figure.suptitle(title + (f" ({missing} without figures)" if missing else ""))
     return figure
 
 
-def _draw_row(axes: Axes, row: int, sample: Sample, known: Quantity) -> None:
+def _explain(axes: Axes, families: Sequence[Family]) -> None:
+    """Put a legend of the families that are drawn below the plot."""
+    for family in families:
+        axes.plot([], [], family.marker, color=family.colour, label=family.title)
+    if families:
+        axes.get_figure(root=True).legend(  # type: ignore[union-attr]
+            loc="outside lower center", ncols=len(families), fontsize=8
+        )
+
+
+def _draw_row(axes: Axes, row: int, sample: Sample, known: Quantity, family: Family) -> None:
     # Nothing has no place on a logarithmic axis; a page of memory stands for it.
     drawn = [max(value, known.smallest / 100) / known.drawn_in for value in sample.values]
     median = statistics.median(drawn)
-    axes.plot(drawn, [row] * len(drawn), "o", color=RUN_COLOUR, alpha=0.5, markersize=6)
-    axes.plot([median] * 2, [row - 0.3, row + 0.3], "-", color=MEDIAN_COLOUR, linewidth=3)
+    axes.plot(drawn, [row] * len(drawn), family.marker, color=family.colour, alpha=0.5)
+    axes.plot([median] * 2, [row - 0.3, row + 0.3], "-", color=INK, linewidth=2)
     text = known.write(sample.median)
     axes.annotate(text, (median, row - 0.32), ha="center", va="bottom", fontsize=9)
 
@@ -193,9 +211,9 @@ def plot_heat(table: Table, values: Sequence[Sequence[float]], title: str) -> Fi
     )
     axes.imshow(values, cmap="Blues", aspect="auto", vmin=0)
     axes.set_xticks(range(len(names)), [name.replace("_", "\n") for name in names], fontsize=8)
-    axes.set_yticks(range(len(table.rows)), [row[0] for row in table.rows])
+    axes.set_yticks(range(len(table.rows)), [row[0] for row in table.texts])
     largest = max(value for row in values for value in row if value == value)  # noqa: PLR0124
-    for y, row in enumerate(table.rows):
+    for y, row in enumerate(table.texts):
         for x, text in enumerate(row[1:]):
             dark = values[y][x] > 0.6 * largest
             colour = "white" if dark else "black"

@@ -8,10 +8,11 @@ from typing import TYPE_CHECKING
 import numpy as np
 
 from . import forms
+from .cells import Table
+from .columns import NONE, status
 from .comparing import compare
 from .comparison import titled
-from .results import QUANTITIES
-from .tables import NONE, Table, status
+from .quantities import QUANTITIES
 from .units import MIB, format_bytes, significant
 
 if TYPE_CHECKING:

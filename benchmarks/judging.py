@@ -15,7 +15,7 @@ from typing import TYPE_CHECKING
 from . import folders, reference
 from .claims import NEVER, Claim, Verdict
 from .errors import AbsentError, FigureError
-from .results import QUANTITIES
+from .quantities import QUANTITIES
 from .steps import LEAST_RATIO
 
 if TYPE_CHECKING:

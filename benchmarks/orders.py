@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, Any
 
 import cloudpickle
 
-from . import folders, snippets, tasks
+from . import folders, snippets, sources
 from .errors import MethodError
 
 if TYPE_CHECKING:
@@ -160,7 +160,7 @@ def elsewhere(
 
 def is_hidden(method: Method) -> bool:
     """Tell whether `HIDDEN_PACKAGE` is kept from a method: whether it does not name it."""
-    return not tasks.uses(method.function, HIDDEN_PACKAGE)
+    return not sources.uses(method.function, HIDDEN_PACKAGE)
 
 
 def _order(  # noqa: PLR0913 - the fields of what a worker reads
@@ -183,7 +183,7 @@ def _order(  # noqa: PLR0913 - the fields of what a worker reads
         "reduced": reduced,
         "frozen": frozen,
     }
-    hidden = not tasks.uses(function, HIDDEN_PACKAGE)
+    hidden = not sources.uses(function, HIDDEN_PACKAGE)
     return Order(batch.memory > 0, _pickled(function, content), hidden)
 
 

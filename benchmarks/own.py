@@ -6,10 +6,11 @@ from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING, Any
 
 from . import comparing, folders, lookup, opening, selfcheck, store, tasks
+from .cells import Table
+from .columns import NONE, status
 from .errors import DataError, StoreError
 from .files import written_whole
 from .plans import Plan
-from .tables import NONE, Table, status
 from .units import format_bytes, format_ratio, format_seconds, printable
 
 if TYPE_CHECKING:

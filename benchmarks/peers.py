@@ -18,13 +18,13 @@ from . import (
     progress,
     runner,
     selfcheck,
-    tasks,
+    sources,
     tools,
 )
+from .cells import Table
 from .orders import Batch
 from .results import Result
 from .runs import MemoryRun, TimeRun
-from .tables import Table
 from .units import MIB, format_seconds
 
 if TYPE_CHECKING:
@@ -219,7 +219,7 @@ def _digest(call: known.Call) -> str:
     """Return the digest of all that decides what a tool says."""
     # A store is about one file, wherever that lies: its path decides nothing.
     args = [arg for arg in call.args if not isinstance(arg, str)]
-    parts = [_code(), repr(args), tasks.source_sha256(cast("FunctionType", call.function))]
+    parts = [_code(), repr(args), sources.source_sha256(cast("FunctionType", call.function))]
     return hashlib.sha256("\n".join(parts).encode()).hexdigest()
 
 

@@ -8,7 +8,8 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from . import comparison, costs, headers, memory, sizes
-from .tables import NONE, Table
+from .cells import Table
+from .columns import NONE
 from .units import format_bytes, format_seconds
 
 if TYPE_CHECKING:

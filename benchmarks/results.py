@@ -9,14 +9,10 @@ from __future__ import annotations
 import math
 import statistics
 from dataclasses import dataclass, field
-from typing import TYPE_CHECKING
 
 from .errors import AbsentError, FigureError
-from .runs import SMALLEST_BYTES, MemoryRun, Returned, Series, TimeRun
-from .units import MIB, format_bytes, format_ratio, format_seconds, significant
-
-if TYPE_CHECKING:
-    from collections.abc import Callable
+from .quantities import QUANTITIES
+from .runs import MemoryRun, Returned, Series, TimeRun
 
 #: Of the interval of a median.
 CONFIDENCE = 0.95
@@ -257,39 +253,3 @@ class Result:
             )
         sample: Sample = getattr(self, QUANTITIES[name].field)
         return sample
-
-
-@dataclass(frozen=True)
-class Quantity:
-    """What the faces need to know of one quantity.
-
-    Attributes
-    ----------
-    heading : str
-        Its name in tables and plots.
-    field : str
-        The attribute of `Result` that holds it.
-    write : callable
-        Writes a value with its unit.
-    smallest : float
-        The smallest amount that means anything; ratios take nothing as less.
-    drawn_in : float
-        The unit of plots, so that their ticks are round numbers.
-    """
-
-    heading: str
-    field: str
-    write: Callable[[float], str]
-    smallest: float
-    drawn_in: float = 1.0
-
-
-QUANTITIES = {
-    "time": Quantity("time", "wall_seconds", format_seconds, 1e-7),
-    "cpu": Quantity("CPU time", "cpu_seconds", format_seconds, 1e-7),
-    "peak": Quantity("peak", "peak_bytes", format_bytes, SMALLEST_BYTES, MIB),
-    "kept": Quantity("kept", "kept_bytes", format_bytes, SMALLEST_BYTES, MIB),
-    "value": Quantity("value", "value", significant, 1e-9),
-    "times_limit": Quantity("x limit", "times_limit", format_ratio, 1e-3),
-    "multiplier": Quantity("multiplier", "multiplier", format_ratio, 1e-3),
-}

@@ -10,7 +10,8 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 from .gauge import LAG_KIB
-from .results import QUANTITIES, Sample
+from .quantities import QUANTITIES
+from .results import Sample
 from .units import KIB
 
 if TYPE_CHECKING:

@@ -3,135 +3,95 @@
 from __future__ import annotations
 
 import functools
-import html
-import io
 import json
-from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
-from rich.box import SIMPLE
-from rich.console import Console
-from rich.table import Table as RichTable
-
+from .cells import Figure, Name, Table, plain
+from .columns import NONE, Column, status
 from .folders import REFERENCE
-from .results import QUANTITIES, TOO_LARGE, Result
+from .quantities import QUANTITIES
 from .runs import PARTS
-from .units import format_bytes, format_range, format_ratio, format_seconds, printable
+from .units import BYTES_UNITS, format_bytes, format_range, format_seconds, unit_of
 
 if TYPE_CHECKING:
-    from collections.abc import Sequence
+    from collections.abc import Mapping, Sequence
+
+    from .cells import Cell
+    from .results import Result
+    from .tasks import Method
 
 PUBLISHED_FILE = REFERENCE / "published.json"
-NONE = "–"
 
 #: Label of the row with the limit, where one limit holds for all methods of a table.
 LEAST = "least possible"
 
-#: Wider than any table here, so that rich never breaks a cell.
-_TEXT_WIDTH = 200
+#: What the table of a task shows, besides the range of time, and the limit if there is one.
+_SHOWN = ("time", "peak", "kept", "multiplier")
 
 
-@dataclass(frozen=True)
-class Table:
-    """Headings and rows of text; the first column names the methods, the others are figures."""
-
-    headings: tuple[str, ...]
-    rows: tuple[tuple[str, ...], ...]
-
-    def text(self) -> str:
-        """Return the table as plain text, columns aligned."""
-        table = RichTable(box=SIMPLE, show_edge=False, pad_edge=False)
-        for index, heading in enumerate(self.headings):
-            table.add_column(heading, justify="right" if index else "left", no_wrap=True)
-        for row in self.rows:
-            table.add_row(*map(printable, row))
-        output = io.StringIO()
-        # In a notebook, rich would display the table itself instead of writing it.
-        console = Console(
-            file=output,
-            width=_TEXT_WIDTH,
-            highlight=False,
-            markup=False,
-            force_jupyter=False,
-        )
-        console.print(table)
-        return "\n".join(line.rstrip() for line in output.getvalue().splitlines())
-
-    def html(self, caption: str) -> str:
-        """Return the table as HTML, every text escaped."""
-        head = "".join(f'<th scope="col">{html.escape(text)}</th>' for text in self.headings)
-        body = "".join(
-            f'<tr><th scope="row">{html.escape(first)}</th>'
-            + "".join(f"<td>{html.escape(text)}</td>" for text in rest)
-            + "</tr>"
-            for first, *rest in self.rows
-        )
-        return (
-            f"<table><caption>{html.escape(caption)}</caption>"
-            f"<thead><tr>{head}</tr></thead><tbody>{body}</tbody></table>"
-        )
-
-
-def of_results(results: Sequence[Result], *, as_published: bool = False) -> Table:
+def of_results(
+    results: Sequence[Result], methods: Sequence[Method] = (), *, as_published: bool = False
+) -> Table:
     """Make the table of the results of one task.
 
     Parameters
     ----------
     results : sequence of Result
         One for each row.
+    methods : sequence of Method
+        Those of the task: they tell families, and which of them return the same.
     as_published : bool
         Whether to add what the original chapter published, where it did.
     """
-    headings = ["method", "time", "range of time", "peak", "kept", "multiplier"]
     limits = {(r.limit_seconds, r.limit_bytes) for r in results if r.limit_seconds is not None}
-    if limits:
-        headings.append(QUANTITIES["times_limit"].heading)
-    if as_published:
-        headings += ["time, as published", "peak, as published"]
-    rows = []
-    for result in results:
-        row = _measured(result)
-        if limits:
-            row.append(cell(result, "times_limit"))
-        if as_published:
-            figures = published().get((result.task, result.method), {})
-            row += _written(figures.get("wall_seconds"), figures.get("increment_bytes"))
-        rows.append((result.method, *row))
-    if len(limits) == 1:
-        seconds, peak = _written(*limits.pop())
-        rows.append((LEAST, seconds, NONE, peak, *[NONE] * (len(headings) - 4)))
-    return Table(tuple(headings), tuple(rows))
-
-
-def _measured(result: Result) -> list[str]:
-    if result.status != "ok":
-        return [status(result), *[NONE] * 4]
-    time = result.wall_seconds
-    timed = bool(result.time_runs)
-    return [
-        ("~" if result.noise else "") + format_seconds(time.median) if timed else NONE,
-        format_range(format_seconds, time.low, time.high) if timed else NONE,
-        format_bytes(result.peak_bytes.median),
-        format_bytes(result.kept_bytes.median),
-        NONE if result.multiplier is None else format_ratio(result.multiplier),
+    names = (*_SHOWN, "times_limit") if limits else _SHOWN
+    columns = {name: Column(name, results, methods) for name in names}
+    time, peak = columns["time"], columns["peak"]
+    families = {method.name: method.family for method in methods}
+    rows = [
+        [Name(result.method, families.get(result.method, "")), *_measured(result, columns)]
+        for result in results
     ]
+    headings = ["method", *(column.heading for column in columns.values())]
+    headings.insert(2, f"range of {time.heading}")
+    if len(limits) == 1:
+        seconds, least_bytes = limits.pop()
+        row: list[Cell] = [LEAST, time.of(seconds), NONE, peak.of(least_bytes)]
+        rows.append([*row, *[NONE] * (len(headings) - len(row))])
+    if as_published:
+        headings += [f"{column.heading}, as published" for column in (time, peak)]
+        for cells in rows:
+            figures = published().get((results[0].task, plain(cells[0])), {})
+            cells.append(time.of(figures.get("wall_seconds")))
+            cells.append(peak.of(figures.get("increment_bytes")))
+    return Table(tuple(headings), tuple(map(tuple, rows)))
 
 
-def status(result: Result) -> str:
-    """Return why there are no figures, in a word; or what a method would need."""
-    return result.message.partition(",")[0] if result.status == TOO_LARGE else result.status
+def _measured(result: Result, columns: Mapping[str, Column]) -> list[Cell]:
+    if result.status != "ok":
+        return [status(result), *[NONE] * len(columns)]
+    cells = [column.cell(result, _mark(result, name)) for name, column in columns.items()]
+    return [cells[0], columns["time"].range(result), *cells[1:]]
+
+
+def _mark(result: Result, quantity: str) -> str:
+    """Return the sign of a noisy time."""
+    return "~" if quantity == "time" and result.noise else ""
 
 
 def of_parts(results: Sequence[Result]) -> Table:
     """Make the table of what the peak of each method consists of."""
-    rows = []
+    runs = {id(result): result.peak_run for result in results if result.status == "ok"}
+    unit, size = unit_of([run.peak_bytes for run in runs.values()], BYTES_UNITS)
+    rows: list[tuple[Cell, ...]] = []
     for result in results:
-        if result.status != "ok":
-            rows.append((result.method, status(result), *[NONE] * 3))
-            continue
-        run = result.peak_run
-        rows.append((result.method, *map(format_bytes, (*run.parts_bytes, run.peak_bytes))))
-    return Table(("method", *PARTS, "peak"), tuple(rows))
+        run = runs.get(id(result))
+        values = (*run.parts_bytes, run.peak_bytes) if run else ()
+        cells: list[Cell] = [
+            Figure(QUANTITIES["peak"].write_in(size, value), value) for value in values
+        ]
+        rows.append((result.method, *(cells or (status(result), *[NONE] * len(PARTS)))))
+    return Table(("method", *(f"{part} ({unit})" for part in (*PARTS, "peak"))), tuple(rows))
 
 
 def of_observations(results: Sequence[Result]) -> Table:
@@ -180,29 +140,12 @@ def crossed(titles: Sequence[str], rows: Sequence[Sequence[Result]], quantity: s
         A name of `QUANTITIES`.
     """
     methods = list(dict.fromkeys(result.method for row in rows for result in row))
+    column = Column(quantity, [result for row in rows for result in row])
     cells = []
     for title, row in zip(titles, rows, strict=True):
         by_method = {result.method: result for result in row}
-        texts = (cell(by_method.get(method), quantity) for method in methods)
-        cells.append((title, *texts))
-    return Table(("file", *methods), tuple(cells))
-
-
-def cell(result: Result | None, quantity: str) -> str:
-    """Return the median of a quantity with its unit, or why there is none."""
-    if result is None:
-        return NONE
-    if result.status != "ok":
-        return status(result)
-    sample = result.quantity(quantity)
-    return QUANTITIES[quantity].write(sample.median) if sample.values else NONE
-
-
-def _written(wall_seconds: float | None, increment_bytes: float | None) -> list[str]:
-    return [
-        NONE if wall_seconds is None else format_seconds(wall_seconds),
-        NONE if increment_bytes is None else format_bytes(increment_bytes),
-    ]
+        cells.append((title, *(column.cell(by_method.get(method)) for method in methods)))
+    return Table((column.heading, *methods), tuple(cells))
 
 
 def remarks(results: Sequence[Result]) -> list[str]:

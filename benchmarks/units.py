@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING
 from .errors import UnitError
 
 if TYPE_CHECKING:
-    from collections.abc import Callable
+    from collections.abc import Callable, Sequence
 
 KIB = 1024
 MIB = 1024**2
@@ -24,6 +24,10 @@ HOUR_SECONDS = 3600
 _SIZES = {"KIB": KIB, "MIB": MIB, "GIB": GIB, "KB": 1000, "MB": 1000**2, "GB": 1000**3}
 _TIMES = {"S": 1, "MIN": MINUTE_SECONDS, "H": HOUR_SECONDS}
 _AMOUNT = re.compile(r"(?P<number>[0-9]+(\.[0-9]+)?)\s*(?P<unit>[a-zA-Z]*)", re.ASCII)
+
+#: What whole columns are written in: name of the unit, and its size.
+SECONDS_UNITS = (("µs", 1e-6), ("ms", 1e-3), ("s", 1.0))
+BYTES_UNITS = (("MiB", float(MIB)), ("GiB", float(GIB)))
 
 NARROW_SPACE = "\N{NARROW NO-BREAK SPACE}"
 SPACE = "\N{NO-BREAK SPACE}"
@@ -76,6 +80,27 @@ def format_bytes(size_bytes: float) -> str:
         # Adding zero makes a zero of a minus zero.
         return f"{round(size_bytes / MIB, 2) + 0.0:.2f}{SPACE}MiB"
     return f"{significant(size_bytes / MIB)}{SPACE}MiB"
+
+
+def unit_of(values: Sequence[float], units: Sequence[tuple[str, float]]) -> tuple[str, float]:
+    """Choose the unit in which most of a column is written with few digits.
+
+    Parameters
+    ----------
+    values : sequence of float
+        Of the column; those that are not above zero have no say.
+    units : sequence of (str, float)
+        Names and sizes, the smallest first; without any, a plain number.
+
+    Returns
+    -------
+    tuple of str and float
+        The largest unit that the geometric mean holds at least once; else the smallest.
+    """
+    logarithms = [math.log(value) for value in values if value > 0]
+    middle = math.exp(sum(logarithms) / len(logarithms)) if logarithms else 0.0
+    fitting = [unit for unit in units if unit[1] <= middle]
+    return fitting[-1] if fitting else units[0] if units else ("", 1.0)
 
 
 def format_ratio(ratio: float) -> str:

@@ -8,6 +8,8 @@ The ways of this site were measured under several releases, on the same machine 
 The releases took turns, so that a machine that becomes slower does so for all of them.
 """
 
+# sphinx_gallery_thumbnail_path = '_static/thumbnails/across_releases.svg'
+
 # %%
 # What changed
 # ------------

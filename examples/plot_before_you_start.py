@@ -9,6 +9,8 @@ each kind: plain and compressed, whole numbers and floats, scaled and not. From 
 what a larger file would need. Only the header of the large file has to be read.
 """
 
+# sphinx_gallery_thumbnail_path = '_static/thumbnails/before_you_start.svg'
+
 # %%
 # For the run of this page
 # ------------------------

@@ -7,7 +7,11 @@ How long does it take to get one volume out of a BOLD run, and what does it cost
 One volume is a small part of the run. Whether it is also a small part of the work depends on
 the file. A plain file can be read from any place on. A compressed file has to be unpacked from
 its beginning up to that place.
+
+The chapter says what follows from it: :ref:`chapter_extracting`.
 """
+
+# sphinx_gallery_thumbnail_path = '_static/thumbnails/extract_volume.svg'
 
 # %%
 # Through the proxy
@@ -164,6 +168,7 @@ PLACES = [[first_volume], [fourth_volume], [middle_volume], [last_volume]]
 ACROSS = [first_axis]
 COMPRESSED = [[last_volume, last_volume_indexed], [save_index]]
 ENDINGS = {"last_volume_indexed": ".nii.gz", "save_index": ".nii.gz"}
+RECOMMENDED = ["volume_nibabel", "last_volume_indexed"]
 METHODS = [WAYS, *PLACES[:3], *COMPRESSED, ACROSS]
 
 if __name__ == "__main__":

@@ -7,7 +7,11 @@ My run is eight times as long as yours. Does it need eight times the time, and t
 The first volumes of the run are joined to themselves, twice, four times and eight times. Every way
 is measured on each of these files. A straight line through the measurements tells what another
 MiB of voxels costs.
+
+The chapter says what follows from it: :ref:`chapter_longer_runs`.
 """
+
+# sphinx_gallery_thumbnail_path = '_static/thumbnails/growth.svg'
 
 # %%
 # Everything in memory

@@ -7,7 +7,11 @@ How does one know how much memory a function needed?
 The tools for this question look at a process now and then, or ask the system for its highest
 memory so far. Both ways have gaps. This page asks several tools about calls whose need is
 known beforehand, and prints what each of them says.
+
+The page :doc:`/how_we_measure` says how the figures of this site come about.
 """
+
+# sphinx_gallery_thumbnail_path = '_static/thumbnails/how_we_measure.svg'
 
 # %%
 # Measure a call of your own

@@ -7,7 +7,11 @@ How long does it take to load a BOLD run, and how much memory does it need?
 That depends on what loading means. Opening a file gives a *proxy image*: it knows the
 header, and it knows where the voxels are. Asking for the voxels reads them into an array.
 This page does both, in the ways that nibabel and nilearn offer.
+
+The chapter says what follows from it: :ref:`chapter_loading`.
 """
+
+# sphinx_gallery_thumbnail_path = '_static/thumbnails/load.svg'
 
 # %%
 # Opening the file
@@ -101,6 +105,7 @@ def one_array(fmri_path):
 OPENING = [nibabel_load, nilearn_load_img]
 READING = [get_fdata, get_fdata_float32, native_dtype]
 LEAN = [*OPENING, *READING, one_array]
+RECOMMENDED = ["one_array", "get_fdata_float32"]
 METHODS = LEAN
 
 if __name__ == "__main__":

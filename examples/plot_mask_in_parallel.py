@@ -10,7 +10,11 @@ compares the ways in which they can get them, and a way that needs no workers.
 
 All of it is measured on the first volumes of the run, so that it fits into memory whatever the
 size of your file is.
+
+The chapter says what follows from it: :ref:`chapter_masks`.
 """
+
+# sphinx_gallery_thumbnail_path = '_static/thumbnails/mask_in_parallel.svg'
 
 # %%
 # Three masks
@@ -146,6 +150,7 @@ def one_pass(fmri_path):
 # All ways must return the same signals. They compute in floats of four or of eight bytes.
 
 TOLERANCE = 1e-5
+RECOMMENDED = ["one_pass"]
 METHODS = [masker_path, masker_loaded, numpy_array, numpy_shared_memory, one_pass]
 
 if __name__ == "__main__":

@@ -10,7 +10,11 @@ image. This page adds other ways, and looks at where the memory goes.
 
 All of it is measured on the first volumes of the run, so that it fits into memory whatever the
 size of your file is.
+
+The chapter says what follows from it: :ref:`chapter_in_parallel`.
 """
+
+# sphinx_gallery_thumbnail_path = '_static/thumbnails/math_in_parallel.svg'
 
 # %%
 # Once
@@ -235,6 +239,7 @@ ONCE = [math_load_img, math_nibabel, half_in_place]
 SAVED = [saved_math_img, saved_streaming]
 TWICE = [twice_proxy, twice_loaded, twice_path, twice_threads, twice_one_pass, twice_to_files]
 NUMBERS = [number_proxy, number_loaded, number_one_pass]
+RECOMMENDED = ["saved_streaming"]
 METHODS = [ONCE, SAVED, TWICE, NUMBERS]
 
 if __name__ == "__main__":

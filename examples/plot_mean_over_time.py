@@ -7,7 +7,11 @@ What is the leanest way to average a BOLD run over time?
 The mean image is often the first thing that is computed from a run. nilearn has a function
 for it. That function reads the whole run into memory before it averages. The arithmetic
 does not need that: a sum can grow volume by volume.
+
+The chapter says what follows from it: :ref:`chapter_mean_over_time`.
 """
+
+# sphinx_gallery_thumbnail_path = '_static/thumbnails/mean_over_time.svg'
 
 # %%
 # With nilearn
@@ -158,6 +162,7 @@ ENDINGS = {"mean_isal": ".nii.gz", "mean_blocks": ".nii"}
 PROGRAMS = {"mean_mrmath": "mrmath", "mean_wb_command": "wb_command"}
 COMPRESSED = [*WAYS, mean_isal, mean_mrmath, mean_wb_command]
 PLAIN = [*WAYS, mean_blocks, mean_mrmath, mean_wb_command]
+RECOMMENDED = ["mean_isal", "mean_blocks", "mean_volume_by_volume"]
 METHODS = [*COMPRESSED, mean_blocks, mean_file_reopened]
 
 if __name__ == "__main__":

@@ -7,7 +7,11 @@ My file holds one gigabyte of voxels. How much memory does it take to read it?
 The answer is a multiple of the *raw size*: the number of voxels times the bytes of a voxel in
 the file, not compressed. This page finds the multiple for several kinds of files and several
 ways to read them. Each way ends with the mean over time, so that all of them do the same work.
+
+The page :doc:`/memory_multiplier` says what follows from it.
 """
+
+# sphinx_gallery_thumbnail_path = '_static/thumbnails/memory_multiplier.svg'
 
 # %%
 # Four ways to read

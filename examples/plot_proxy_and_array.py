@@ -6,7 +6,11 @@ What does an image keep in memory, and when does it let go?
 
 Each function below looks at one property of an image. The tables say what it returned, with
 the versions of nibabel and nilearn that built this page.
+
+The chapter says what follows from it: :ref:`chapter_proxies`.
 """
+
+# sphinx_gallery_thumbnail_path = '_static/thumbnails/proxy_and_array.svg'
 
 # %%
 # After opening

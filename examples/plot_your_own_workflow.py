@@ -7,7 +7,11 @@ What does my own function need, the one that smooths, masks or fits?
 Any function that takes the path of a file can be measured as the ways of this site are. Write
 it, put it into a list, and hand the list to ``compare``. This page does so with three steps of
 a usual analysis. Replace them with yours.
+
+The page :doc:`/your_own_data` shows the other ways to measure on your own file.
 """
+
+# sphinx_gallery_thumbnail_path = '_static/thumbnails/your_own_workflow.svg'
 
 # %%
 # Smoothing

@@ -1,34 +1,20 @@
 """The calculator of the built site in a real browser, beside what the command line predicts."""
 
 import json
-import shutil
 from pathlib import Path
 
 import pytest
 from axe_playwright_python.sync_playwright import Axe
-from playwright.sync_api import sync_playwright
+from browsing import DESK, PHONE, SITE, chromium, need_site, tab, width_of
 
 from benchmarks import costs, prediction, reference, store
 from benchmarks.folders import BUILD
 from benchmarks.headers import Header
 from benchmarks.units import GIB
 
-PAGE = BUILD / "html" / "your_own_data.html"
-CHROMIUM = shutil.which("chromium") or shutil.which("google-chrome")
-OPTIONS = [
-    "--no-sandbox",
-    "--disable-gpu",
-    "--disable-quic",
-    "--no-first-run",
-    "--disable-background-networking",
-    "--disable-component-update",
-    "--disable-sync",
-]
+need_site()
 
-if not PAGE.exists():
-    pytest.skip("there is no built site; make html makes it", allow_module_level=True)
-if not CHROMIUM:
-    pytest.skip("there is no Chromium to look at the page with", allow_module_level=True)
+PAGE = SITE / "your_own_data.html"
 
 #: Of the axis of volumes, the type, slope and intercept, the ending, and the free memory in GiB.
 FILES = [
@@ -44,15 +30,10 @@ FILES = [
 
 @pytest.fixture(scope="module")
 def page():
-    with sync_playwright() as playwright:
-        browser = playwright.chromium.launch(executable_path=CHROMIUM, args=OPTIONS)
-        tab = browser.new_page()
-        tab.requests, tab.problems = [], []
-        tab.on("request", lambda request: tab.requests.append(request.url))
-        tab.on("pageerror", lambda error: tab.problems.append(str(error)))
-        tab.goto(PAGE.as_uri())
-        yield tab
-        browser.close()
+    with chromium() as browser:
+        opened = tab(browser)
+        opened.goto(PAGE.as_uri())
+        yield opened
 
 
 def small_files():
@@ -151,7 +132,7 @@ def test_the_fields_can_be_given_behind_the_address(page):
 
 
 def test_it_fits_on_a_phone(page):
-    page.set_viewport_size({"width": 360, "height": 740})
-    width = page.evaluate("document.documentElement.scrollWidth")
-    page.set_viewport_size({"width": 1280, "height": 720})
-    assert width <= 360
+    page.set_viewport_size(dict(zip(("width", "height"), PHONE, strict=True)))
+    width = width_of(page)
+    page.set_viewport_size(dict(zip(("width", "height"), DESK, strict=True)))
+    assert width <= PHONE[0]

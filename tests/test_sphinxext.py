@@ -507,7 +507,7 @@ def test_a_method_that_is_too_large_is_shown_as_such_and_the_build_goes_on(proje
     page, warnings, _ = project(PAGE + "\n.. parts:: small\n\n.. snippet:: small.slow\n")
     assert warnings == ""
     assert "[small.slow has no figures: needs about 12.0 GiB" in plain(page)
-    assert "<p>needs about 12.0 GiB</p>" in page
+    assert "<td>needs about 12.0 GiB</td>" in page
     assert "claim-elsewhere" in page
 
 

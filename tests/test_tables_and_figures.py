@@ -1,10 +1,15 @@
+import re
+
 import matplotlib.pyplot as plt
 import pytest
 
 from benchmarks import figures, tables
 from benchmarks import series as series_plots
+from benchmarks.cells import Figure, Table
+from benchmarks.families import FAMILIES
 from benchmarks.results import Result
 from benchmarks.runs import MemoryRun, Series, TimeRun
+from benchmarks.tasks import Method
 from benchmarks.units import MIB
 
 
@@ -32,11 +37,65 @@ RESULTS = [
 ]
 
 
-def test_cells_are_written_with_their_units():
-    rows = tables.of_results(RESULTS).rows
-    plain = [[cell.replace("\N{NO-BREAK SPACE}", " ") for cell in row] for row in rows]
-    assert plain[1] == ["get_fdata", "~1.10 s", "1.00 to 1.20 s", "500 MiB", "0.00 MiB", "5.0"]
-    assert plain[2][:2] == ["broken", "raised"]
+def test_the_unit_of_a_column_stands_in_its_heading():
+    table = tables.of_results(RESULTS)
+    assert table.headings[:4] == ("method", "time (ms)", "range of time (ms)", "peak (MiB)")
+    assert table.texts[1] == (
+        "get_fdata",
+        "~1\N{NARROW NO-BREAK SPACE}100",
+        "1\N{NARROW NO-BREAK SPACE}000 to 1\N{NARROW NO-BREAK SPACE}200",
+        "500",
+        "0.00",
+        "5.0",
+    )
+    assert table.texts[2][:2] == ("broken", "raised")
+
+
+METHODS = [
+    Method("nibabel_load", len, "", "", family="nibabel"),
+    Method("get_fdata", len, "", "", family="recommended"),
+]
+
+
+def test_the_least_is_marked_with_what_the_runs_cannot_tell_from_it():
+    near = [result("one", [1.0, 1.1, 1.2], 50), result("two", [1.15, 1.3, 1.4], 50.05)]
+    far = [*near, result("three", [1.3, 1.4, 1.5], 60)]
+    methods = [Method(name, len, "", "") for name in ("one", "two", "three")]
+    table = tables.of_results(far, methods)
+    assert [row[1].least for row in table.rows] == [True, True, False]
+    assert [row[3].least for row in table.rows] == [True, True, False]
+    # Methods that return something else do something else; alone, none is the least.
+    apart = [Method(name, len, "", "", group) for group, name in enumerate(("one", "two"))]
+    assert not any(row[1].least for row in tables.of_results(near, apart).rows)
+    assert not any(row[1].least for row in tables.of_results(near).rows)
+
+
+def test_a_page_has_families_spread_and_legend():
+    markup = tables.of_results(RESULTS, METHODS).html("file & machine", identity="here")
+    assert "file &amp; machine" in markup
+    assert 'id="here"' in markup
+    assert "◆</span> recommended" in markup
+    assert '<span class="said"> (nibabel)</span>' in markup
+    assert markup.count("<svg") == 2
+    assert "on a logarithmic scale" in markup
+    assert 'data-value="1.1"' in markup
+
+
+def test_a_spread_lies_within_its_drawing():
+    markup = tables.of_results([RESULTS[1], result("other", [0.9, 1.3], 4)]).html("")
+    places = [
+        float(x) for x in re.findall(r'[MH](\d+\.?\d*)|cx="([^"]+)"', markup) for x in x if x
+    ]
+    assert places
+    assert all(0 <= place <= 96 for place in places)
+    assert "from zero on" in markup
+
+
+def test_no_text_of_a_table_is_markup():
+    table = Table(("<a>", "<b>"), (("<script>", Figure("<i>", 1.0)),))
+    markup = table.html("<caption>", classes=['"'])
+    assert not re.search("<(script|i|a|b)>", markup)
+    assert "&lt;caption&gt;" in markup
 
 
 def test_what_is_to_be_said_of_a_row_stands_below():
@@ -66,9 +125,12 @@ def test_memory_over_time_is_drawn_with_the_looks_at_it():
 
 def test_published_figures_stand_beside_where_there_are_any():
     table = tables.of_results(RESULTS, as_published=True)
-    assert table.headings[-2:] == ("time, as published", "peak, as published")
-    assert "–" not in table.rows[0][-2:]
-    assert table.rows[1][-2:] == ("–", "–")
+    assert table.headings[-2:] == (
+        "time (ms), as published",
+        "peak (MiB), as published",
+    )
+    assert "–" not in table.texts[0][-2:]
+    assert table.texts[1][-2:] == ("–", "–")
     assert "original chapter" in tables.published_source("load")
 
 
@@ -86,6 +148,17 @@ def test_every_run_is_drawn_and_the_title_says_what_is_missing():
     assert [label.get_text() for label in axes.get_yticklabels()] == ["nibabel_load", "get_fdata"]
     assert [len(line.get_xdata()) for line in axes.lines if line.get_marker() == "o"] == [3, 3]
     assert axes.get_xscale() == "log"
+
+
+def test_families_have_their_colour_and_shape_in_plots():
+    names = {"nibabel_load": "nibabel", "get_fdata": "recommended"}
+    figure = figures.plot(RESULTS, "time", "Time", names)
+    (axes,) = figure.axes
+    drawn = {(line.get_marker(), line.get_color()) for line in axes.lines if len(line.get_xdata())}
+    for name in names.values():
+        assert (FAMILIES[name].marker, FAMILIES[name].colour) in drawn
+    (legend,) = figure.legends
+    assert [text.get_text() for text in legend.get_texts()] == ["recommended", "nibabel"]
 
 
 def test_memory_is_drawn_in_mebibytes_also_where_there_is_none():

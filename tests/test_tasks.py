@@ -1,8 +1,10 @@
+import re
+
 import pytest
 
-from benchmarks import provenance, tasks
+from benchmarks import provenance, sources, tasks
 from benchmarks.errors import MethodError
-from benchmarks.folders import EXAMPLES
+from benchmarks.folders import EXAMPLES, PROJECT
 
 SOURCE = '''
 import numpy as np
@@ -157,6 +159,37 @@ def test_a_method_names_a_package_itself_or_in_a_helper(example):
     def without(path): return json.dumps(path)
     METHODS = [direct, through, inside, without]
     """
-    named = [tasks.uses(function, "indexed_gzip") for function in example(source)]
+    named = [sources.uses(function, "indexed_gzip") for function in example(source)]
     assert named == [True, True, True, False]
-    assert not tasks.uses(len, "indexed_gzip")
+    assert not sources.uses(len, "indexed_gzip")
+
+
+def test_a_method_belongs_to_the_family_of_what_it_uses(example):
+    functions = example(
+        """
+        import nibabel as nib
+        from nilearn.image import load_img
+        def with_nilearn(path): return load_img(nib.load(path))
+        def with_nibabel(path): return nib.load(path)
+        def chosen(path): return nib.load(path)
+        def outside(path): return path
+        def own(path): return path
+        RECOMMENDED = ["chosen"]
+        PROGRAMS = {"outside": "sh"}
+        METHODS = [with_nilearn, with_nibabel, chosen, outside, own]
+        """
+    )
+    families = [method.family for method in tasks.from_functions(functions).methods]
+    assert families == ["nilearn", "nibabel", "recommended", "program", ""]
+
+
+def test_what_is_recommended_is_what_the_page_of_choices_shows():
+    page = (PROJECT / "doc" / "which_way.rst").read_text()
+    shown = set(re.findall(r"^\.\. snippet:: (\w+)(?:@\w+)?\.(\w+)$", page, re.MULTILINE))
+    found = {
+        (name, method.name)
+        for name, path in tasks.example_paths().items()
+        for method in tasks.from_example(path).methods
+        if method.family == "recommended"
+    }
+    assert found == shown

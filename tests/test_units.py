@@ -73,3 +73,22 @@ def test_a_range_names_a_common_unit_once():
 
 def _plain(text):
     return text.replace(units.SPACE, " ").replace(units.NARROW_SPACE, " ")
+
+
+@pytest.mark.parametrize(
+    ("values", "unit"),
+    [
+        ([0.0005, 2.5], "ms"),
+        ([2.0, 3.0], "s"),
+        ([1e-9], "µs"),
+        ([0.0, 5.0], "s"),
+        ([0.0], "µs"),
+        ([], "µs"),
+    ],
+)
+def test_a_column_has_the_unit_that_most_of_it_fits(values, unit):
+    assert units.unit_of(values, units.SECONDS_UNITS)[0] == unit
+
+
+def test_a_plain_number_has_no_unit():
+    assert units.unit_of([1.0, 2.0], ()) == ("", 1.0)

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from . import calculator, diagram, inventories, pages, releases
+from . import calculator, diagram, inventories, pages, releases, theme
 from .bounds import GrowthDirective, LimitsDirective, RatesDirective
 from .directives import (
     GaugeDirective,
@@ -47,6 +47,7 @@ def setup(app: Sphinx) -> ExtensionMetadata:
     diagram.setup(app)
     calculator.setup(app)
     releases.setup(app)
+    theme.setup(app)
     return {
         "version": "1",
         "env_version": 2,

@@ -7,10 +7,11 @@ from typing import TYPE_CHECKING, ClassVar
 from docutils.parsers.rst import directives
 
 from benchmarks import comparison, growth
+from benchmarks.cells import Table
+from benchmarks.columns import NONE
 from benchmarks.errors import FigureError
 from benchmarks.limits import RATES, SHOWN_WITH, bytes_done
-from benchmarks.results import QUANTITIES
-from benchmarks.tables import NONE, Table
+from benchmarks.quantities import QUANTITIES
 from benchmarks.units import MIB, format_bytes, format_seconds, significant
 
 from . import pages
@@ -67,9 +68,8 @@ class LimitsDirective(MeasuredDirective):
             rows.append((line.strip(), " + ".join(parts), *least))
         table = Table(("method", "least time", "sum", "least memory"), tuple(rows))
         machine = comparison.machine(pages.lookup().store.provenance)
-        node = table_node(table, f"What the least time of a method consists of. {machine}")
-        node["classes"].append("limits")
-        return [node]
+        caption = f"What the least time of a method consists of. {machine}"
+        return [table_node(table, caption, classes=["limits"])]
 
 
 class GrowthDirective(MeasuredDirective):

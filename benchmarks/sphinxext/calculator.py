@@ -140,7 +140,7 @@ def visit(translator: Any, node: Calculator) -> None:
         '<form class="calculator" aria-label="Calculator">'
         f"<fieldset><legend>Your file</legend>{numbers}{choices}</fieldset>"
         '<p role="status" class="calculator-summary"></p>'
-        '<div class="table-wrapper"><table class="measurements docutils" hidden>'
+        '<div class="table-wrapper"><table class="measurements calculated" hidden>'
         '<caption></caption><thead><tr><th scope="col">method</th><th scope="col">time, about</th>'
         '<th scope="col">peak, about</th><th scope="col">there</th></tr></thead>'
         "<tbody></tbody></table></div>"

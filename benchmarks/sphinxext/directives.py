@@ -10,11 +10,11 @@ from docutils.parsers.rst import directives
 from sphinx.util.docutils import SphinxDirective
 
 from benchmarks import comparison, forms, gauge, provenance, tables, tasks
+from benchmarks.cells import Table
 from benchmarks.errors import AbsentError, FigureError
 from benchmarks.limits import RATES
 from benchmarks.lookup import task_named
-from benchmarks.results import QUANTITIES
-from benchmarks.tables import Table
+from benchmarks.quantities import QUANTITIES
 from benchmarks.units import format_bytes
 
 from . import pages
@@ -75,7 +75,8 @@ class MeasurementsDirective(MeasuredDirective):
         results = lookup.of_task(task, methods)
         keys = {(result.task, result.method) for result in results}
         published = not keys.isdisjoint(tables.published())
-        table = tables.of_results(results, as_published=published)
+        known = task_named(task).methods
+        table = tables.of_results(results, known, as_published=published)
         caption = comparison.caption(lookup.data_of(task), lookup.store.provenance)
         if published:
             caption = f"{caption} {tables.published_source(results[0].task)}"
@@ -84,7 +85,7 @@ class MeasurementsDirective(MeasuredDirective):
             remarks += nodes.list_item("", nodes.paragraph("", text))
         return [table_node(table, caption), *([remarks] if remarks.children else [])]
 
-    def _crossed(self, task: str, methods: Sequence[str]) -> nodes.table:
+    def _crossed(self, task: str, methods: Sequence[str]) -> nodes.raw:
         quantity = self.options.get("quantity", "time")
         if quantity not in QUANTITIES:
             raise FigureError(f"There is no quantity {quantity!r}.")
@@ -94,9 +95,8 @@ class MeasurementsDirective(MeasuredDirective):
         table = tables.crossed(titles, rows, quantity)
         lookup = pages.lookup()
         first, heading = lookup.data_of(f"{task}@{names[0]}"), QUANTITIES[quantity].heading
-        node = table_node(table, comparison.of_forms(heading, first, lookup.store.provenance))
-        node["classes"].append("crossed")
-        return node
+        caption = comparison.of_forms(heading, first, lookup.store.provenance)
+        return table_node(table, caption, classes=["crossed"])
 
 
 class PartsDirective(MeasuredDirective):
@@ -206,24 +206,9 @@ def _range(counts: set[int]) -> str:
     return str(low) if low == high else f"{low} to {high}"
 
 
-def table_node(table: Table, caption: str) -> nodes.table:
+def table_node(
+    table: Table, caption: str, *, classes: Sequence[str] = (), identity: str = ""
+) -> nodes.raw:
     """Return a table as a page has it."""
-    group = nodes.tgroup(cols=len(table.headings))
-    for index in range(len(table.headings)):
-        group += nodes.colspec(colwidth=2 if index == 0 else 1)
-    # Long names of methods may be broken behind an underscore.
-    headings = (heading.replace("_", "_\N{ZERO WIDTH SPACE}") for heading in table.headings)
-    group += nodes.thead("", _row(*map(nodes.Text, headings)))
-    body = [
-        _row(
-            nodes.literal("", name) if name.isidentifier() else nodes.Text(name),
-            *map(nodes.Text, cells),
-        )
-        for name, *cells in table.rows
-    ]
-    group += nodes.tbody("", *body)
-    return nodes.table("", nodes.title("", caption), group, classes=["measurements"])
-
-
-def _row(*cells: Node) -> nodes.row:
-    return nodes.row("", *(nodes.entry("", nodes.paragraph("", "", cell)) for cell in cells))
+    markup = table.html(caption, classes=classes, identity=identity)
+    return nodes.raw("", markup, format="html")

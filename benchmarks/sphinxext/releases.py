@@ -8,10 +8,11 @@ from docutils import nodes
 from docutils.parsers.rst import directives
 
 from benchmarks import judging, releases
+from benchmarks.cells import Table
 from benchmarks.claims import Verdict
+from benchmarks.columns import NONE
 from benchmarks.errors import FigureError
 from benchmarks.steps import LEAST_RATIO
-from benchmarks.tables import NONE, Table
 
 from . import pages
 from .directives import MeasuredDirective, table_node
@@ -36,8 +37,7 @@ class ChangesDirective(MeasuredDirective):
         """Return the table, and whether a release that was measured twice shows a change."""
         across = pages.across()
         caption = f"What changed from one release to the next. {across.caption}"
-        table = table_node(across.table_of_changes(), caption)
-        table["classes"].append("across")
+        table = table_node(across.table_of_changes(), caption, classes=["across"])
         found: list[Node] = [table]
         return found + [nodes.paragraph("", self._repeated(index)) for index in across.repeated()]
 
@@ -71,9 +71,8 @@ class AcrossDirective(MeasuredDirective):
                 raise FigureError(f"{name!r} is not compared across releases: {', '.join(known)}.")
         across = pages.across()
         versions = "The columns are releases: of nilearn, and of nibabel."
-        node = table_node(across.table(task, quantity), f"{versions} {across.caption}")
-        node["classes"].append("across")
-        return [node]
+        caption = f"{versions} {across.caption}"
+        return [table_node(across.table(task, quantity), caption, classes=["across"])]
 
 
 class ClaimsAcrossDirective(MeasuredDirective):
@@ -103,9 +102,10 @@ def _claims(claims: list[Claim]) -> list[Node]:
             rows.append((_plain(claim), claim.scope, *(_word(one.verdict) for one in found)))
     titles = (" / ".join(under.versions) for under in across.under)
     table = Table(("statement", "about", *titles), tuple(rows))
-    node = table_node(table, f"Statements about certain releases. {across.caption}")
-    node["classes"] += ["across", "statements"]
-    node["ids"] = ["claims-across-releases"]
+    caption = f"Statements about certain releases. {across.caption}"
+    node = table_node(
+        table, caption, classes=["across", "statements"], identity="claims-across-releases"
+    )
     others = [
         f"{_plain(claim)} Contradicted under {under.title}: measured {found.value}, claimed "
         f"{claim.bound} ({claim.place})."
