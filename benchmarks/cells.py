@@ -13,7 +13,7 @@ from rich.console import Console
 from rich.table import Table as RichTable
 
 from .families import FAMILIES
-from .units import printable
+from .units import NARROW_SPACE, SPACE, printable
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Sequence
@@ -90,11 +90,12 @@ class Table:
 
     def text(self) -> str:
         """Return the table as plain text, columns aligned."""
-        table = RichTable(box=SIMPLE, show_edge=False, pad_edge=False)
+        table = RichTable(box=SIMPLE, show_edge=False, pad_edge=False, collapse_padding=True)
         for index, heading in enumerate(self.headings):
             table.add_column(heading, justify="right" if index else "left", no_wrap=True)
         for row in self.texts:
-            table.add_row(*map(printable, row))
+            # Fonts of terminals have no narrow space, and take one that is narrow indeed.
+            table.add_row(*(printable(text).replace(NARROW_SPACE, SPACE) for text in row))
         output = io.StringIO()
         # In a notebook, rich would display the table itself instead of writing it.
         console = Console(

@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import itertools
 import math
+import re
 import statistics
 from typing import TYPE_CHECKING
 
@@ -11,6 +13,7 @@ from matplotlib.ticker import FuncFormatter, NullFormatter
 
 from .families import FAMILIES, INK, OTHER, Family
 from .quantities import QUANTITIES, Quantity
+from .units import MIB, NARROW_SPACE, SPACE
 
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
@@ -25,14 +28,16 @@ if TYPE_CHECKING:
 #: Blue and orange of Okabe and Ito's palette, told apart by colour-blind readers and in grey.
 RUN_COLOUR = "#0072b2"
 MEDIAN_COLOUR = "#d55e00"
-COLOURS = (RUN_COLOUR, MEDIAN_COLOUR, "#009e73", "#cc79a7")
+
+#: Colour, shape of the dots and line of each row, told apart in grey too.
+_COLOURS = (RUN_COLOUR, MEDIAN_COLOUR, "#009e73", "#a0467f")
+LOOKS = tuple(zip(_COLOURS, "os^D", ("-", "--", "-.", ":"), strict=True))
 
 #: Values that span more than this factor are drawn on a logarithmic axis.
 LOG_FROM = 30.0
 
 #: Panels side by side.
 _PANELS = 3
-
 _ROW_INCHES = 0.5
 WIDTH_INCHES = 7.0
 
@@ -105,8 +110,16 @@ def _set_scale(axes: Axes, name: str, known: Quantity, medians: Sequence[float])
     else:
         axes.set(**{f"{name}lim": (0, None)})
     # A tick is a round number of what it is written in.
-    axis.set_major_formatter(FuncFormatter(lambda value, _: known.write(value * known.drawn_in)))
+    axis.set_major_formatter(FuncFormatter(lambda value, _: _tick(known, value)))
     return ", logarithmic" if is_wide else ""
+
+
+def _tick(known: Quantity, value: float) -> str:
+    """Write a round number without zeros behind the point; memory is in MiB, however much."""
+    if known.drawn_in == MIB:
+        return f"{value:,.10g}{SPACE}MiB".replace(",", NARROW_SPACE)
+    text = known.write(value)
+    return re.sub(r"\.?0+(?=\D*$)", "", text) if "." in text else text
 
 
 def plot_lines(
@@ -129,8 +142,8 @@ def plot_lines(
     figure, axes = plt.subplots(figsize=(WIDTH_INCHES, 3.6), layout="constrained")
     medians = [
         median
-        for name, row, colour in zip(titles, rows, (RUN_COLOUR, MEDIAN_COLOUR), strict=False)
-        for median in _draw_line(axes, name, row, quantity, colour)
+        for name, row, look in zip(titles, rows, itertools.cycle(LOOKS), strict=False)
+        for median in _draw_line(axes, name, row, quantity, look)
     ]
     axes.set_xticks(range(len(rows[0])), [r.method.replace("_", "\n", 1) for r in rows[0]])
     scale = _set_scale(axes, "y", known, medians)
@@ -143,16 +156,17 @@ def plot_lines(
 
 
 def _draw_line(
-    axes: Axes, name: str, row: Sequence[Result], quantity: str, colour: str
+    axes: Axes, name: str, row: Sequence[Result], quantity: str, look: tuple[str, str, str]
 ) -> list[float]:
     """Draw the results of one file, and return their medians."""
     known = QUANTITIES[quantity]
     samples = [result.quantity(quantity) for result in row]
     medians = [sample.median / known.drawn_in for sample in samples]
-    axes.plot(range(len(row)), medians, "-", color=colour, label=name)
+    colour, dot, line = look
+    axes.plot(range(len(row)), medians, line, marker=dot, color=colour, label=name)
     for index, sample in enumerate(samples):
         values = [value / known.drawn_in for value in sample.values]
-        axes.plot([index] * len(values), values, "o", color=colour, alpha=0.5)
+        axes.plot([index] * len(values), values, dot, color=colour, alpha=0.5)
     return medians
 
 
@@ -179,13 +193,16 @@ def plot_growth(
         What the plot shows, as a phrase.
     """
     figure, axes = plt.subplots(figsize=(WIDTH_INCHES, 3.8), layout="constrained")
-    for (name, values), colour in zip(points.items(), COLOURS, strict=False):
+    ends = [0, max(places)]
+    looks = itertools.cycle(LOOKS)
+    for (name, values), (colour, dot, line) in zip(points.items(), looks, strict=False):
         for place, runs in zip(places, values, strict=True):
-            axes.plot([place] * len(runs), runs, "o", color=colour, alpha=0.5)
+            axes.plot([place] * len(runs), runs, dot, color=colour, alpha=0.5)
         start, slope = lines.get(name, (math.nan, math.nan))
-        ends = [0, max(places)]
-        axes.plot(ends, [start + slope * end for end in ends], "-", color=colour, label=name)
+        heights = [start + slope * end for end in ends]
+        axes.plot(ends, heights, line, marker=dot, markevery=[1], color=colour, label=name)
     axes.set(xlim=(0, None), ylim=(0, None), xlabel=labels[0], ylabel=labels[1])
+    axes.locator_params(axis="x", integer=True)
     axes.grid(alpha=0.3)
     axes.spines[["top", "right"]].set_visible(False)
     axes.legend()
@@ -206,9 +223,8 @@ def plot_heat(table: Table, values: Sequence[Sequence[float]], title: str) -> Fi
         What the plot shows, as a phrase.
     """
     names = table.headings[1:]
-    figure, axes = plt.subplots(
-        figsize=(WIDTH_INCHES, 1.8 + 0.4 * len(table.rows)), layout="constrained"
-    )
+    size = WIDTH_INCHES, 1.8 + 0.4 * len(table.rows)
+    figure, axes = plt.subplots(figsize=size, layout="constrained")
     axes.imshow(values, cmap="Blues", aspect="auto", vmin=0)
     axes.set_xticks(range(len(names)), [name.replace("_", "\n") for name in names], fontsize=8)
     axes.set_yticks(range(len(table.rows)), [row[0] for row in table.texts])

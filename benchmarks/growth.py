@@ -9,7 +9,7 @@ import numpy as np
 
 from . import forms
 from .cells import Table
-from .columns import NONE, status
+from .columns import NONE, Column
 from .comparing import compare
 from .comparison import titled
 from .quantities import QUANTITIES
@@ -129,19 +129,16 @@ class Growth:
     def table(self, quantity: str) -> Table:
         """Return the table of one quantity: its medians, and the slope with its error."""
         unit = UNITS[quantity][0]
-        write = QUANTITIES[quantity].write
+        column = Column(quantity, [result for results in self.rows.values() for result in results])
         places = [
             format_bytes(place * MIB) if self.axis == RAW_SIZE else f"{place:g}"
             for place in self.places
         ]
         rows = []
         for name, results in self.rows.items():
-            cells = [
-                write(r.quantity(quantity).median) if r.status == "ok" else status(r)
-                for r in results
-            ]
+            cells = [column.cell(result) for result in results]
             rows.append((name, *cells, str(self.slope(name, quantity) or NONE)))
-        return Table(("method", *places, f"{unit} for each {self.axis}"), tuple(rows))
+        return Table((column.heading, *places, f"{unit} for each {self.axis}"), tuple(rows))
 
     def __str__(self) -> str:
         return "\n\n".join([*(self.table(quantity).text() for quantity in UNITS), self.caption])

@@ -6,7 +6,7 @@ from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING, Any
 
 from . import comparing, folders, lookup, opening, selfcheck, store, tasks
-from .cells import Table
+from .cells import Figure, Table
 from .columns import NONE, status
 from .errors import DataError, StoreError
 from .files import written_whole
@@ -17,6 +17,7 @@ if TYPE_CHECKING:
     from collections.abc import Iterator, Sequence
     from pathlib import Path
 
+    from .cells import Cell
     from .comparison import Comparison
     from .data import FmriFile
     from .prediction import Prediction, Predictions
@@ -166,7 +167,7 @@ class Verified:
         headings = ("time, about", "measured", "ratio", "peak, about", "measured", "ratio")
         return Table(("method", *headings), tuple(rows))
 
-    def _row(self, row: Prediction) -> tuple[str, ...]:
+    def _row(self, row: Prediction) -> tuple[Cell, ...]:
         result = self.measured.get((row.task, row.method))
         name = f"{row.task}.{row.method}"
         if row.peak_bytes is None or row.wall_seconds is None or result is None:
@@ -174,13 +175,13 @@ class Verified:
         if result.status != "ok":
             return name, status(result), *[NONE] * 5
         time, peak = result.wall_seconds.median, result.peak_bytes.median
-        return (
-            name,
-            *(format_seconds(row.wall_seconds), format_seconds(time)),
-            format_ratio(time / row.wall_seconds),
-            *(format_bytes(row.peak_bytes), format_bytes(peak)),
-            format_ratio(peak / row.peak_bytes),
+        figures = (
+            *((format_seconds, seconds) for seconds in (row.wall_seconds, time)),
+            (format_ratio, time / row.wall_seconds),
+            *((format_bytes, size) for size in (row.peak_bytes, peak)),
+            (format_ratio, peak / row.peak_bytes),
         )
+        return name, *(Figure(write(value), value) for write, value in figures)
 
     def __str__(self) -> str:
         return f"{self.table().text()}\n\n{self.predicted.caption}"

@@ -1,10 +1,13 @@
 import doctest
+import os
 import re
+import subprocess
+import sys
 
 import pytest
 from conftest import save_run
 
-from benchmarks.folders import DOC, EXAMPLES
+from benchmarks.folders import DOC, EXAMPLES, PROJECT
 
 PAGES = sorted(DOC.glob("*.rst"))
 EXAMPLE_TEXTS = sorted([*EXAMPLES.glob("*.py"), *EXAMPLES.glob("*.rst")])
@@ -41,3 +44,18 @@ def test_the_sessions_of_the_pages_are_true(tmp_path):
     )
     assert tried == 5
     assert failures == 0
+
+
+def test_the_table_of_the_readme_is_what_the_example_prints():
+    printed = subprocess.run(
+        [sys.executable, EXAMPLES / "plot_mean_over_time.py"],
+        env=os.environ | {"MEASURE": "0"},
+        capture_output=True,
+        text=True,
+        check=True,
+    ).stdout
+    readme = (PROJECT / "README.md").read_text()
+    shown = readme.partition("$ MEASURE=0 python examples/plot_mean_over_time.py\n")[2]
+    table, *_ = shown.partition("```")
+    assert table
+    assert printed.startswith(table)

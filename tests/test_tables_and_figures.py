@@ -7,6 +7,7 @@ from benchmarks import figures, tables
 from benchmarks import series as series_plots
 from benchmarks.cells import Figure, Table
 from benchmarks.families import FAMILIES
+from benchmarks.quantities import QUANTITIES
 from benchmarks.results import Result
 from benchmarks.runs import MemoryRun, Series, TimeRun
 from benchmarks.tasks import Method
@@ -176,3 +177,23 @@ def test_values_that_are_close_are_drawn_from_nothing():
 
 def test_nothing_to_draw_is_an_empty_plot_that_says_so():
     assert "1 without figures" in figures.plot(RESULTS[2:], "time", "Time").get_suptitle()
+
+
+def test_every_row_of_a_growth_is_drawn_however_many_there_are():
+    points = {f"row {n}": [[1.0], [2.0]] for n in range(6)}
+    lines = dict.fromkeys(points, (0.0, 1.0))
+    figure = figures.plot_growth([1, 2], points, lines, ("x", "y"), "Growth")
+    (axes,) = figure.axes
+    assert [text.get_text() for text in axes.get_legend().get_texts()] == list(points)
+    looks = {(line.get_marker(), line.get_linestyle()) for line in axes.lines[:12]}
+    assert len(looks) > 4
+
+
+@pytest.mark.parametrize(
+    ("quantity", "value", "text"),
+    [("peak", 1000, "1 000 MiB"), ("peak", 0.1, "0.1 MiB"), ("time", 0.2, "200 ms")],
+)
+def test_ticks_are_round_numbers_in_one_unit(quantity, value, text):
+    written = figures._tick(QUANTITIES[quantity], value)
+    assert re.sub(r"\s", " ", written) == text
+    assert figures._tick(QUANTITIES["time"], 1.5) == "1.5\N{NO-BREAK SPACE}s"

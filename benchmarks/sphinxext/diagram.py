@@ -36,5 +36,5 @@ def visit(translator: HTML5Translator, node: mermaid) -> None:
     label = html.escape(node.get("alt", "diagram"), quote=True)
     svg = _XML_HEAD.sub("", Path(path).read_text(encoding="utf-8"))
     svg = re.sub(r"<svg\b", f'<svg role="img" aria-label="{label}"', svg, count=1)
-    translator.body.append(f'<div class="diagram">{svg}</div>')
+    translator.body.append(f'<div class="diagram" tabindex="0">{svg}</div>')
     raise SkipNode

@@ -28,6 +28,9 @@
 
   for (const table of document.querySelectorAll("table.measurements:not(.calculated)")) {
     [...table.tHead.rows[0].cells].forEach((heading, column) => {
+      // Figures with different units cannot be compared as words.
+      const hasFigures = [...table.tBodies[0].rows].some((row) => "value" in row.cells[column].dataset);
+      if (column && !hasFigures) return;
       const button = document.createElement("button");
       button.type = "button";
       button.append(...heading.childNodes);
