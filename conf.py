@@ -39,6 +39,7 @@ html_title = project
 html_static_path = ["doc/_static"]
 html_css_files = ["site.css", "figures.css", ("print.css", {"media": "print"})]
 html_js_files = [("site.js", {"defer": "defer"})]
+html_favicon = "doc/_static/thumbnails/how_we_measure.svg"
 html_show_sphinx = False
 html_copy_source = False
 html_theme_options = {
@@ -60,6 +61,7 @@ if html_baseurl:
     sitemap_url_scheme = "{link}"
     sitemap_excludes = ["404.html", "genindex.html", "search.html"]
     ogp_site_url = html_baseurl
+    ogp_image = f"{html_baseurl}_images/sphx_glr_plot_mean_over_time_002.png"
     ogp_social_cards = {"enable": False}
 
 # The types of parameters are in the docstrings, in words.

@@ -29,6 +29,9 @@ _WIDTH, _HEIGHT, _EDGE = 96.0, 12.0, 5.0
 
 LEAST_MARK = "◂"
 
+#: Wide tables scroll by themselves on a phone; with the keyboard, too.
+WRAPPER = '<div class="table-wrapper" role="group" aria-label="Table" tabindex="0">'
+
 
 @dataclass(frozen=True)
 class Figure:
@@ -132,9 +135,8 @@ class Table:
         names = html.escape(" ".join(["measurements", *classes]), quote=True)
         anchor = f' id="{html.escape(identity, quote=True)}"' if identity else ""
         legend = " ".join([html.escape(caption), *self._legend(scale)])
-        # Wide tables scroll by themselves on a phone; with a keyboard, too.
         return (
-            f'<div class="table-wrapper" tabindex="0"><table class="{names}"{anchor}>'
+            f'{WRAPPER}<table class="{names}"{anchor}>'
             f"<caption>{legend}</caption>"
             f"<thead><tr>{head}</tr></thead><tbody>{body}</tbody></table></div>"
         )
@@ -211,9 +213,11 @@ def _drawing(runs: tuple[float, float, float] | None, scale: _Scale) -> str:
         return ""
     low, median, high = (round(scale.at(value), 1) for value in runs)
     middle = _HEIGHT / 2
+    # The attributes are for notebooks, where no style sheet of ours is.
     return (
-        f'<svg class="spread" viewBox="0 0 {_WIDTH:g} {_HEIGHT:g}" aria-hidden="true">'
-        f'<path d="M{_EDGE:g} {middle:g}H{_WIDTH - _EDGE:g}"/>'
-        f'<path class="range" d="M{low} {middle:g}H{high}"/>'
+        f'<svg class="spread" width="{_WIDTH:g}" height="{_HEIGHT:g}" '
+        f'viewBox="0 0 {_WIDTH:g} {_HEIGHT:g}" stroke="currentColor" aria-hidden="true">'
+        f'<path stroke-opacity="0.3" d="M{_EDGE:g} {middle:g}H{_WIDTH - _EDGE:g}"/>'
+        f'<path class="range" stroke-width="4" d="M{low} {middle:g}H{high}"/>'
         f'<circle cx="{median}" cy="{middle:g}" r="3"/></svg>'
     )

@@ -52,8 +52,10 @@ class Quantity:
         if not self.units:
             return self.write(value)
         amount = value / unit
-        # As `format_bytes`: the third digit of so small an amount says nothing.
-        return f"{amount + 0.0:.2f}" if unit == MIB > abs(value) else significant(amount)
+        if unit == MIB > abs(value):
+            # As `format_bytes`: the third digit says nothing, and a minus zero is a zero.
+            return f"{round(amount, 2) + 0.0:.2f}"
+        return significant(amount)
 
 
 QUANTITIES = {

@@ -197,3 +197,10 @@ def test_ticks_are_round_numbers_in_one_unit(quantity, value, text):
     written = figures._tick(QUANTITIES[quantity], value)
     assert re.sub(r"\s", " ", written) == text
     assert figures._tick(QUANTITIES["time"], 1.5) == "1.5\N{NO-BREAK SPACE}s"
+
+
+@pytest.mark.parametrize(
+    ("value", "text"), [(-1000, "0.00"), (0.5 * MIB, "0.50"), (-5 * MIB, "-5.00"), (0, "0.00")]
+)
+def test_memory_in_a_column_is_written_as_in_a_sentence(value, text):
+    assert QUANTITIES["kept"].write_in(MIB, value) == text

@@ -11,6 +11,7 @@ import numpy as np
 from docutils import nodes
 
 from benchmarks import comparison, costs, memory, own, prediction, sizes, units
+from benchmarks.cells import WRAPPER
 
 from . import pages
 from .directives import MeasuredDirective, table_node
@@ -140,7 +141,7 @@ def visit(translator: Any, node: Calculator) -> None:
         '<form class="calculator" aria-label="Calculator">'
         f"<fieldset><legend>Your file</legend>{numbers}{choices}</fieldset>"
         '<p role="status" class="calculator-summary"></p>'
-        '<div class="table-wrapper"><table class="measurements calculated" hidden>'
+        f'{WRAPPER}<table class="measurements calculated" hidden>'
         '<caption></caption><thead><tr><th scope="col">method</th><th scope="col">time, about</th>'
         '<th scope="col">peak, about</th><th scope="col">there</th></tr></thead>'
         "<tbody></tbody></table></div>"
