@@ -216,7 +216,7 @@ def _drawing(runs: tuple[float, float, float] | None, scale: _Scale) -> str:
     # The attributes are for notebooks, where no style sheet of ours is.
     return (
         f'<svg class="spread" width="{_WIDTH:g}" height="{_HEIGHT:g}" '
-        f'viewBox="0 0 {_WIDTH:g} {_HEIGHT:g}" stroke="currentColor" aria-hidden="true">'
+        'stroke="currentColor" aria-hidden="true">'
         f'<path stroke-opacity="0.3" d="M{_EDGE:g} {middle:g}H{_WIDTH - _EDGE:g}"/>'
         f'<path class="range" stroke-width="4" d="M{low} {middle:g}H{high}"/>'
         f'<circle cx="{median}" cy="{middle:g}" r="3"/></svg>'
