@@ -29,7 +29,7 @@ COARSE = "process peak: coarse"
 #: The kernel counts pages in batches for each core, so that its marks lag behind by up to 31
 #: pages of 4 KiB a core, for anonymous pages and for pages of files each
 #: (lib/percpu_counter.c): 496 KiB on two cores. A call that fills memory in two threads was
-#: read 360 KiB too low in one of 100 runs. A call that stays on one core lags by less.
+#: read up to 360 KiB too low in 90 readings. A call that stays on one core lags by less.
 LAG_KIB = 512
 
 #: In a tree, pages may be mapped and let go of between two readings of the sharing: 20
