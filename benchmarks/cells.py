@@ -21,7 +21,7 @@ if TYPE_CHECKING:
 #: Wider than any table here, so that rich never breaks a cell.
 _TEXT_WIDTH = 200
 
-#: Spreads that reach over more than this factor are drawn on a logarithmic scale.
+#: What spans more than this factor is drawn on a logarithmic scale, here and in plots.
 LOG_FROM = 30.0
 
 #: Size of the drawing of a spread, in units of its own.
@@ -34,8 +34,8 @@ WRAPPER = '<div class="table-wrapper" role="group" aria-label="Table" tabindex="
 
 
 @dataclass(frozen=True)
-class Figure:
-    """A cell that holds more than its text.
+class Amount:
+    """A cell that holds a figure, with what its text does not say.
 
     Attributes
     ----------
@@ -71,7 +71,7 @@ class Name:
     family: str = ""
 
 
-Cell: TypeAlias = "str | Figure | Name"
+Cell: TypeAlias = "str | Amount | Name"
 
 
 def plain(cell: Cell) -> str:
@@ -124,7 +124,7 @@ class Table:
             What a link leads to.
         """
         head = "".join(f'<th scope="col">{_broken(text)}</th>' for text in self.headings)
-        drawn = [cell.runs for row in self.rows for cell in row if isinstance(cell, Figure)]
+        drawn = [cell.runs for row in self.rows for cell in row if isinstance(cell, Amount)]
         scale = _Scale([value for runs in drawn if runs for value in runs])
         body = "".join(
             f'<tr><th scope="row">{_head(first)}</th>'
@@ -152,8 +152,11 @@ class Table:
                 if name in families
             )
             yield f'<span class="legend">{", ".join(listed)}.</span>'
-        if any(isinstance(cell, Figure) and cell.least for cell in cells):
-            yield f"{LEAST_MARK} the least, and what the runs cannot tell from it."
+        if any(isinstance(cell, Amount) and cell.least for cell in cells):
+            yield (
+                f"{LEAST_MARK} marks the least of a column, and figures so close to it that the "
+                "runs cannot tell them apart."
+            )
         if scale.values:
             yield "The bars show all runs, the dots their median" + (
                 ", on a logarithmic scale." if scale.is_wide else ", from zero on."
@@ -199,7 +202,7 @@ def _head(cell: Cell) -> str:
 
 def _cell(cell: Cell, scale: _Scale) -> str:
     text = html.escape(plain(cell))
-    if not isinstance(cell, Figure):
+    if not isinstance(cell, Amount):
         return f"<td>{text}</td>"
     if cell.least:
         mark = f'<span aria-hidden="true">{LEAST_MARK}</span><span class="said"> (least)</span>'

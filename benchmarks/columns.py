@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from .cells import Figure
+from .cells import Amount
 from .quantities import QUANTITIES
 from .results import TOO_LARGE
 from .units import unit_of
@@ -79,7 +79,7 @@ class Column:
             return NONE
         bound = self._bounds.get(self._groups.get(result.method, -1))
         least = bound is not None and sample.interval[0] <= bound
-        return Figure(mark + self._written(sample.median), sample.median, least=least)
+        return Amount(mark + self._written(sample.median), sample.median, least=least)
 
     def range(self, result: Result) -> Cell:
         """Return the least and the largest value, which a page draws as well."""
@@ -88,11 +88,11 @@ class Column:
             return NONE
         low, high = sample.low, sample.high
         text = f"{self._written(low)} to {self._written(high)}"
-        return Figure(text, high - low, (low, sample.median, high))
+        return Amount(text, high - low, (low, sample.median, high))
 
     def of(self, value: float | None) -> Cell:
         """Return a value that is no result of ours."""
-        return NONE if value is None else Figure(self._written(value), value)
+        return NONE if value is None else Amount(self._written(value), value)
 
     def _written(self, value: float) -> str:
         return self.known.write_in(self._size, value)

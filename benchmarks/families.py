@@ -48,8 +48,7 @@ FAMILIES = {
 #: Methods of no family, such as a reader's own.
 OTHER = Family("", "", "o", "#0072b2", "#56b4e9")
 
-
-#: Colours of the pages themselves: on a light ground, and on a dark one.
+#: What the pages themselves use: on a light ground, and on a dark one.
 PAGE = {
     "color-brand-primary": ("#00567f", "#6fc0ee"),
     "color-brand-content": ("#00567f", "#6fc0ee"),
@@ -57,10 +56,11 @@ PAGE = {
     "color-holds": ("#1f7a4d", "#5fcf9a"),
     "color-undecided": ("#8a5a00", "#e3b341"),
     "color-contradicted": ("#b3261e", "#ff8a80"),
+    "drawing-filter": ("none", "invert(0.92) hue-rotate(180deg)"),
 }
 
 
 def css_variables(*, dark: bool) -> dict[str, str]:
-    """Return all colours by the names that style sheets know them by."""
+    """Return colours, and how drawings are turned, by the names that style sheets know."""
     colours = {f"color-family-{n}": (f.colour, f.dark_colour) for n, f in FAMILIES.items()}
     return {name: pair[dark] for name, pair in (PAGE | colours).items()}

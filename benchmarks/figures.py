@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING
 import matplotlib.pyplot as plt
 from matplotlib.ticker import FuncFormatter, NullFormatter
 
+from .cells import LOG_FROM
 from .families import FAMILIES, INK, OTHER, Family
 from .quantities import QUANTITIES, Quantity
 from .units import MIB, NARROW_SPACE, SPACE
@@ -32,9 +33,6 @@ MEDIAN_COLOUR = "#d55e00"
 #: Colour, shape of the dots and line of each row, told apart in grey too.
 _COLOURS = (RUN_COLOUR, MEDIAN_COLOUR, "#009e73", "#a0467f")
 LOOKS = tuple(zip(_COLOURS, "os^D", ("-", "--", "-.", ":"), strict=True))
-
-#: Values that span more than this factor are drawn on a logarithmic axis.
-LOG_FROM = 30.0
 
 #: Panels side by side.
 _PANELS = 3

@@ -32,6 +32,11 @@ COARSE = "process peak: coarse"
 #: read up to 360 KiB too low in 90 readings. A call that stays on one core lags by less.
 LAG_KIB = 512
 
+#: A tree is read at rest most of the time, from sums that do not lag; marks only tell what rose
+#: between two readings. Readings of known allocations were off by up to 0.1 MiB; the bounds are
+#: widened by three times that.
+TREE_LAG_KIB = 320
+
 #: In a tree, pages may be mapped and let go of between two readings of the sharing: 20
 #: repeats of each known call with workers were off by up to 0.17 % of the peak.
 SHARING_FRACTION = 0.0025
@@ -185,13 +190,14 @@ def read_out(ticks: Sequence[Tick], sharings: Sequence[Sharing]) -> Reading:
     """
     parts = [parts_at(tick, sharings) for tick in ticks]
     rows = [_above(parts, ticks, index) for index in range(1, len(ticks))]
-    lag = float(LAG_KIB)
+    lag = float(TREE_LAG_KIB)
     low: float = max(least for least, _ in rows)
     high: float = max(most.total for _, most in rows)
     if all(t.processes == 1 for t in ticks) and max(t.files for t in ticks) < NO_SHARED_KIB:
-        # One process: the kernel's own mark. The baseline is what was resident, as kernels
-        # from 6.16 on sum that over all cores (get_mm_counter_sum), other than marks.
+        # One process: the kernel's own mark. The baseline is what was resident: newer kernels
+        # sum that over all cores (commit 82241a83cd15), other than marks.
         low = high = float(max(tick.mark for tick in ticks[1:]) - ticks[0].resident)
+        lag = float(LAG_KIB)
     else:
         lag += SHARING_FRACTION * high
     low, high = max(0.0, min(low, high)), max(0.0, high)

@@ -6,7 +6,7 @@ from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING, Any
 
 from . import comparing, folders, lookup, opening, selfcheck, store, tasks
-from .cells import Figure, Table
+from .cells import Amount, Table
 from .columns import NONE, status
 from .errors import DataError, StoreError
 from .files import written_whole
@@ -181,7 +181,7 @@ class Verified:
             *((format_bytes, size) for size in (row.peak_bytes, peak)),
             (format_ratio, peak / row.peak_bytes),
         )
-        return name, *(Figure(write(value), value) for write, value in figures)
+        return name, *(Amount(write(value), value) for write, value in figures)
 
     def __str__(self) -> str:
         return f"{self.table().text()}\n\n{self.predicted.caption}"

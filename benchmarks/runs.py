@@ -11,10 +11,6 @@ from .units import MIB
 #: peak below this cannot be told from nothing. Ratios take it as the smallest amount.
 SMALLEST_BYTES = 0.1 * MIB
 
-#: Bounds of a peak are never told apart below this: the counters' lag alone leaves 1 MiB open,
-#: and pages that processes share some more (`gauge.LAG_KIB`, `gauge.SHARING_FRACTION`).
-LEAST_WIDTH = 1.5 * MIB
-
 #: What memory consists of, as readers see it.
 PARTS = ("private", "mapped files", "/dev/shm")  # noqa: S108 - no temporary folder, but memory
 
@@ -171,8 +167,8 @@ class MemoryRun:
 
     @property
     def is_sharp(self) -> bool:
-        """Whether the bounds of the peak lie within 1 % of it, or within `LEAST_WIDTH`."""
-        return self.high_bytes - self.low_bytes <= max(0.01 * self.peak_bytes, LEAST_WIDTH)
+        """Whether the bounds of the peak lie within 1 % of it, or within 1 MiB."""
+        return self.high_bytes - self.low_bytes <= max(0.01 * self.peak_bytes, MIB)
 
 
 @dataclass(frozen=True)

@@ -6,7 +6,7 @@ import functools
 import json
 from typing import TYPE_CHECKING, Any
 
-from .cells import Figure, Name, Table, plain
+from .cells import Amount, Name, Table, plain
 from .columns import NONE, Column, status
 from .folders import REFERENCE
 from .quantities import QUANTITIES
@@ -88,7 +88,7 @@ def of_parts(results: Sequence[Result]) -> Table:
         run = runs.get(id(result))
         values = (*run.parts_bytes, run.peak_bytes) if run else ()
         cells: list[Cell] = [
-            Figure(QUANTITIES["peak"].write_in(size, value), value) for value in values
+            Amount(QUANTITIES["peak"].write_in(size, value), value) for value in values
         ]
         rows.append((result.method, *(cells or (status(result), *[NONE] * len(PARTS)))))
     return Table(("method", *(f"{part} ({unit})" for part in (*PARTS, "peak"))), tuple(rows))

@@ -215,7 +215,7 @@ def test_marks_of_several_processes_give_an_interval_unless_one_alone_moved():
     sure = gauge.read_out([*ends, tick(1, 10_000, 7000, 2, certain=True)], nothing)
     unsure = gauge.read_out([*ends, tick(1, 10_000, 7000, 2, certain=False)], nothing)
     assert sure.peak_bytes == unsure.peak_bytes == 7000 * 1024
-    margin = gauge.LAG_KIB + gauge.SHARING_FRACTION * 7000
+    margin = gauge.TREE_LAG_KIB + gauge.SHARING_FRACTION * 7000
     assert sure.low_bytes == pytest.approx((7000 - margin) * 1024, abs=1)
     assert unsure.low_bytes == 0
 

@@ -5,7 +5,7 @@ import pytest
 
 from benchmarks import figures, tables
 from benchmarks import series as series_plots
-from benchmarks.cells import Figure, Table
+from benchmarks.cells import Amount, Table
 from benchmarks.families import FAMILIES
 from benchmarks.quantities import QUANTITIES
 from benchmarks.results import Result
@@ -93,7 +93,7 @@ def test_a_spread_lies_within_its_drawing():
 
 
 def test_no_text_of_a_table_is_markup():
-    table = Table(("<a>", "<b>"), (("<script>", Figure("<i>", 1.0)),))
+    table = Table(("<a>", "<b>"), (("<script>", Amount("<i>", 1.0)),))
     markup = table.html("<caption>", classes=['"'])
     assert not re.search("<(script|i|a|b)>", markup)
     assert "&lt;caption&gt;" in markup
