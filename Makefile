@@ -72,5 +72,5 @@ $(READY): pyproject.toml
 	@echo "Preparing $(VENV) (once)"
 	@$(PYTHON) -c 'import sys; sys.exit(sys.version_info < (3, 11) and "Python 3.11 or newer is needed; say which with: make PYTHON=python3.12 html")'
 	@$(PYTHON) -m venv $(VENV)
-	@$(BIN)/python -m pip install --quiet --disable-pip-version-check --editable ".[doc,test]"
+	@$(BIN)/python -m pip install --quiet --disable-pip-version-check --editable ".[cluster,doc,test]"
 	@touch $@

@@ -16,7 +16,7 @@ if TYPE_CHECKING:
     from .comparing import compare
     from .comparison import Comparison
     from .crossing import Crossing, compare_forms
-    from .growth import Growth, compare_jobs, compare_lengths
+    from .growth import Growth, compare_images, compare_jobs, compare_lengths
     from .peers import Peers, compare_tools
     from .results import Result
     from .runner import measure
@@ -30,6 +30,7 @@ __all__ = [
     "Result",
     "compare",
     "compare_forms",
+    "compare_images",
     "compare_jobs",
     "compare_lengths",
     "compare_releases",
@@ -49,6 +50,7 @@ _HOMES = {
     "Result": "results",
     "compare": "comparing",
     "compare_forms": "crossing",
+    "compare_images": "growth",
     "compare_jobs": "growth",
     "compare_lengths": "growth",
     "compare_releases": "across",

@@ -73,23 +73,40 @@ def list_(*, as_json: bool) -> None:
         "run mean_over_time my_bold.nii.gz",
         "run load mean_over_time my_bold.nii.gz --runs 9 --json mine.json",
         "run my_bold.nii.gz --memory-limit 4GiB --time-limit 10min",
+        "run many_images my_bold.nii.gz --scheduler tcp://10.0.0.1:8786",
     )
 )
 @click.argument("words", metavar="[TASK]... [FILE]", nargs=-1)
 @click.option("--runs", type=click.IntRange(1), help="Time runs of each method (5).")
 @click.option("--json", "target", type=click.Path(path_type=Path), help="Also write them here.")
+@click.option("--scheduler", metavar="ADDRESS", help="Measure many_images on this Dask.")
 @_limit_options
-def run(words: tuple[str, ...], runs: int | None, target: Path | None, **limits: str) -> None:
+def run(
+    words: tuple[str, ...],
+    runs: int | None,
+    target: Path | None,
+    scheduler: str | None,
+    **limits: str,
+) -> None:
     """Measure tasks on a file of your own.
 
     All of them by default. A table of each is printed. The results are kept apart from those
     of the site. A method that would need more memory than is free is not run.
+
+    Images for the workers of a scheduler are put into the folder of temporary files. If they are
+    other machines, set TMPDIR to a folder that all of them share.
     """
-    from . import own  # noqa: PLC0415
+    from . import clusters, own  # noqa: PLC0415
 
     names, path = own.tasks_and_file(words)
-    for text in own.run(names, path, runs=runs, target=target, limits=_limits(**limits)):
-        click.echo(f"{text}\n")
+    if scheduler is None:
+        for found in own.run(own.parts(names, runs, _limits(**limits)), path, target=target):
+            click.echo(f"{found}\n")
+        return
+    wanted = clusters.parts(scheduler, names, runs, _limits(**limits))
+    folder = clusters.results_folder(scheduler)
+    for found in own.run(wanted, path, target=target, folder=folder):
+        click.echo(f"{clusters.text(found, scheduler)}\n")
 
 
 @main.command(

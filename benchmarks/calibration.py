@@ -32,9 +32,9 @@ if TYPE_CHECKING:
     from .store import Store
     from .tasks import Method, Task
 
-#: Tasks whose methods are no ways of doing something: they look at an image, or repeat methods
-#: of other tasks at other lengths.
-NO_WAYS = ("growth", "proxy_and_array")
+#: Tasks whose methods are no ways of doing something with one image: they look at it, repeat
+#: methods of other tasks at other lengths, or take many images.
+NO_WAYS = ("growth", "many_images", "proxy_and_array")
 
 
 @dataclass(frozen=True)

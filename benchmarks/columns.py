@@ -57,7 +57,7 @@ class Column:
     def _least(self, results: Sequence[Result]) -> dict[int, float]:
         """Return, for each group of several, what the least cannot be told apart from."""
         members: dict[int, list[Sample]] = {}
-        for result in results:
+        for result in results if self.known.least_is_best else ():
             sample = self._samples[id(result)]
             if sample and result.method in self._groups:
                 members.setdefault(self._groups[result.method], []).append(sample)

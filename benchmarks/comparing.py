@@ -215,6 +215,7 @@ def begun(task: Task, method: Method, file: FmriFile, cache: str) -> Result:
         source_sha256=method.source_sha256,
         raw_bytes=file.data.raw_bytes,
         cache=cache,
+        images=file.data.images,
     )
 
 
@@ -253,7 +254,10 @@ def _extended(
         str(file.path),
         cache=method.cache or plan.cache,
         reduced=result.returned is None,
+        copies=file.data.images if file.data.images > 1 else 0,
     )
+    if plan.scheduler:
+        order = replace(order, variables=order.variables | {orders.SCHEDULER: plan.scheduler})
     return runner.extended(result, runner.run_once(order, plan.limits))
 
 

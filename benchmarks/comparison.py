@@ -27,8 +27,9 @@ def described(file_data: Data | Header) -> str:
 
 
 def caption(file_data: Data, provenance: Provenance) -> str:
-    """Return the file and the machine in one line."""
-    return f"{described(file_data)} {machine(provenance)}"
+    """Return the file, or how many copies of it there are, and the machine in one line."""
+    copies = f"{file_data.images} copies of " if file_data.images > 1 else ""
+    return f"{copies}{described(file_data)} {machine(provenance)}"
 
 
 def machine(provenance: Provenance) -> str:

@@ -37,3 +37,7 @@ class UnitError(BenchmarkError):
 
 class GaugeError(BenchmarkError):
     """The memory gauge is wrong here, so nothing is measured with it."""
+
+
+class ClusterError(BenchmarkError):
+    """Methods cannot be measured on a Dask scheduler: it does not answer, or has no worker."""

@@ -5,14 +5,16 @@ Each is made once from the file that is measured on, and kept in the cache folde
 
 from __future__ import annotations
 
+import hashlib
 import math
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING, Any, BinaryIO
 
 import nibabel as nib
 import numpy as np
 
 from . import data, headers, made, reference
+from .data import FmriFile
 from .errors import DataError
 from .folders import cache_folder
 from .units import MIB
@@ -22,8 +24,6 @@ if TYPE_CHECKING:
     from pathlib import Path
 
     import numpy.typing as npt
-
-    from .data import FmriFile
 
 #: A short run ends after the volume that reaches this raw size; so what is measured on it
 #: takes seconds and fits into memory, whatever the size of the file.
@@ -56,6 +56,10 @@ class Form:
     volumes, slices : int
         Of a converted run: how many volumes, 0 for as many as reach `CONVERTED_VOXELS`; how many
         slices of each, from the middle one on, 0 for all. If there are fewer, they begin again.
+    images : int
+        How many copies of the run there are. They are made for each measurement, and removed.
+    each : str
+        The form that is copied.
     """
 
     title: str
@@ -66,6 +70,8 @@ class Form:
     times: int = 1
     volumes: int = 0
     slices: int = 0
+    images: int = 1
+    each: str = ""
 
 
 def _pair(name: str, title: str, **choices: Any) -> dict[str, Form]:
@@ -78,12 +84,17 @@ def _pair(name: str, title: str, **choices: Any) -> dict[str, Form]:
 #: Longer and longer files of the same volumes: how often, by name.
 LONGER = {"x2": 2, "x4": 4, "x8": 8}
 
+#: More and more images, each of them the short run: how many, by name.
+MANY = {"images2": 2, "images4": 4, "images8": 8}
+
 #: By the name that pages and examples use.
 FORMS = {
     "nii": Form(".nii", compressed=False),
     "nii_gz": Form(".nii.gz", compressed=True),
     "short": Form("the first volumes", compressed=None),
     **{name: Form(f"the first volumes, {n} times", None, times=n) for name, n in LONGER.items()},
+    **{name: Form(f"{n} short runs", None, images=n, each="short") for name, n in MANY.items()},
+    "images4_x2": Form("4 short runs, each twice as long", None, images=4, each="x2"),
     **_pair("int16", "int16", dtype="int16"),
     **_pair("scaled", "int16, scaled", dtype="int16", scaled=True),
     **_pair("shifted", "int16, scaled and shifted", dtype="int16", scaled=True, shifted=True),
@@ -114,6 +125,9 @@ def find(file: FmriFile, name: str) -> FmriFile | None:
         return reference.file(name)
     if _is_like(file, name):
         return file
+    if FORMS[name].images > 1:
+        each = find(file, FORMS[name].each)
+        return each and _several(each, FORMS[name].images)
     path = _path(file, name)
     return data.describe(path, file.data.reason) if path.exists() else None
 
@@ -133,6 +147,8 @@ def of(file: FmriFile, name: str) -> FmriFile:
     if reference.holds(file):
         raise DataError(f"The form {name} is not among the reference results. {reference.ADVICE}")
     form = FORMS[name]
+    if form.images > 1:
+        return _several(of(file, form.each), form.images)
     if form.times > 1:
         short = of(file, "short")
         write = made.copied(short.path, short.data, short.data.shape[3], form.times)
@@ -145,6 +161,19 @@ def of(file: FmriFile, name: str) -> FmriFile:
     else:
         write = _rewritten(file, volumes)
     return data.describe(made.once(_path(file, name), write), file.data.reason)
+
+
+def _several(each: FmriFile, images: int) -> FmriFile:
+    """Describe copies of a file; a worker makes them (`benchmarks.worker`)."""
+    one = each.data
+    described = replace(
+        one,
+        raw_bytes=images * one.raw_bytes,
+        file_bytes=images * one.file_bytes,
+        sha256=hashlib.sha256(f"{images} x {one.sha256}".encode()).hexdigest(),
+        images=images,
+    )
+    return FmriFile(each.path, described)
 
 
 def _path(file: FmriFile, name: str) -> Path:

@@ -1,8 +1,8 @@
-"""How time and memory grow: with the length of the run, and with the number of workers."""
+"""How time and memory grow: with the length of the run, the number of images, and of workers."""
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING
 
 import numpy as np
@@ -11,7 +11,7 @@ from . import forms
 from .cells import Table
 from .columns import NONE, Column
 from .comparing import compare
-from .comparison import titled
+from .comparison import caption, titled
 from .quantities import QUANTITIES
 from .units import MIB, format_bytes, significant
 
@@ -21,6 +21,7 @@ if TYPE_CHECKING:
 
     from matplotlib.figure import Figure
 
+    from .provenance import Provenance
     from .results import Result
     from .runs import Data
     from .tasks import Methods
@@ -30,13 +31,22 @@ LENGTHS = ("short", *forms.LONGER)
 
 RAW_SIZE = "MiB of raw size"
 WORKERS = "worker"
-_LABELS = {RAW_SIZE: "raw size in MiB", WORKERS: "workers"}
+IMAGES = "image"
+_LABELS = {RAW_SIZE: "raw size in MiB", WORKERS: "workers", IMAGES: "images"}
 
 #: Two points make a line, but say nothing of its error.
 LEAST_POINTS = 3
 
 #: By the name of a quantity: the unit of its slope, and how large that is.
-UNITS = {"time": ("ms", 1e-3), "peak": ("MiB", MIB)}
+UNITS = {
+    "time": ("ms", 1e-3),
+    "peak": ("MiB", MIB),
+    "whole": ("MiB", MIB),
+    "throughput": ("images a minute", 1.0),
+}
+
+#: What is printed of a growth without being asked for.
+_SHOWN = ("time", "peak")
 
 
 @dataclass(frozen=True)
@@ -46,11 +56,12 @@ class Slope:
     Attributes
     ----------
     value : float
-        What one more costs: ms or MiB for each MiB of raw size, or for each worker.
+        What one more costs, or gains: ms, MiB or images a minute for each MiB of raw size, image
+        or worker.
     error : float
         Standard error of it, in the same unit.
     start : float
-        Where the line begins, in ms or MiB.
+        Where the line begins, in the unit of the quantity.
     """
 
     value: float
@@ -84,9 +95,9 @@ class Growth:
     Attributes
     ----------
     axis : str
-        What grows: `RAW_SIZE` or `WORKERS`.
+        What grows: `RAW_SIZE`, `IMAGES` or `WORKERS`.
     places : tuple of float
-        Where: MiB, or number of workers.
+        Where: MiB, or number of images or workers.
     rows : dict
         The results at these places, by the name of the row.
     caption : str
@@ -106,7 +117,7 @@ class Growth:
         row : str
             Name of the row.
         quantity : str
-            ``"time"`` or ``"peak"``.
+            One of `UNITS`.
 
         Returns
         -------
@@ -141,7 +152,7 @@ class Growth:
         return Table((column.heading, *places, f"{unit} for each {self.axis}"), tuple(rows))
 
     def __str__(self) -> str:
-        return "\n\n".join([*(self.table(quantity).text() for quantity in UNITS), self.caption])
+        return "\n\n".join([*(self.table(quantity).text() for quantity in _SHOWN), self.caption])
 
     def plot(self, quantity: str) -> Figure:
         """Draw one quantity: every run a dot, and the fitted lines."""
@@ -203,20 +214,61 @@ def compare_lengths(methods: Methods, *, runs: int | None = None) -> Growth:
     return of_lengths([(one.data, one.results) for one in found], found[0].caption)
 
 
-def compare_jobs(methods: Mapping[int, FunctionType]) -> Growth:
-    """Measure one work with more and more workers, on the first volumes of the run.
+def of_images(found: Sequence[tuple[Data, Iterable[Result]]], provenance: Provenance) -> Growth:
+    """Gather the results of methods on more and more images.
 
     Parameters
     ----------
-    methods : mapping
-        By the number of workers: a function of the path.
+    found : sequence of (Data, results)
+        For each number of images; the methods are the same everywhere.
+    provenance : Provenance
+        The machine and the versions.
+    """
+    data = found[0][0]
+    one = replace(data, images=1, raw_bytes=data.raw_bytes // data.images)
+    growth = of_lengths(found, f"Copies of {caption(one, provenance)}")
+    return replace(growth, axis=IMAGES, places=tuple(float(data.images) for data, _ in found))
+
+
+def compare_images(methods: Methods, *, runs: int | None = None) -> Growth:
+    """Measure methods on more and more copies of the first volumes of the run.
+
+    Parameters
+    ----------
+    methods : sequence of functions, or of such sequences
+        As `benchmarks.compare` takes them; of the paths of the copies.
+    runs : int, optional
+        Time runs for each number of images.
 
     Raises
     ------
     BenchmarkError
         As `benchmarks.compare`.
     """
-    found = compare([[function] for function in methods.values()], form="short")
+    found = [compare(methods, form=name, runs=runs) for name in forms.MANY]
+    return of_images([(one.data, one.results) for one in found], found[0].provenance)
+
+
+def compare_jobs(
+    methods: Mapping[int, FunctionType], *, form: str = "short", runs: int | None = None
+) -> Growth:
+    """Measure one work with more and more workers.
+
+    Parameters
+    ----------
+    methods : mapping
+        By the number of workers: a function of the path, or the paths.
+    form : str
+        One of `benchmarks.forms.FORMS`; by default the first volumes of the run.
+    runs : int, optional
+        Time runs for each number of workers.
+
+    Raises
+    ------
+    BenchmarkError
+        As `benchmarks.compare`.
+    """
+    found = compare([[function] for function in methods.values()], form=form, runs=runs)
     return of_jobs(tuple(methods), found.results, found.caption)
 
 
@@ -232,5 +284,6 @@ def of_jobs(workers: Sequence[int], results: Sequence[Result], caption: str) -> 
     caption : str
         The file and the machine, in one line.
     """
-    rows = {"the same work in each worker": tuple(results)}
-    return Growth(WORKERS, tuple(map(float, workers)), rows, caption)
+    shared = results[0].images > 1
+    row = "images shared by all workers" if shared else "the same work in each worker"
+    return Growth(WORKERS, tuple(map(float, workers)), {row: tuple(results)}, caption)

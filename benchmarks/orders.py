@@ -29,6 +29,11 @@ HIDDEN_PACKAGE = "indexed_gzip"
 ALL_GIVEN_BACK = {"MALLOC_MMAP_THRESHOLD_": str(64 * 1024)}
 
 
+#: Dask's variable with the address of a scheduler. A method gets it only if a user asks for that:
+#: else it would be measured on other machines without anybody noticing.
+SCHEDULER = "DASK_SCHEDULER_ADDRESS"
+
+
 @dataclass(frozen=True)
 class Batch:
     """Runs that follow one another in one interpreter.
@@ -86,6 +91,7 @@ def order(
     *args: Any,
     cache: Cache = "warm",
     reduced: bool = True,
+    copies: int = 0,
     **kwargs: Any,
 ) -> Order:
     """Pickle what a worker is to do.
@@ -100,6 +106,9 @@ def order(
         Whether the files among the arguments are dropped from the page cache before each run.
     reduced : bool
         Whether a memory run is to say what the function returned.
+    copies : int
+        If there are to be any, the argument is a file, and the function gets the paths of so
+        many copies of it.
 
     Raises
     ------
@@ -107,7 +116,15 @@ def order(
         Something of it cannot be pickled.
     """
     cold_paths = _files([*args, *kwargs.values()]) if cache == "cold" else []
-    return _order(batch, function, [args], kwargs=kwargs, cold_paths=cold_paths, reduced=reduced)
+    return _order(
+        batch,
+        function,
+        [args],
+        kwargs=kwargs,
+        cold_paths=cold_paths,
+        reduced=reduced,
+        copies=copies,
+    )
 
 
 def sweep(batch: Batch, function: Callable[..., Any], paths: Sequence[str]) -> Order:
@@ -172,6 +189,7 @@ def _order(  # noqa: PLR0913 - the fields of what a worker reads
     cold_paths: Sequence[str] = (),
     reduced: bool = False,
     frozen: bool = False,
+    copies: int = 0,
 ) -> Order:
     content = {
         "function": function,
@@ -182,6 +200,7 @@ def _order(  # noqa: PLR0913 - the fields of what a worker reads
         "memory": batch.memory,
         "reduced": reduced,
         "frozen": frozen,
+        "copies": copies,
     }
     hidden = not sources.uses(function, HIDDEN_PACKAGE)
     return Order(batch.memory > 0, _pickled(function, content), hidden)
@@ -219,4 +238,5 @@ def environment(*, hidden: bool, here: bool = True) -> dict[str, str]:
     searched = [entry or str(Path.cwd()) for entry in sys.path] if here else []
     path = [*([str(folders.HIDDEN)] if hidden else []), *searched]
     # With one heap for all threads, what any of them freed can be given back before a call.
-    return os.environ | {"PYTHONPATH": os.pathsep.join(path), "MALLOC_ARENA_MAX": "1"}
+    inherited = {name: value for name, value in os.environ.items() if name != SCHEDULER}
+    return inherited | {"PYTHONPATH": os.pathsep.join(path), "MALLOC_ARENA_MAX": "1"}

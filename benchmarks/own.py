@@ -5,7 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING, Any
 
-from . import comparing, folders, lookup, opening, selfcheck, store, tasks
+from . import comparing, folders, forms, lookup, opening, selfcheck, store, tasks
 from .cells import Amount, Table
 from .columns import NONE, status
 from .errors import DataError, StoreError
@@ -74,24 +74,50 @@ def tasks_and_file(words: Sequence[str]) -> tuple[list[str], str | None]:
     return names or list(known), others[0] if others else None
 
 
+@dataclass(frozen=True)
+class Part:
+    """One table of what is measured.
+
+    Attributes
+    ----------
+    task : str
+        Name of the task.
+    plan : Plan
+        How it is measured.
+    methods : tuple of str
+        Names of its methods; all of them if empty.
+    """
+
+    task: str
+    plan: Plan
+    methods: tuple[str, ...] = ()
+
+
+def parts(names: Sequence[str], runs: int | None, limits: Limits) -> list[Part]:
+    """Return a part for each task, with what a user chose."""
+    plan = Plan.of(runs=runs, fresh=None, timed=True, cache="warm", limits=limits)
+    return [Part(name, plan) for name in names]
+
+
 def run(
-    names: Sequence[str],
+    wanted: Sequence[Part],
     fmri_path: str | None,
     *,
-    runs: int | None,
     target: Path | None,
-    limits: Limits,
+    folder: Path | None = None,
 ) -> Iterator[Comparison]:
     """Measure tasks on a file, one after the other.
 
     Parameters
     ----------
-    names : sequence of str
-        Of tasks.
-    fmri_path, runs, limits
-        As `benchmarks.compare` takes them.
+    wanted : sequence of Part
+        What is measured.
+    fmri_path : str or None
+        As `benchmarks.compare` takes it.
     target : Path or None
         A results file to write; after each task, so that an interruption loses none.
+    folder : Path, optional
+        Where results are kept; by default those of own files.
 
     Yields
     ------
@@ -102,23 +128,33 @@ def run(
     BenchmarkError
         The file, the target or a method is not fit.
     """
-    file, results = _opened(fmri_path)
+    folder = folder or folders.own_results_folder()
+    file, results = _opened(fmri_path, folder)
     if target:
         _refuse_target(target)
-    plan = Plan.of(runs=runs, fresh=None, timed=True, cache="warm", limits=limits)
     measured: list[Result] = []
-    for name in names:
-        found = comparing.compared(task_for(name, file), file, results, plan)
+    for part in wanted:
+        found = _compared(part, file, folder)
         measured += found.results
         if target:
             _write(target, results, measured)
         yield found
 
 
-def _opened(fmri_path: str | None) -> tuple[FmriFile, Store]:
-    file, results = opening.ready(fmri_path, folders.own_results_folder())
+def _opened(fmri_path: str | None, folder: Path) -> tuple[FmriFile, Store]:
+    file, results = opening.ready(fmri_path, folder)
     selfcheck.ensure(results, file)
     return file, results
+
+
+def _compared(part: Part, file: FmriFile, folder: Path) -> Comparison:
+    """Measure a part on a file, or on the form of it that the task needs."""
+    task = task_for(part.task, file)
+    if part.methods:
+        task = replace(task, methods=tuple(task.method(name) for name in part.methods))
+    if task.form:
+        file = forms.of(file, task.form)
+    return comparing.compared(task, file, opening.store_of(file, folder), part.plan)
 
 
 def task_for(name: str, file: FmriFile) -> Task:
@@ -212,10 +248,11 @@ def verified(predicted: Predictions, limits: Limits) -> Verified:
     BenchmarkError
         As `run`.
     """
-    file, results = _opened(str(predicted.header.path))
-    plan = Plan.of(runs=VERIFYING_RUNS, fresh=None, timed=True, cache="warm", limits=limits)
+    folder = folders.own_results_folder()
+    file, _ = _opened(str(predicted.header.path), folder)
+    names = dict.fromkeys(row.task for row in predicted.rows)
     found = {}
-    for name in dict.fromkeys(row.task for row in predicted.rows):
-        for result in comparing.compared(task_for(name, file), file, results, plan).results:
-            found[name, result.method] = result
+    for part in parts(list(names), VERIFYING_RUNS, limits):
+        for result in _compared(part, file, folder).results:
+            found[part.task, result.method] = result
     return Verified(predicted, found)

@@ -36,6 +36,8 @@ class Plan:
         Whether the file is dropped from the page cache before each run.
     limits : Limits
         When a run is stopped; by default the variables ``TIME_LIMIT`` and ``MEMORY_LIMIT``.
+    scheduler : str
+        Address of the Dask scheduler that methods use; by default they start workers here.
     """
 
     runs: int
@@ -43,9 +45,10 @@ class Plan:
     timed: bool
     cache: Cache
     limits: Limits
+    scheduler: str = ""
 
     @classmethod
-    def of(
+    def of(  # noqa: PLR0913 - all that a user can choose
         cls,
         *,
         runs: int | None,
@@ -53,6 +56,7 @@ class Plan:
         timed: bool,
         cache: Cache,
         limits: Limits | None,
+        scheduler: str = "",
     ) -> Plan:
         """Make a plan, the defaults taken from the environment."""
         return cls(
@@ -63,6 +67,7 @@ class Plan:
             timed=timed,
             cache=cache,
             limits=Limits.chosen() if limits is None else limits,
+            scheduler=scheduler,
         )
 
     def missing(self, method: Method, result: Result) -> list[orders.Batch]:

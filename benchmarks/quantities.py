@@ -38,6 +38,8 @@ class Quantity:
         The unit of plots, so that their ticks are round numbers.
     units : tuple of (str, float)
         What a column of it can be written in: names, and sizes.
+    least_is_best : bool
+        Whether tables mark the least figure.
     """
 
     heading: str
@@ -46,6 +48,7 @@ class Quantity:
     smallest: float
     drawn_in: float = 1.0
     units: tuple[tuple[str, float], ...] = ()
+    least_is_best: bool = True
 
     def write_in(self, unit: float, value: float) -> str:
         """Write a value without its unit, for a column whose heading has it."""
@@ -63,6 +66,10 @@ QUANTITIES = {
     "cpu": Quantity("CPU time", "cpu_seconds", format_seconds, 1e-7, units=SECONDS_UNITS),
     "peak": Quantity("peak", "peak_bytes", format_bytes, SMALLEST_BYTES, MIB, BYTES_UNITS),
     "kept": Quantity("kept", "kept_bytes", format_bytes, SMALLEST_BYTES, MIB, BYTES_UNITS),
+    "whole": Quantity("all memory", "whole_bytes", format_bytes, SMALLEST_BYTES, MIB, BYTES_UNITS),
+    "throughput": Quantity(
+        "images per minute", "images_per_minute", significant, 1e-3, least_is_best=False
+    ),
     "value": Quantity("value", "value", significant, 1e-9),
     "times_limit": Quantity("x limit", "times_limit", format_ratio, 1e-3),
     "multiplier": Quantity("multiplier", "multiplier", format_ratio, 1e-3),

@@ -13,6 +13,7 @@ from dataclasses import dataclass, field
 from .errors import AbsentError, FigureError
 from .quantities import QUANTITIES
 from .runs import MemoryRun, Returned, Series, TimeRun
+from .units import MINUTE_SECONDS
 
 #: Of the interval of a median.
 CONFIDENCE = 0.95
@@ -125,6 +126,8 @@ class Result:
         What the method returned, for checking that methods agree.
     cache : str
         State of the page cache before each run: ``"warm"``.
+    images : int
+        How many images a call went through.
     limit_seconds, limit_bytes : float or None
         The least time and memory that this machine could need; not stored, but worked out
         from its rates when the result is looked up.
@@ -142,6 +145,7 @@ class Result:
     memory_runs: tuple[MemoryRun, ...] = ()
     returned: Returned | None = field(default=None, repr=False)
     cache: str = "warm"
+    images: int = 1
     limit_seconds: float | None = None
     limit_bytes: float | None = None
 
@@ -160,6 +164,17 @@ class Result:
         """Peak, bytes: of the runs with sharp bounds, where there are any."""
         sharp = [run for run in self.memory_runs if run.is_sharp]
         return Sample(tuple(run.peak_bytes for run in sharp or self.memory_runs))
+
+    @property
+    def whole_bytes(self) -> Sample:
+        """All memory at the peak, also what the processes held before the call, bytes."""
+        return Sample(tuple(run.baseline_bytes + run.peak_bytes for run in self.memory_runs))
+
+    @property
+    def images_per_minute(self) -> Sample:
+        """Images in a minute; empty where a call is about one image."""
+        seconds = self.wall_seconds.values if self.images > 1 else ()
+        return Sample(tuple(self.images * MINUTE_SECONDS / value for value in seconds))
 
     @property
     def peak_run(self) -> MemoryRun:

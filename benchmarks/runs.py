@@ -45,6 +45,9 @@ class Data:
         Why this file was taken, as a sentence.
     slope, inter : float
         What values are multiplied by, and what is added, when they are read.
+    images : int
+        How many copies of the file there are. The two sizes are those of all of them, and the
+        digest is that of one and of their number.
     """
 
     name: str
@@ -58,6 +61,7 @@ class Data:
     reason: str
     slope: float = 1.0
     inter: float = 0.0
+    images: int = 1
 
 
 @dataclass(frozen=True)

@@ -28,6 +28,10 @@ LEAST = "least possible"
 #: What the table of a task shows, besides the range of time, and the limit if there is one.
 _SHOWN = ("time", "peak", "kept", "multiplier")
 
+#: The same of a task with many images. A peak says little of workers that keep what they used for
+#: one image, and use it for the next.
+_OF_IMAGES = ("time", "throughput", "whole")
+
 
 def of_results(
     results: Sequence[Result], methods: Sequence[Method] = (), *, as_published: bool = False
@@ -44,9 +48,10 @@ def of_results(
         Whether to add what the original chapter published, where it did.
     """
     limits = {(r.limit_seconds, r.limit_bytes) for r in results if r.limit_seconds is not None}
-    names = (*_SHOWN, "times_limit") if limits else _SHOWN
+    shown = _OF_IMAGES if any(result.images > 1 for result in results) else _SHOWN
+    names = (*shown, "times_limit") if limits else shown
     columns = {name: Column(name, results, methods) for name in names}
-    time, peak = columns["time"], columns["peak"]
+    time, peak = (Column(name, results, methods) for name in ("time", "peak"))
     families = {method.name: method.family for method in methods}
     rows = [
         [Name(result.method, families.get(result.method, "")), *_measured(result, columns)]
@@ -111,7 +116,7 @@ def ipython_lines(result: Result) -> list[str]:
     ``%time`` and ``%memit`` where time was measured, else the value that it returned. The
     peak memory of ``%memit`` is that of the process, its baseline included.
     """
-    call = f"{result.method}(fmri_path)"
+    call = f"{result.method}({'fmri_paths' if result.images > 1 else 'fmri_path'})"
     if result.status != "ok":
         return [f">>> {call}", f"{result.status}: {result.message}"]
     if not result.time_runs:

@@ -91,6 +91,8 @@ class Task:
         The example file.
     absent : dict of str
         Methods that are left out, and the program that each of them needs.
+    form : str
+        The form of the run that all of them need; empty if any file will do.
     """
 
     name: str
@@ -98,6 +100,7 @@ class Task:
     tolerance: float = TOLERANCE
     path: Path | None = None
     absent: dict[str, str] = field(default_factory=dict, hash=False)
+    form: str = ""
 
     def method(self, name: str) -> Method:
         """Return a method by name; raises MethodError with the names there are."""
@@ -117,7 +120,8 @@ def from_functions(functions: Methods) -> Task:
         Each takes the path of a file. Names must differ. The functions of one sequence
         return the same. Globals of their file say more, by name: ``TOLERANCE`` how nearly,
         ``PROGRAMS`` the program that one needs (left out if it is not on the PATH),
-        ``ENDINGS`` the files that one is for, ``RECOMMENDED`` what the site recommends.
+        ``ENDINGS`` the files that one is for, ``RECOMMENDED`` what the site recommends, ``FORM``
+        the form of the run that all need.
 
     Raises
     ------
@@ -147,7 +151,14 @@ def from_functions(functions: Methods) -> Task:
         for function in members
         if function.__name__ not in absent
     )
-    return Task(_task_name(path), methods, tolerance, path if path.is_file() else None, absent)
+    return Task(
+        _task_name(path),
+        methods,
+        tolerance,
+        path if path.is_file() else None,
+        absent,
+        first.__globals__.get("FORM", ""),
+    )
 
 
 def _method(function: FunctionType, group: int, program: str) -> Method:

@@ -11,9 +11,12 @@ import gc
 import json
 import os
 import pickle
+import shutil
 import signal
 import sys
+import tempfile
 from dataclasses import asdict
+from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from . import agreement, clock, coarse, coldness, heap
@@ -93,7 +96,7 @@ def carry_out(order: dict[str, Any], keeper: Keeper | None) -> dict[str, Any]:
         them.
     """
     content: dict[str, Any] = {"timed": [], "weighed": [], "returned": []}
-    for index, args in enumerate(order["calls"]):
+    for index, args in enumerate(_copied(order) if order["copies"] else order["calls"]):
         call = functools.partial(order["function"], *args, **order["kwargs"])
         call()  # lazy imports, caches and first touches of memory belong to no run
         if not index and order["frozen"]:
@@ -107,6 +110,15 @@ def carry_out(order: dict[str, Any], keeper: Keeper | None) -> dict[str, Any]:
             content["timed"].append(asdict(clock.timed(call, once=bool(order["cold_paths"]))))
         _weigh(order, call, keeper, content)
     return content
+
+
+def _copied(order: dict[str, Any]) -> list[tuple[list[str]]]:
+    """Copy the file into the folder of temporary files, which the keeper removes in the end."""
+    ((path,),) = order["calls"]
+    ending = Path(path).name.partition(".")[2]
+    folder = tempfile.mkdtemp()
+    names = (f"run-{number}.{ending}" for number in range(1, order["copies"] + 1))
+    return [([shutil.copyfile(path, f"{folder}/{name}") for name in names],)]
 
 
 def _make_cold(order: dict[str, Any]) -> None:

@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 from . import calculator, diagram, inventories, pages, releases, theme
-from .bounds import GrowthDirective, LimitsDirective, RatesDirective
+from .bounds import GrowthDirective, LimitsDirective, OutlookDirective, RatesDirective
 from .directives import (
     GaugeDirective,
     MeasurementsDirective,
@@ -13,7 +13,7 @@ from .directives import (
     ProvenanceDirective,
     SnippetDirective,
 )
-from .roles import FigureRole
+from .roles import FigureRole, OutlookRole
 from .statements import ClaimDirective
 
 if TYPE_CHECKING:
@@ -26,11 +26,13 @@ def setup(app: Sphinx) -> ExtensionMetadata:
     app.add_config_value("measured_claims_file", "", "env", frozenset({str}))
     app.add_role("measured", FigureRole(terms=1))
     app.add_role("ratio", FigureRole(terms=2))
+    app.add_role("outlook", OutlookRole())
     app.add_directive("measurements", MeasurementsDirective)
     app.add_directive("claim", ClaimDirective)
     app.add_directive("snippet", SnippetDirective)
     app.add_directive("parts", PartsDirective)
     app.add_directive("growth", GrowthDirective)
+    app.add_directive("outlook", OutlookDirective)
     app.add_directive("rates", RatesDirective)
     app.add_directive("limits", LimitsDirective)
     app.add_directive("gauge", GaugeDirective)

@@ -1,4 +1,4 @@
-"""Directives about what bounds a method: rates of the machine, limits, and growth."""
+"""Directives about what bounds a method: rates of the machine, limits, growth, many runs."""
 
 from __future__ import annotations
 
@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING, ClassVar
 
 from docutils.parsers.rst import directives
 
-from benchmarks import comparison, growth
+from benchmarks import comparison, forms, growth, outlook
 from benchmarks.cells import Table
 from benchmarks.columns import NONE
 from benchmarks.errors import FigureError
@@ -73,11 +73,17 @@ class LimitsDirective(MeasuredDirective):
 
 
 class GrowthDirective(MeasuredDirective):
-    """``.. growth:: growth``: a quantity at each length, or number of workers, and the slope."""
+    """``.. growth:: growth``: a quantity at each length of the run, and the slope.
+
+    Or for each number of images with ``:images:``. Or with ``:workers: 1 2 4``, which gives that
+    of each method, on a ``:form:`` of the run.
+    """
 
     required_arguments = 1
     option_spec: ClassVar[dict[str, Callable[[str], object]]] = {
         "methods": str.split,
+        "images": directives.flag,
+        "form": directives.unchanged_required,
         "workers": lambda text: [int(number) for number in text.split()],
         "quantity": directives.unchanged_required,
     }
@@ -93,14 +99,39 @@ class GrowthDirective(MeasuredDirective):
         return [table_node(found.table(quantity), f"{heading}. {found.caption}")]
 
     def _growth(self) -> growth.Growth:
+        if "workers" in self.options:
+            return self._of_workers()
         task, methods, lookup = self.arguments[0], self.options.get("methods", ()), pages.lookup()
-        short = f"{task}@short"
-        caption = comparison.caption(lookup.data_of(short), lookup.store.provenance)
-        if workers := self.options.get("workers"):
-            results = lookup.of_task(short, methods)
-            if len(workers) != len(results):
-                raise FigureError(f"{len(workers)} numbers of workers, {len(results)} methods.")
-            return growth.of_jobs(workers, results, caption)
-        names = [f"{task}@{name}" for name in growth.LENGTHS]
+        of_images = "images" in self.options
+        names = [f"{task}@{name}" for name in (forms.MANY if of_images else growth.LENGTHS)]
         found = [(lookup.data_of(name), lookup.of_task(name, methods)) for name in names]
-        return growth.of_lengths(found, caption)
+        if of_images:
+            return growth.of_images(found, lookup.store.provenance)
+        return growth.of_lengths(found, comparison.caption(found[0][0], lookup.store.provenance))
+
+    def _of_workers(self) -> growth.Growth:
+        workers, lookup = self.options["workers"], pages.lookup()
+        task = f"{self.arguments[0]}@{self.options.get('form', 'short')}"
+        results = lookup.of_task(task, self.options.get("methods", ()))
+        if len(workers) != len(results):
+            raise FigureError(f"{len(workers)} numbers of workers, {len(results)} methods.")
+        caption = comparison.caption(lookup.data_of(task), lookup.store.provenance)
+        return growth.of_jobs(workers, results, caption)
+
+
+class OutlookDirective(MeasuredDirective):
+    """``.. outlook:: 1000 100000``: what so many runs would take."""
+
+    required_arguments = 1
+    final_argument_whitespace = True
+
+    def measured(self) -> list[Node]:
+        """Return the table."""
+        lookup = pages.lookup()
+        try:
+            counts = [int(word) for word in self.arguments[0].split()]
+        except ValueError as error:
+            raise FigureError(f"{self.arguments[0]!r} are no numbers of runs.") from error
+        about = outlook.caption(lookup.store.data)
+        caption = f"{about} {comparison.machine(lookup.store.provenance)}"
+        return [table_node(outlook.of(lookup).table(counts), caption)]

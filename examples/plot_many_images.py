@@ -1,0 +1,383 @@
+"""
+Many images
+===========
+
+I have hundreds of runs. How do I get through them, and does it take a cluster?
+
+Each run gives a mean image, and the signals of three regions. One function does that for one run.
+It is called in a loop, in worker processes of joblib, and on Dask, which also knows clusters. Each
+way is given the paths of the runs, and then runs that were loaded before.
+
+The runs are copies of the first volumes of one run, in a temporary folder. So all of it fits into
+memory whatever the size of your file is.
+
+The chapter says what follows from it: :ref:`chapter_many_images`.
+"""
+
+# sphinx_gallery_thumbnail_path = '_static/thumbnails/many_images.svg'
+
+# %%
+# One image
+# ---------
+# This function is the same in all ways. It takes the path of a run, and goes through its volumes
+# one after the other. Or it takes an image that is loaded already. The regions are thirds of the
+# brighter voxels, so that any file will do. ``.T`` brings the voxels into the order of the file.
+#
+# The mean image is saved, and not returned: what a worker returns has to be sent back. The signals
+# are small.
+
+import os
+import tempfile
+
+import nibabel as nib
+import numpy as np
+from isal import igzip
+from joblib import Parallel, delayed, parallel_config
+
+
+def mean_and_signals(run, mean_path):
+    """Save the mean image of a run, and return the signals of three regions."""
+    if isinstance(run, str):
+        opened = igzip.open if run.endswith(".gz") else open
+        with opened(run, "rb") as stream:
+            return mean_and_signals(nib.load(run).from_stream(stream), mean_path)
+    total, signals = 0, []
+    for volume in range(run.shape[3]):
+        values = run.dataobj[..., volume].astype(np.float32).T
+        if not signals:
+            regions = np.array_split(np.flatnonzero(values > values.mean()), 3)
+        total = np.add(total, values, dtype=float)
+        signals.append([values.ravel()[region].mean() for region in regions])
+    nib.save(nib.Nifti1Image(total.T / run.shape[3], run.affine), mean_path)
+    return np.array(signals)
+
+
+# %%
+# One of a thousand files is broken. That must not end the work on the others. So the error is
+# returned in the place of the signals, and looked at in the end.
+
+
+def attempted(work, run, *others):
+    """Do some work on a run; if it cannot be done, return the error."""
+    if isinstance(run, Exception):
+        return run  # it could not be loaded
+    try:
+        return work(run, *others)
+    except Exception as error:
+        return error
+
+
+def failures(fmri_paths, results):
+    """Return what went wrong, by the path of the run."""
+    pairs = zip(fmri_paths, results)
+    return {path: result for path, result in pairs if isinstance(result, Exception)}
+
+
+# %%
+# In a loop
+# ---------
+# The mean images are saved beside the runs.
+
+
+def mean_paths(fmri_paths):
+    """Return the paths of the mean images."""
+    return [f"{path.rpartition('.nii')[0]}_mean.nii" for path in fmri_paths]
+
+
+def loop_paths(fmri_paths):
+    """Go through the runs one after the other."""
+    jobs = zip(fmri_paths, mean_paths(fmri_paths))
+    return [attempted(mean_and_signals, *job) for job in jobs]
+
+
+# %%
+# Many scripts load all images first.
+
+
+def loaded(fmri_path):
+    """Return a run with all its voxels in memory, as float32."""
+    img = nib.load(fmri_path)
+    return nib.Nifti1Image(img.get_fdata().astype(np.float32), img.affine)
+
+
+def loop_images(fmri_paths):
+    """Load all runs, and go through them then."""
+    runs = [attempted(loaded, path) for path in fmri_paths]
+    jobs = zip(runs, mean_paths(fmri_paths))
+    return [attempted(mean_and_signals, *job) for job in jobs]
+
+
+# %%
+# In worker processes
+# -------------------
+# With joblib the loop becomes two lines. They do not say where the work is done.
+#
+# When Dask gives up on a run, joblib is not told so (release 1.6), and would wait for ever. The
+# longest time for one run ends that.
+
+IMAGE_SECONDS = 120
+GAVE_UP = f"A run did not come back in {IMAGE_SECONDS} s. Its worker may need more memory."
+
+
+def in_workers(runs, fmri_paths):
+    """Hand the runs to the workers in use."""
+    jobs = zip(runs, mean_paths(fmri_paths))
+    work = (delayed(attempted)(mean_and_signals, *job) for job in jobs)
+    try:
+        return Parallel(timeout=IMAGE_SECONDS)(work)
+    except TimeoutError as error:
+        raise TimeoutError(f"{GAVE_UP} {error}") from error
+
+
+# %%
+# Here it is done in two processes of this machine.
+
+
+def joblib_paths(fmri_paths):
+    """Send the paths to two processes."""
+    with parallel_config(backend="loky", n_jobs=2):
+        return in_workers(fmri_paths, fmri_paths)
+
+
+def joblib_images(fmri_paths):
+    """Load all runs, and send the images to two processes."""
+    runs = [attempted(loaded, path) for path in fmri_paths]
+    with parallel_config(backend="loky", n_jobs=2):
+        return in_workers(runs, fmri_paths)
+
+
+# %%
+# On Dask
+# -------
+# The same two lines run on Dask. It starts workers here, unless the variable
+# ``DASK_SCHEDULER_ADDRESS`` has the address of a scheduler that runs already. ``memory_limit``
+# bounds what a worker may hold. One that holds more is ended, and the run is tried again, up to
+# three times.
+#
+# A worker that comes near its limit would by default wait until it has more memory, and that may
+# be for ever. The last two settings are about speed. Workers of Dask give memory back to the
+# kernel at once, and get it anew for each volume. With these, they keep up to 64 MiB.
+
+WORKER_MEMORY = "1GiB"
+DASK = {
+    "distributed.worker.memory.pause": False,
+    "distributed.worker.memory.spill": False,
+    "distributed.worker.memory.target": False,
+    "distributed.nanny.pre-spawn-environ.MALLOC_TRIM_THRESHOLD_": 2**26,
+    "distributed.nanny.pre-spawn-environ.MALLOC_MMAP_THRESHOLD_": 2**25,
+}
+
+
+def connected(workers=2, as_it_comes=False):
+    """Connect to the scheduler in use; where there is none, start workers first."""
+    import dask
+    from dask.distributed import Client, LocalCluster, default_client
+
+    try:
+        return default_client()  # from an earlier call
+    except ValueError:
+        dask.config.set({} if as_it_comes else DASK)
+    address = dask.config.get("scheduler-address", None)
+    return Client(
+        address
+        or LocalCluster(
+            n_workers=workers,
+            threads_per_worker=1,
+            memory_limit=WORKER_MEMORY,
+            dashboard_address=None,
+        )
+    )
+
+
+def dask_paths(fmri_paths):
+    """Send the paths to the workers of Dask."""
+    connected()
+    with parallel_config(backend="dask"):
+        return in_workers(fmri_paths, fmri_paths)
+
+
+def dask_images(fmri_paths):
+    """Load all runs, and send the images to the workers of Dask."""
+    connected()
+    runs = [attempted(loaded, path) for path in fmri_paths]
+    with parallel_config(backend="dask"):
+        return in_workers(runs, fmri_paths)
+
+
+# %%
+# The same without these settings.
+
+
+def dask_as_it_comes(fmri_paths):
+    """Send the paths to workers of Dask that have its own settings."""
+    connected(as_it_comes=True)
+    with parallel_config(backend="dask"):
+        return in_workers(fmri_paths, fmri_paths)
+
+
+# %%
+# Other numbers of workers
+# ------------------------
+# One worker and four, for paths.
+
+
+def joblib_one_worker(fmri_paths):
+    """Send the paths to one process."""
+    with parallel_config(backend="loky", n_jobs=1):
+        return in_workers(fmri_paths, fmri_paths)
+
+
+def joblib_four_workers(fmri_paths):
+    """Send the paths to four processes."""
+    with parallel_config(backend="loky", n_jobs=4):
+        return in_workers(fmri_paths, fmri_paths)
+
+
+def dask_one_worker(fmri_paths):
+    """Send the paths to one worker of Dask."""
+    connected(workers=1)
+    return dask_paths(fmri_paths)
+
+
+def dask_four_workers(fmri_paths):
+    """Send the paths to four workers of Dask."""
+    connected(workers=4)
+    return dask_paths(fmri_paths)
+
+
+# %%
+# What is sent
+# ------------
+# Dask's scheduler counts the bytes that it sends to each worker.
+
+
+def bytes_to_workers(dask_scheduler):
+    """Return how many bytes the scheduler has sent to its workers."""
+    return sum(stream.byte_count for stream in dask_scheduler.stream_comms.values())
+
+
+def sent_with_paths(fmri_paths):
+    """Return how many kB were sent to workers for each run, given paths."""
+    before = connected().run_on_scheduler(bytes_to_workers)
+    dask_paths(fmri_paths)
+    sent = connected().run_on_scheduler(bytes_to_workers) - before
+    return sent / len(fmri_paths) / 1000
+
+
+def sent_with_images(fmri_paths):
+    """Return how many kB were sent to workers for each run, given loaded images."""
+    before = connected().run_on_scheduler(bytes_to_workers)
+    dask_images(fmri_paths)
+    sent = connected().run_on_scheduler(bytes_to_workers) - before
+    return sent / len(fmri_paths) / 1000
+
+
+# %%
+# A scheduler hands out one run after the other. How long that takes shows when there is nothing
+# else to do. Each path is handed out several times, so that starting and ending count for little.
+
+TIMES = 25
+
+
+def handed_out(fmri_paths):
+    """Hand out paths to the workers of Dask, which only take the names out of them."""
+    connected()
+    jobs = (delayed(os.path.basename)(path) for path in fmri_paths * TIMES)
+    with parallel_config(backend="dask"):
+        return Parallel(batch_size=1)(jobs)
+
+
+# %%
+# A broken image among them
+# -------------------------
+# One run more, of which only the first half is there.
+
+
+def one_is_broken(fmri_paths):
+    """Return how many runs came through, and the names of the others."""
+    folder, name = os.path.split(fmri_paths[0])
+    broken = f"{folder}/broken.{name.partition('.')[2]}"
+    with open(fmri_paths[0], "rb") as whole, open(broken, "wb") as half:
+        half.write(whole.read(os.path.getsize(fmri_paths[0]) // 2))
+    results = dask_paths([*fmri_paths, broken])
+    failed = failures([*fmri_paths, broken], results)
+    names = [os.path.basename(path).partition(".")[0] for path in failed]
+    return len(results) - len(failed), names
+
+
+# %%
+# What it costs
+# -------------
+# The ways must return the same signals. The table is for eight images and two workers.
+
+FORM = "images8"
+WAYS = [loop_paths, loop_images, joblib_paths, joblib_images, dask_paths, dask_images]
+RECOMMENDED = ["joblib_paths", "dask_paths"]
+JOBLIB = {1: joblib_one_worker, 2: joblib_paths, 4: joblib_four_workers}
+ON_DASK = {1: dask_one_worker, 2: dask_paths, 4: dask_four_workers}
+SENT = [[sent_with_paths], [sent_with_images]]
+METHODS = [
+    [*WAYS, dask_as_it_comes, joblib_one_worker, joblib_four_workers],
+    [dask_one_worker, dask_four_workers],
+    [handed_out],
+    *SENT,
+    [one_is_broken],
+]
+
+if __name__ == "__main__":
+    from benchmarks import compare, compare_images, compare_jobs
+
+    print(compare([[*WAYS, dask_as_it_comes], [handed_out]], form=FORM, runs=3))
+
+# %%
+# More images
+# -----------
+# The slope is what another image costs.
+
+if __name__ == "__main__":
+    images = compare_images(WAYS, runs=3)
+    print(images.table("time").text())
+    images.plot("time")
+
+# %%
+# All memory at the peak: what all processes held before the call, and the peak on top of it.
+# Workers keep some of what they used for one image, and use it for the next. So the peak alone
+# would say too little. Given paths, no way needs more memory for more images.
+
+if __name__ == "__main__":
+    print(images.table("whole").text())
+    images.plot("whole")
+
+# %%
+# More workers
+# ------------
+# Processes of joblib: how many images they get through, and all their memory.
+
+if __name__ == "__main__":
+    processes = compare_jobs(JOBLIB, form=FORM, runs=3)
+    print(processes.table("throughput").text())
+    print(processes.table("whole").text())
+
+# %%
+# Workers of Dask.
+
+if __name__ == "__main__":
+    workers = compare_jobs(ON_DASK, form=FORM, runs=3)
+    print(workers.table("throughput").text())
+    print(workers.table("whole").text())
+    workers.plot("throughput")
+
+# %%
+# What is sent
+# ------------
+# In kB for each image, of eight images; and how many came through when one more was broken.
+
+if __name__ == "__main__":
+    print(compare([*SENT, [one_is_broken]], form=FORM, timed=False, runs=1).observed().text())
+
+# %%
+# The same of four images that are twice as long.
+
+if __name__ == "__main__":
+    print(compare(SENT, form="images4_x2", timed=False, runs=1).observed().text())
+    print(compare([dask_paths, dask_images], form="images4_x2", runs=3))
