@@ -34,6 +34,16 @@ ALL_GIVEN_BACK = {"MALLOC_MMAP_THRESHOLD_": str(64 * 1024)}
 SCHEDULER = "DASK_SCHEDULER_ADDRESS"
 
 
+#: What a worker reads of an order, apart from function, calls and runs.
+_USUAL: dict[str, Any] = {
+    "kwargs": {},
+    "cold_paths": [],
+    "reduced": False,
+    "frozen": False,
+    "copies": 0,
+}
+
+
 @dataclass(frozen=True)
 class Batch:
     """Runs that follow one another in one interpreter.
@@ -115,16 +125,9 @@ def order(
     MethodError
         Something of it cannot be pickled.
     """
-    cold_paths = _files([*args, *kwargs.values()]) if cache == "cold" else []
-    return _order(
-        batch,
-        function,
-        [args],
-        kwargs=kwargs,
-        cold_paths=cold_paths,
-        reduced=reduced,
-        copies=copies,
-    )
+    cold = _files([*args, *kwargs.values()]) if cache == "cold" else []
+    more = {"kwargs": kwargs, "cold_paths": cold, "reduced": reduced, "copies": copies}
+    return _order(batch, function, [args], more)
 
 
 def sweep(batch: Batch, function: Callable[..., Any], paths: Sequence[str]) -> Order:
@@ -144,7 +147,7 @@ def sweep(batch: Batch, function: Callable[..., Any], paths: Sequence[str]) -> O
     MethodError
         The function cannot be pickled.
     """
-    given = _order(batch, function, [(path,) for path in paths], frozen=True)
+    given = _order(batch, function, [(path,) for path in paths], {"frozen": True})
     # What names indexed_gzip has large files, since its buffers grow in steps.
     at_once = batch.memory and given.hidden
     return replace(given, variables=ALL_GIVEN_BACK) if at_once else given
@@ -171,7 +174,7 @@ def elsewhere(
         The interpreter of that environment.
     """
     calls = [(method.name, fmri_path) for method in methods]
-    given = _order(batch, snippets.Named(str(example)), calls, reduced=True)
+    given = _order(batch, snippets.Named(str(example)), calls, {"reduced": True})
     return replace(given, hidden=is_hidden(methods[0]), python=str(python))
 
 
@@ -180,27 +183,19 @@ def is_hidden(method: Method) -> bool:
     return not sources.uses(method.function, HIDDEN_PACKAGE)
 
 
-def _order(  # noqa: PLR0913 - the fields of what a worker reads
+def _order(
     batch: Batch,
     function: Callable[..., Any],
     calls: Sequence[tuple[Any, ...]],
-    *,
-    kwargs: dict[str, Any] | None = None,
-    cold_paths: Sequence[str] = (),
-    reduced: bool = False,
-    frozen: bool = False,
-    copies: int = 0,
+    more: dict[str, Any],
 ) -> Order:
-    content = {
+    """Pickle what a worker reads: `_USUAL`, but for what is given."""
+    content = _USUAL | {
         "function": function,
         "calls": calls,
-        "kwargs": kwargs or {},
-        "cold_paths": cold_paths,
         "time": batch.time,
         "memory": batch.memory,
-        "reduced": reduced,
-        "frozen": frozen,
-        "copies": copies,
+        **more,
     }
     hidden = not sources.uses(function, HIDDEN_PACKAGE)
     return Order(batch.memory > 0, _pickled(function, content), hidden)

@@ -183,13 +183,7 @@ def of(lookup: Lookup) -> Outlook:
     def sent_bytes(method: str) -> float:
         return lookup.find(TASK, method).quantity("value").median * _KILO
 
-    memory = growth.of_jobs(
-        tuple(WORKERS.values()), [lookup.find(TASK, method) for method in WORKERS], ""
-    )
-    (row,) = memory.rows
-    slope = memory.slope(row, "whole")
-    if slope is None:
-        raise FigureError("The memory of workers is not known: a method has no figures.")
+    memory = _memory(lookup)
     return Outlook(
         work_seconds=seconds("loop_paths") * longer,
         unpack_seconds=_rate(lookup, "inflate_isal") or 0.0 if data.compression == "gz" else 0.0,
@@ -199,9 +193,19 @@ def of(lookup: Lookup) -> Outlook:
         sent_bytes=sent_bytes("sent_with_paths"),
         sent_image_bytes=sent_bytes("sent_with_images") * longer,
         signals_bytes=REGIONS * data.shape[3] * _FLOAT64_BYTES,
-        worker_bytes=slope.value * MIB,
-        start_bytes=slope.start * MIB,
+        worker_bytes=memory.value * MIB,
+        start_bytes=memory.start * MIB,
     )
+
+
+def _memory(lookup: Lookup) -> growth.Slope:
+    """Return the line through all memory of Dask with its workers, in MiB."""
+    results = [lookup.find(TASK, method) for method in WORKERS]
+    memory = growth.of_jobs(tuple(WORKERS.values()), results, "")
+    slope = memory.slope(next(iter(memory.rows)), "whole")
+    if slope is None:
+        raise FigureError("The memory of workers is not known: a method has no figures.")
+    return slope
 
 
 def _rate(lookup: Lookup, name: str) -> float | None:

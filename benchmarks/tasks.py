@@ -130,18 +130,10 @@ def from_functions(functions: Methods) -> Task:
     """
     groups = _groups(functions)
     found = [function for group in groups for function in group]
-    if not found:
-        raise MethodError("There is no method to measure: METHODS is empty.")
-    for function in found:
-        if not isinstance(function, FunctionType):
-            raise MethodError(f"{function!r} is no plain function, as a method must be.")
-    names = [function.__name__ for function in found]
-    if len(set(names)) < len(names):
-        raise MethodError(f"Two methods have the same name: {', '.join(names)}.")
-    first = found[0]
-    path = Path(first.__code__.co_filename)
-    tolerance = first.__globals__.get("TOLERANCE", TOLERANCE)
-    programs = first.__globals__.get("PROGRAMS", {})
+    names = _names(found)
+    path = Path(found[0].__code__.co_filename)
+    said = found[0].__globals__
+    programs = said.get("PROGRAMS", {})
     # To show what was measured elsewhere, a program need not be here.
     needed = {n: programs[n] for n in names if n in programs and folders.measuring()}
     absent = {name: program for name, program in needed.items() if not shutil.which(program)}
@@ -152,13 +144,26 @@ def from_functions(functions: Methods) -> Task:
         if function.__name__ not in absent
     )
     return Task(
-        _task_name(path),
-        methods,
-        tolerance,
-        path if path.is_file() else None,
-        absent,
-        first.__globals__.get("FORM", ""),
+        name=_task_name(path),
+        methods=methods,
+        tolerance=said.get("TOLERANCE", TOLERANCE),
+        path=path if path.is_file() else None,
+        absent=absent,
+        form=said.get("FORM", ""),
     )
+
+
+def _names(functions: Sequence[Any]) -> list[str]:
+    """Return the names of functions, after a look whether they can be methods."""
+    if not functions:
+        raise MethodError("There is no method to measure: METHODS is empty.")
+    for function in functions:
+        if not isinstance(function, FunctionType):
+            raise MethodError(f"{function!r} is no plain function, as a method must be.")
+    names = [function.__name__ for function in functions]
+    if len(set(names)) < len(names):
+        raise MethodError(f"Two methods have the same name: {', '.join(names)}.")
+    return names
 
 
 def _method(function: FunctionType, group: int, program: str) -> Method:

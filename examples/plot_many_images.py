@@ -26,8 +26,8 @@ The chapter says what follows from it: :ref:`chapter_many_images`.
 # The mean image is saved, and not returned: what a worker returns has to be sent back. The signals
 # are small.
 
+import multiprocessing
 import os
-import tempfile
 
 import nibabel as nib
 import numpy as np
@@ -47,7 +47,7 @@ def mean_and_signals(run, mean_path):
         if not signals:
             regions = np.array_split(np.flatnonzero(values > values.mean()), 3)
         total = np.add(total, values, dtype=float)
-        signals.append([values.ravel()[region].mean() for region in regions])
+        signals.append([values.ravel()[region].mean(dtype=float) for region in regions])
     nib.save(nib.Nifti1Image(total.T / run.shape[3], run.affine), mean_path)
     return np.array(signals)
 
@@ -125,7 +125,7 @@ def in_workers(runs, fmri_paths):
     work = (delayed(attempted)(mean_and_signals, *job) for job in jobs)
     try:
         return Parallel(timeout=IMAGE_SECONDS)(work)
-    except TimeoutError as error:
+    except (TimeoutError, multiprocessing.TimeoutError) as error:
         raise TimeoutError(f"{GAVE_UP} {error}") from error
 
 
@@ -156,9 +156,9 @@ def joblib_images(fmri_paths):
 #
 # A worker that comes near its limit would by default wait until it has more memory, and that may
 # be for ever. The last two settings are about speed. Workers of Dask give memory back to the
-# kernel at once, and get it anew for each volume. With these, they keep up to 64 MiB.
+# kernel at once, and get it anew for each volume. With these, they keep some of it.
 
-WORKER_MEMORY = "1GiB"
+WORKER_BYTES = 2**30
 DASK = {
     "distributed.worker.memory.pause": False,
     "distributed.worker.memory.spill": False,
@@ -183,7 +183,7 @@ def connected(workers=2, as_it_comes=False):
         or LocalCluster(
             n_workers=workers,
             threads_per_worker=1,
-            memory_limit=WORKER_MEMORY,
+            memory_limit=WORKER_BYTES,
             dashboard_address=None,
         )
     )
@@ -218,13 +218,7 @@ def dask_as_it_comes(fmri_paths):
 # %%
 # Other numbers of workers
 # ------------------------
-# One worker and four, for paths.
-
-
-def joblib_one_worker(fmri_paths):
-    """Send the paths to one process."""
-    with parallel_config(backend="loky", n_jobs=1):
-        return in_workers(fmri_paths, fmri_paths)
+# One worker of Dask, and four of each, for paths. One process is what the loop has.
 
 
 def joblib_four_workers(fmri_paths):
@@ -313,12 +307,11 @@ def one_is_broken(fmri_paths):
 FORM = "images8"
 WAYS = [loop_paths, loop_images, joblib_paths, joblib_images, dask_paths, dask_images]
 RECOMMENDED = ["joblib_paths", "dask_paths"]
-JOBLIB = {1: joblib_one_worker, 2: joblib_paths, 4: joblib_four_workers}
+JOBLIB = {1: loop_paths, 2: joblib_paths, 4: joblib_four_workers}
 ON_DASK = {1: dask_one_worker, 2: dask_paths, 4: dask_four_workers}
 SENT = [[sent_with_paths], [sent_with_images]]
 METHODS = [
-    [*WAYS, dask_as_it_comes, joblib_one_worker, joblib_four_workers],
-    [dask_one_worker, dask_four_workers],
+    [*WAYS, dask_as_it_comes, joblib_four_workers, dask_one_worker, dask_four_workers],
     [handed_out],
     *SENT,
     [one_is_broken],

@@ -14,7 +14,7 @@ from joblib.externals.loky import get_reusable_executor
 from nbclient import NotebookClient
 from sphinx_gallery.notebook import python_to_jupyter_cli
 
-from benchmarks import agreement, tasks
+from benchmarks import agreement, sources, tasks
 from benchmarks.folders import EXAMPLES
 
 PATHS = tasks.example_paths()
@@ -57,14 +57,16 @@ def test_the_methods_of_a_task_agree_voxel_by_voxel(task, kind, tmp_path, monkey
     choices = dict(FILES[kind])
     path = save_run(tmp_path / choices.pop("name"), **choices)
     loaded = tasks.from_example(PATHS[task])
+    given = [str(path)] * 2 if loaded.form else str(path)
     groups = {}
     for method in loaded.methods:
-        if fits(method, kind, path):
+        # Dask changes the process that it is started in; test_many_images compares its ways.
+        if fits(method, kind, path) and not sources.uses(method.function, "dask"):
             groups.setdefault(method.group, []).append(method)
     for first, *others in groups.values():
-        expected = first.function(str(path))
+        expected = first.function(given)
         for method in others:
-            value = method.function(str(path))
+            value = method.function(given)
             for one, other in zip(parts(expected), parts(value), strict=True):
                 np.testing.assert_allclose(one, other, loaded.tolerance, err_msg=method.name)
             agreement.check(

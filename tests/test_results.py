@@ -42,7 +42,10 @@ def test_a_failed_method_has_no_figures_and_says_why():
 
 
 def test_an_unknown_quantity_is_answered_by_the_known_ones():
-    with pytest.raises(FigureError, match="time, cpu, peak, kept, value, times_limit, multiplier"):
+    with pytest.raises(
+        FigureError,
+        match="time, cpu, peak, kept, whole, throughput, value, times_limit, multiplier",
+    ):
         RESULT.quantity("speed")
 
 
