@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING
 
 from . import (
     agreement,
+    copies,
     forms,
     opening,
     orders,
@@ -122,6 +123,7 @@ def _results(task: Task, file: FmriFile, store: Store, plan: Plan) -> dict[str, 
         results[method.name] = found or begun(task, method, file, plan.cache)
     if any(plan.missing(method, results[method.name]) for method in task.methods):
         results |= _too_large(results, file, store, plan.limits)
+        copies.check_room(file)
         progress.say(f"Measuring {task.name} on {file.path}.")
         _measure(task, file, store, results, plan)
     return results

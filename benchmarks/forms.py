@@ -5,16 +5,14 @@ Each is made once from the file that is measured on, and kept in the cache folde
 
 from __future__ import annotations
 
-import hashlib
 import math
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, BinaryIO
 
 import nibabel as nib
 import numpy as np
 
-from . import data, headers, made, reference
-from .data import FmriFile
+from . import copies, data, headers, made, reference
 from .errors import DataError
 from .folders import cache_folder
 from .units import MIB
@@ -24,6 +22,8 @@ if TYPE_CHECKING:
     from pathlib import Path
 
     import numpy.typing as npt
+
+    from .data import FmriFile
 
 #: A short run ends after the volume that reaches this raw size; so what is measured on it
 #: takes seconds and fits into memory, whatever the size of the file.
@@ -127,7 +127,7 @@ def find(file: FmriFile, name: str) -> FmriFile | None:
         return file
     if FORMS[name].images > 1:
         each = find(file, FORMS[name].each)
-        return each and _several(each, FORMS[name].images)
+        return each and copies.several(each, FORMS[name].images)
     path = _path(file, name)
     return data.describe(path, file.data.reason) if path.exists() else None
 
@@ -148,7 +148,7 @@ def of(file: FmriFile, name: str) -> FmriFile:
         raise DataError(f"The form {name} is not among the reference results. {reference.ADVICE}")
     form = FORMS[name]
     if form.images > 1:
-        return _several(of(file, form.each), form.images)
+        return copies.several(of(file, form.each), form.images)
     if form.times > 1:
         short = of(file, "short")
         write = made.copied(short.path, short.data, short.data.shape[3], form.times)
@@ -161,19 +161,6 @@ def of(file: FmriFile, name: str) -> FmriFile:
     else:
         write = _rewritten(file, volumes)
     return data.describe(made.once(_path(file, name), write), file.data.reason)
-
-
-def _several(each: FmriFile, images: int) -> FmriFile:
-    """Describe copies of a file; a worker makes them (`benchmarks.worker`)."""
-    one = each.data
-    described = replace(
-        one,
-        raw_bytes=images * one.raw_bytes,
-        file_bytes=images * one.file_bytes,
-        sha256=hashlib.sha256(f"{images} x {one.sha256}".encode()).hexdigest(),
-        images=images,
-    )
-    return FmriFile(each.path, described)
 
 
 def _path(file: FmriFile, name: str) -> Path:

@@ -26,7 +26,7 @@ FLOORS = [
     {"quantities"},
     {"results", "gauge", "clock", "agreement", "made", "provenance", "headers"},
     {"expressions", "progress", "steps", "store", "tasks", "data", "watching"},
-    {"claims", "reference", "columns"},
+    {"claims", "copies", "reference", "columns"},
     {"figures", "keeper", "worker", "starting", "orders", "forms", "limits", "tables"},
     {"series", "runner", "known", "sizes"},
     {"comparison", "opening", "selfcheck", "tools", "costs", "plans"},

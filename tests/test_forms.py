@@ -1,10 +1,12 @@
+from types import SimpleNamespace
+
 import nibabel as nib
 import numpy as np
 import pytest
 from conftest import save_run
 from nibabel.openers import ImageOpener
 
-from benchmarks import data, forms, headers
+from benchmarks import copies, data, forms, headers
 from benchmarks.errors import DataError
 
 
@@ -97,3 +99,28 @@ def test_the_header_of_a_made_file_has_a_number_for_the_slope(tmp_path, name):
     with ImageOpener(str(made.path)) as stream:
         header = nib.Nifti1Header.from_fileobj(stream)
     assert np.isfinite([header["scl_slope"], header["scl_inter"]]).all()
+
+
+@pytest.mark.parametrize("ending", [".nii", ".nii.gz"])
+def test_many_images_are_copies_of_the_short_run(tmp_path, ending):
+    file = data.choose(save_run(tmp_path / f"run{ending}"))
+    assert forms.find(file, "images8").path == file.path  # which is short already
+    several, other = forms.of(file, "images8"), forms.of(file, "images4")
+    assert several.data.images == 8
+    assert several.data.shape == file.data.shape
+    assert several.data.raw_bytes == 8 * file.data.raw_bytes
+    assert several.data.file_bytes == 8 * file.data.file_bytes
+    assert len({several.data.sha256, other.data.sha256, file.data.sha256}) == 3
+    assert forms.find(file, "images4_x2") is None  # the longer run is not made yet
+    longer = forms.of(file, "images4_x2")
+    assert (longer.data.images, longer.data.shape[3]) == (4, 2 * file.data.shape[3])
+    assert forms.find(file, "images4_x2") == longer
+
+
+def test_without_room_for_copies_nothing_is_measured(tmp_path, monkeypatch):
+    several = forms.of(data.choose(save_run(tmp_path / "run.nii")), "images8")
+    copies.check_room(several)
+    free = SimpleNamespace(free=several.data.file_bytes)
+    monkeypatch.setattr(copies.shutil, "disk_usage", lambda _: free)
+    with pytest.raises(DataError, match=r"8 copies of run\.nii .* need .*set TMPDIR"):
+        copies.check_room(several)

@@ -1,12 +1,22 @@
+import ast
 import re
 from dataclasses import replace
+from pathlib import Path
 
 import matplotlib.pyplot as plt
 import numpy as np
 import pytest
 from conftest import save_run
 
-from benchmarks import compare_jobs, compare_lengths, forms, growth, runner
+from benchmarks import (
+    compare,
+    compare_images,
+    compare_jobs,
+    compare_lengths,
+    forms,
+    growth,
+    runner,
+)
 from benchmarks.growth import Growth, Slope
 from benchmarks.results import Result
 from benchmarks.runs import MemoryRun, TimeRun
@@ -111,3 +121,60 @@ def test_longer_runs_are_measured_and_the_slope_is_the_multiplier(example, tmp_p
     assert jobs.places == (1, 2)
     assert re.fullmatch(r"time \((µs|ms)\)", jobs.table("time").headings[0])
     assert jobs.table("time").headings[1:] == ("1", "2", "ms for each worker")
+
+
+MANY = """
+from pathlib import Path
+import numpy as np
+
+def sizes(fmri_paths):
+    return np.array([len(Path(path).read_bytes()) for path in fmri_paths])
+
+METHODS = [sizes]
+"""
+
+
+def test_many_images_are_measured_against_their_number(example, fmri_path, monkeypatch):
+    monkeypatch.setenv("FMRI", str(fmri_path))
+    functions = example(MANY)
+    found = compare_images(functions, runs=2)
+    assert found.axis == growth.IMAGES
+    assert found.places == (2, 4, 8)
+    results = found.rows["sizes"]
+    assert [result.images for result in results] == [2, 4, 8]
+    # Every call got so many copies, and all of them were whole.
+    size = fmri_path.stat().st_size
+    assert [result.returned.shape for result in results] == [(2,), (4,), (8,)]
+    assert [result.returned.sums[0] for result in results] == [2 * size, 4 * size, 8 * size]
+    fastest = results[2].wall_seconds.low
+    assert results[2].quantity("throughput").high == pytest.approx(8 * 60 / fastest)
+    held = results[2].memory_runs[0]
+    whole = held.baseline_bytes + held.peak_bytes
+    assert whole in results[2].quantity("whole").values
+    assert found.caption.startswith("Copies of sub-01_task-rest_bold.nii.gz: 8 x 7 x 6 x 5 voxels")
+    assert found.table("whole").headings[0] == "all memory (MiB)"
+    assert found.table("time").headings[-1] == "ms for each image"
+
+
+def test_workers_that_share_images_say_so(example, fmri_path, monkeypatch):
+    monkeypatch.setenv("FMRI", str(fmri_path))
+    (sizes,) = example(MANY)
+    found = compare_jobs({1: sizes}, form="images4", runs=1)
+    assert list(found.rows) == ["images shared by all workers"]
+    assert found.table("throughput").headings[0] == "images per minute"
+    assert found.caption.startswith("4 copies of ")
+
+
+def test_copies_are_gone_after_the_measurement(example, fmri_path, monkeypatch):
+    monkeypatch.setenv("FMRI", str(fmri_path))
+    (where,) = example(MANY.replace("sizes", "where").replace(
+        "np.array([len(Path(path).read_bytes()) for path in fmri_paths])", "fmri_paths[0]"
+    ))  # fmt: skip
+    compared = compare([where], form="images2", runs=1, timed=False)
+    (result,) = compared.results
+    assert result.returned.text.endswith("run-1.nii.gz'")
+    assert not Path(ast.literal_eval(result.returned.text)).parent.exists()
+
+
+def test_one_image_has_no_throughput():
+    assert result("growth", 1).quantity("throughput").values == ()

@@ -9,6 +9,7 @@ import tempfile
 import textwrap
 import time
 from contextlib import nullcontext
+from dataclasses import replace
 from pathlib import Path
 from types import SimpleNamespace
 
@@ -20,6 +21,7 @@ from conftest import save_run
 
 from benchmarks import __main__ as command_line
 from benchmarks import clusters, outlook
+from benchmarks.cells import plain
 from benchmarks.errors import ClusterError, MethodError
 from benchmarks.folders import DOC, EXAMPLES
 from benchmarks.units import MIB
@@ -332,3 +334,43 @@ def test_the_lines_for_slurm_make_a_job(tmp_path):
     for name in ("MALLOC_TRIM_THRESHOLD_", "MALLOC_MMAP_THRESHOLD_"):
         setting = definitions()["DASK"][f"distributed.nanny.pre-spawn-environ.{name}"]
         assert f"{name}={setting}" in done.stdout
+
+
+def test_a_bottleneck_is_what_takes_longest():
+    few = outlook.Outlook(
+        work_seconds=1.0,
+        unpack_seconds=0.6,
+        read_seconds=0.1,
+        hand_out_seconds=0.002,
+        two_workers_seconds=0.5,
+        sent_bytes=3000,
+        sent_image_bytes=100 * MIB,
+        signals_bytes=800,
+        worker_bytes=60 * MIB,
+        start_bytes=50 * MIB,
+    )
+    assert few.figures() == {
+        "bottleneck": "unpacking",
+        "next bottleneck": "reading from the disk",
+        "workers": "10",
+        "memory of a worker": "60.0\N{NO-BREAK SPACE}MiB",
+        "handing out": "2.00\N{NO-BREAK SPACE}ms",
+    }
+    rows = {
+        plain(name): [plain(cell) for cell in cells] for name, *cells in few.table([1000]).rows
+    }
+    space = "\N{NO-BREAK SPACE}"
+    assert rows["unpacking, one process"] == [f"600{space}ms", f"10{space}min 00{space}s"]
+    assert rows["averaging and saving, one process"][1] == f"6{space}min 40{space}s"
+    assert rows["all of it, the two workers measured"][1] == f"8{space}min 20{space}s"
+    assert rows["all of it, 10 workers"][1] == f"1{space}min 40{space}s"
+    assert rows["sent to workers, as paths"] == [f"2.93{space}KiB", f"2.86{space}MiB"]
+    assert rows["sent to workers, as loaded images"][1] == f"97.7{space}GiB"
+    assert rows["memory, the two workers measured"] == [f"170{space}MiB"] * 2
+    plain_file = replace(few, unpack_seconds=0.0, read_seconds=None)
+    assert plain_file.bottleneck == "averaging and saving"
+    assert plain_file.next_bottleneck == "handing out"
+    assert plain_file.workers == 500
+    cells = {plain(name): plain(cell) for name, cell, _ in plain_file.table([1000]).rows}
+    assert cells["reading from the disk, one disk"] == "–"
+    assert cells["unpacking, one process"] == "–"
