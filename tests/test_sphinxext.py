@@ -292,7 +292,14 @@ It took :measured:`small@nii.quick.times_limit`.
             ".. growth:: small\n   :methods: quick\n   :workers: 1 2",
             "2 numbers of workers, 1 methods",
         ),
+        (
+            ".. growth:: small\n   :images:\n   :methods: quick",
+            "small@images2.quick is not measured",
+        ),
         (".. limits::\n\n   small.number", "small.number has no limit, or none yet"),
+        (".. outlook:: many", "'many' are no numbers of runs"),
+        (".. outlook:: 10", "There is no task 'many_images'; there are: small"),
+        ("Up to :outlook:`workers` workers.", "There is no task 'many_images'; there are: small"),
     ],
 )
 def test_what_is_not_bounded_is_a_sentence(project, monkeypatch, text, message):
