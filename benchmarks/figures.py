@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import itertools
-import math
 import re
 import statistics
 from typing import TYPE_CHECKING
@@ -31,8 +30,8 @@ RUN_COLOUR = "#0072b2"
 MEDIAN_COLOUR = "#d55e00"
 
 #: Colour, shape of the dots and line of each row, told apart in grey too.
-_COLOURS = (RUN_COLOUR, MEDIAN_COLOUR, "#009e73", "#a0467f")
-LOOKS = tuple(zip(_COLOURS, "os^D", ("-", "--", "-.", ":"), strict=True))
+_COLOURS = (RUN_COLOUR, MEDIAN_COLOUR, "#009e73", "#a0467f", INK, "#8a6d00")
+LOOKS = tuple(zip(_COLOURS, "os^DvP", ("-", "--", "-.", ":") * 2, strict=False))
 
 #: Panels side by side.
 _PANELS = 3
@@ -184,21 +183,23 @@ def plot_growth(
     points : mapping
         By the name of a row: the values at each place.
     lines : mapping
-        By the name of a row: where its line begins, and its slope; a row may have none.
+        By the name of a row: where its line begins, and its slope. A row that has none is drawn
+        from median to median.
     labels : tuple of str
         Of the x axis and of the y axis.
     title : str
         What the plot shows, as a phrase.
     """
     figure, axes = plt.subplots(figsize=(WIDTH_INCHES, 3.8), layout="constrained")
-    ends = [0, max(places)]
     looks = itertools.cycle(LOOKS)
     for (name, values), (colour, dot, line) in zip(points.items(), looks, strict=False):
         for place, runs in zip(places, values, strict=True):
             axes.plot([place] * len(runs), runs, dot, color=colour, alpha=0.5)
-        start, slope = lines.get(name, (math.nan, math.nan))
-        heights = [start + slope * end for end in ends]
-        axes.plot(ends, heights, line, marker=dot, markevery=[1], color=colour, label=name)
+        ends, heights = places, [statistics.median_high(runs) for runs in values]
+        if name in lines:
+            start, slope = lines[name]
+            ends, heights = [0, max(places)], [start, start + slope * max(places)]
+        axes.plot(ends, heights, line, marker=dot, markevery=[-1], color=colour, label=name)
     axes.set(xlim=(0, None), ylim=(0, None), xlabel=labels[0], ylabel=labels[1])
     axes.locator_params(axis="x", integer=True)
     axes.grid(alpha=0.3)

@@ -37,12 +37,13 @@ _LABELS = {RAW_SIZE: "raw size in MiB", WORKERS: "workers", IMAGES: "images"}
 #: Two points make a line, but say nothing of its error.
 LEAST_POINTS = 3
 
-#: By the name of a quantity: the unit of its slope, and how large that is.
+#: By the name of a quantity: the unit of its slope, and how large that is. What does not grow
+#: along a line has none: more workers than cores get through no more images.
 UNITS = {
     "time": ("ms", 1e-3),
     "peak": ("MiB", MIB),
     "whole": ("MiB", MIB),
-    "throughput": ("images a minute", 1.0),
+    "throughput": ("", 1.0),
 }
 
 #: What is printed of a growth without being asked for.
@@ -56,12 +57,11 @@ class Slope:
     Attributes
     ----------
     value : float
-        What one more costs, or gains: ms, MiB or images a minute for each MiB of raw size, image
-        or worker.
+        What one more costs: ms or MiB for each MiB of raw size, image or worker.
     error : float
         Standard error of it, in the same unit.
     start : float
-        Where the line begins, in the unit of the quantity.
+        Where the line begins, in ms or MiB.
     """
 
     value: float
@@ -122,10 +122,11 @@ class Growth:
         Returns
         -------
         Slope or None
-            None if one of the methods failed, or for fewer than three runs.
+            None if one of the methods failed, for fewer than three runs, and for a quantity that
+            does not grow along a line.
         """
         results = self.rows[row]
-        if any(result.status != "ok" for result in results):
+        if not UNITS[quantity][0] or any(result.status != "ok" for result in results):
             return None
         points = [
             (place, value / UNITS[quantity][1])
@@ -138,7 +139,7 @@ class Growth:
         return Slope.through(xs, ys)
 
     def table(self, quantity: str) -> Table:
-        """Return the table of one quantity: its medians, and the slope with its error."""
+        """Return the table of one quantity: its medians, and the slope with its error if any."""
         unit = UNITS[quantity][0]
         column = Column(quantity, [result for results in self.rows.values() for result in results])
         places = [
@@ -148,14 +149,16 @@ class Growth:
         rows = []
         for name, results in self.rows.items():
             cells = [column.cell(result) for result in results]
-            rows.append((name, *cells, str(self.slope(name, quantity) or NONE)))
-        return Table((column.heading, *places, f"{unit} for each {self.axis}"), tuple(rows))
+            slope = [str(self.slope(name, quantity) or NONE)] if unit else []
+            rows.append((name, *cells, *slope))
+        last = [f"{unit} for each {self.axis}"] if unit else []
+        return Table((column.heading, *places, *last), tuple(rows))
 
     def __str__(self) -> str:
         return "\n\n".join([*(self.table(quantity).text() for quantity in _SHOWN), self.caption])
 
     def plot(self, quantity: str) -> Figure:
-        """Draw one quantity: every run a dot, and the fitted lines."""
+        """Draw one quantity: every run a dot, and lines: fitted, or through the medians."""
         from . import figures  # noqa: PLC0415 - matplotlib is slow to import
 
         unit, size = UNITS[quantity]
@@ -170,7 +173,8 @@ class Growth:
             if (slope := self.slope(name, quantity))
         }
         heading = QUANTITIES[quantity].heading
-        labels = (_LABELS[self.axis], f"{heading} in {unit} (dots: runs)")
+        named = f"{heading} in {unit}" if unit else heading
+        labels = (_LABELS[self.axis], f"{named} (dots: runs)")
         title = f"{heading.capitalize()} against {_LABELS[self.axis].partition(' in ')[0]}"
         title = titled(title, self.caption)
         return figures.plot_growth(self.places, points, lines, labels, title)
