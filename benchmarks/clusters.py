@@ -25,7 +25,7 @@ TASK = "many_images"
 
 #: Its methods that work on any number of workers: those that are timed, after the loop that they
 #: are compared with, and those of which it is read what they return.
-TIMED = ("loop_paths", "dask_paths", "dask_images", "handed_out")
+TIMED = ("loop_paths", "dask_paths", "dask_images")
 OBSERVED = ("sent_with_paths", "sent_with_images", "one_is_broken")
 
 #: What a worker has to have.
@@ -34,7 +34,7 @@ PACKAGES = ("nibabel", "isal", "joblib")
 #: A scheduler on the same network answers in a fraction of this.
 CONNECT_SECONDS = 5
 
-INSTALL = "Install it with: pip install 'neuroimaging-performance[cluster]'."
+INSTALL = "Install it with: pip install 'dask[distributed]'."
 
 
 def parts(address: str, names: Sequence[str], runs: int | None, limits: Limits) -> list[Part]:

@@ -307,7 +307,7 @@ def test_a_scheduler_that_does_not_answer_is_a_sentence(address, monkeypatch):
 
 def test_without_dask_the_error_says_how_to_install_it(monkeypatch):
     monkeypatch.setitem(sys.modules, "distributed", None)
-    with pytest.raises(ClusterError, match=r"pip install 'neuroimaging-performance\[cluster\]'"):
+    with pytest.raises(ClusterError, match=r"pip install 'dask\[distributed\]'"):
         clusters.check("tcp://127.0.0.1:9")
 
 
