@@ -5,7 +5,7 @@ from __future__ import annotations
 import sys
 from dataclasses import replace
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 from . import (
     agreement,
@@ -250,14 +250,15 @@ def _extended(
     result: Result, method: Method, file: FmriFile, batch: orders.Batch, plan: Plan
 ) -> Result:
     """Return a result with the runs of one more interpreter."""
-    order = orders.order(
-        batch,
-        method.function,
-        str(file.path),
-        cache=method.cache or plan.cache,
-        reduced=result.returned is None,
-        copies=file.data.images if file.data.images > 1 else 0,
-    )
+    images, path = file.data.images, str(file.path)
+    how: dict[str, Any] = {
+        "cache": method.cache or plan.cache,
+        "reduced": result.returned is None,
+    }
+    if images > 1:
+        order = orders.on_copies(batch, method.function, path, images, **how)
+    else:
+        order = orders.order(batch, method.function, path, **how)
     if plan.scheduler:
         order = replace(order, variables=order.variables | {orders.SCHEDULER: plan.scheduler})
     return runner.extended(result, runner.run_once(order, plan.limits))

@@ -101,7 +101,6 @@ def order(
     *args: Any,
     cache: Cache = "warm",
     reduced: bool = True,
-    copies: int = 0,
     **kwargs: Any,
 ) -> Order:
     """Pickle what a worker is to do.
@@ -116,9 +115,6 @@ def order(
         Whether the files among the arguments are dropped from the page cache before each run.
     reduced : bool
         Whether a memory run is to say what the function returned.
-    copies : int
-        If there are to be any, the argument is a file, and the function gets the paths of so
-        many copies of it.
 
     Raises
     ------
@@ -126,8 +122,41 @@ def order(
         Something of it cannot be pickled.
     """
     cold = _files([*args, *kwargs.values()]) if cache == "cold" else []
-    more = {"kwargs": kwargs, "cold_paths": cold, "reduced": reduced, "copies": copies}
-    return _order(batch, function, [args], more)
+    return _order(
+        batch, function, [args], {"kwargs": kwargs, "cold_paths": cold, "reduced": reduced}
+    )
+
+
+def on_copies(  # noqa: PLR0913 - all that decides what is measured
+    batch: Batch,
+    function: Callable[..., Any],
+    path: str,
+    copies: int,
+    *,
+    cache: Cache = "warm",
+    reduced: bool = True,
+) -> Order:
+    """Pickle what a worker is to do with copies of a file, which it makes.
+
+    Parameters
+    ----------
+    batch, cache, reduced
+        As for `order`.
+    function : callable
+        Takes the paths of the copies.
+    path : str
+        The file.
+    copies : int
+        How many.
+
+    Raises
+    ------
+    MethodError
+        The function cannot be pickled.
+    """
+    cold = [path] if cache == "cold" else []
+    more = {"cold_paths": cold, "reduced": reduced, "copies": copies}
+    return _order(batch, function, [(path,)], more)
 
 
 def sweep(batch: Batch, function: Callable[..., Any], paths: Sequence[str]) -> Order:

@@ -118,7 +118,10 @@ def _copied(order: dict[str, Any]) -> list[tuple[list[str]]]:
     ending = Path(path).name.partition(".")[2]
     folder = tempfile.mkdtemp()
     names = (f"run-{number}.{ending}" for number in range(1, order["copies"] + 1))
-    return [([shutil.copyfile(path, f"{folder}/{name}") for name in names],)]
+    copies = [shutil.copyfile(path, f"{folder}/{name}") for name in names]
+    if order["cold_paths"]:
+        order["cold_paths"] = copies
+    return [(copies,)]
 
 
 def _make_cold(order: dict[str, Any]) -> None:

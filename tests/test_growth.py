@@ -1,5 +1,6 @@
 import ast
 import re
+import shutil
 from dataclasses import replace
 from pathlib import Path
 
@@ -16,6 +17,7 @@ from benchmarks import (
     forms,
     growth,
     runner,
+    worker,
 )
 from benchmarks.growth import Growth, Slope
 from benchmarks.results import Result
@@ -178,3 +180,25 @@ def test_copies_are_gone_after_the_measurement(example, fmri_path, monkeypatch):
 
 def test_one_image_has_no_throughput():
     assert result("growth", 1).quantity("throughput").values == ()
+
+
+def test_copies_are_cold_where_that_is_asked_for(example, fmri_path, monkeypatch):
+    monkeypatch.setenv("FMRI", str(fmri_path))
+    (sizes,) = example(MANY)
+    (found,) = compare([sizes], form="images2", runs=1, cache="cold").results
+    assert found.cache == "cold"
+    assert (found.status, found.returned.sums[0]) == ("ok", 2 * fmri_path.stat().st_size)
+    # The copies are dropped before each run, and not the file that they were made of.
+    order = {"calls": [(str(fmri_path),)], "copies": 2, "cold_paths": [str(fmri_path)]}
+    ((copies,),) = worker._copied(order)
+    assert order["cold_paths"] == copies
+    shutil.rmtree(Path(copies[0]).parent)
+
+
+def test_a_function_may_have_an_argument_of_any_name():
+    found = runner.measure(len_of, [1, 2], copies=3, runs=1)
+    assert found.returned.text == "5"
+
+
+def len_of(values, copies):
+    return len(values) + copies
