@@ -198,7 +198,7 @@ def test_too_little_memory_ends_in_a_sentence(tmp_path, memory):
     found = script(
         f"""
         choices["WORKER_BYTES"] = {memory}
-        choices["IMAGE_SECONDS"] = 15
+        choices["IMAGE_SECONDS"] = 6
         started = time.monotonic()
         try:
             here["dask_images"](paths * 4)
