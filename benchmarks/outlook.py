@@ -134,11 +134,12 @@ class Outlook:
             "sent to workers, as loaded images": self.sent_image_bytes,
             "signals that come back": self.signals_bytes,
         }
-        memory = self.start_bytes + 2 * self.worker_bytes
+        processes = self.start_bytes + 2 * self.worker_bytes
+        memory = (format_bytes(processes + n * self.signals_bytes) for n in columns)
         rows = [
             *(_row(name, columns, value, _time) for name, value in times.items()),
             *(_row(name, columns, value, _size) for name, value in sizes.items()),
-            ("memory, the two workers measured", *[format_bytes(memory)] * len(columns)),
+            ("memory with the signals, the two workers measured", *memory),
         ]
         headings = (f"{significant(n, len(str(n)))} run{'s' * (n > 1)}" for n in columns)
         return Table(("what is needed", *headings), tuple(rows))

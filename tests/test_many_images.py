@@ -366,7 +366,8 @@ def test_a_bottleneck_is_what_takes_longest():
     assert rows["all of it, 10 workers"][1] == f"1{space}min 40{space}s"
     assert rows["sent to workers, as paths"] == [f"2.93{space}KiB", f"2.86{space}MiB"]
     assert rows["sent to workers, as loaded images"][1] == f"97.7{space}GiB"
-    assert rows["memory, the two workers measured"] == [f"170{space}MiB"] * 2
+    memory = rows["memory with the signals, the two workers measured"]
+    assert memory == [f"170{space}MiB", f"171{space}MiB"]
     plain_file = replace(few, unpack_seconds=0.0, read_seconds=None)
     assert plain_file.bottleneck == "averaging and saving"
     assert plain_file.next_bottleneck == "handing out"
