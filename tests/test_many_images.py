@@ -1,6 +1,7 @@
 """Many images: the ways agree, and go on when an image, a worker or its memory fails."""
 
 import json
+import os
 import re
 import runpy
 import subprocess
@@ -46,6 +47,7 @@ def script(source, *arguments, seconds=120):
     code = textwrap.dedent(lines) + textwrap.dedent(source)
     done = subprocess.run(
         [sys.executable, "-c", code, *map(str, arguments)],
+        env=os.environ | {"TMPDIR": str(Path(arguments[0]).parent)},
         capture_output=True,
         text=True,
         timeout=seconds,
@@ -238,7 +240,8 @@ def scheduler(tmp_path):
 
     def start(*words):
         command = [sys.executable, "-m", "dask", *words]
-        running.append(subprocess.Popen(command, stderr=subprocess.DEVNULL))
+        env = os.environ | {"TMPDIR": str(tmp_path)}
+        running.append(subprocess.Popen(command, env=env, stderr=subprocess.DEVNULL))
 
     start("scheduler", "--host", "127.0.0.1", "--port", "0", "--no-dashboard",
           "--scheduler-file", str(file))  # fmt: skip
@@ -323,6 +326,7 @@ def test_the_lines_for_slurm_make_a_job(tmp_path):
     code = textwrap.dedent(lines).partition("cluster.scale")[0]
     done = subprocess.run(
         [sys.executable, "-c", f"{code}\nprint(cluster.job_script())\ncluster.close()"],
+        env=os.environ | {"TMPDIR": str(tmp_path)},
         capture_output=True,
         text=True,
         cwd=tmp_path,
