@@ -26,7 +26,7 @@ TASK = "many_images"
 #: Its methods that work on any number of workers: those that are timed, after the loop that they
 #: are compared with, and those of which it is read what they return.
 TIMED = ("loop_paths", "dask_paths", "dask_images")
-OBSERVED = ("sent_with_paths", "sent_with_images", "one_is_broken")
+OBSERVED = ("kilobytes_with_paths", "kilobytes_with_images", "one_is_broken")
 
 #: What a worker has to have.
 PACKAGES = ("nibabel", "isal", "joblib")
@@ -139,8 +139,8 @@ def _check_workers(client: Any, address: str) -> None:
 def text(comparison: Comparison, address: str) -> str:
     """Return what is printed of a part: figures, or what methods returned; and a remark."""
     remark = (
-        f"Dask's workers are those of {address}. Their memory is not in these peaks, which are of "
-        "the process that sends and its own children."
+        f"Dask's workers are those of {address}. Their memory is not in these figures, which are "
+        "of the process that sends and of its own children."
     )
     timed = any(result.time_runs for result in comparison.results)
     return f"{comparison}\n{remark}" if timed else comparison.observed().text()

@@ -211,8 +211,7 @@ def dask_images(fmri_paths):
 def dask_as_it_comes(fmri_paths):
     """Send the paths to workers of Dask that have its own settings."""
     connected(as_it_comes=True)
-    with parallel_config(backend="dask"):
-        return in_workers(fmri_paths, fmri_paths)
+    return dask_paths(fmri_paths)
 
 
 # %%
@@ -250,20 +249,22 @@ def bytes_to_workers(dask_scheduler):
     return sum(stream.byte_count for stream in dask_scheduler.stream_comms.values())
 
 
-def sent_with_paths(fmri_paths):
-    """Return how many kB were sent to workers for each run, given paths."""
+def kilobytes_sent(way, fmri_paths):
+    """Return how many kB the workers of Dask were sent for each run."""
     before = connected().run_on_scheduler(bytes_to_workers)
-    dask_paths(fmri_paths)
+    way(fmri_paths)
     sent = connected().run_on_scheduler(bytes_to_workers) - before
     return sent / len(fmri_paths) / 1000
 
 
-def sent_with_images(fmri_paths):
-    """Return how many kB were sent to workers for each run, given loaded images."""
-    before = connected().run_on_scheduler(bytes_to_workers)
-    dask_images(fmri_paths)
-    sent = connected().run_on_scheduler(bytes_to_workers) - before
-    return sent / len(fmri_paths) / 1000
+def kilobytes_with_paths(fmri_paths):
+    """Return how many kB were sent for each run, given paths."""
+    return kilobytes_sent(dask_paths, fmri_paths)
+
+
+def kilobytes_with_images(fmri_paths):
+    """Return how many kB were sent for each run, given loaded images."""
+    return kilobytes_sent(dask_images, fmri_paths)
 
 
 # %%
@@ -309,7 +310,7 @@ WAYS = [loop_paths, loop_images, joblib_paths, joblib_images, dask_paths, dask_i
 RECOMMENDED = ["joblib_paths", "dask_paths"]
 JOBLIB = {1: loop_paths, 2: joblib_paths, 4: joblib_four_workers}
 ON_DASK = {1: dask_one_worker, 2: dask_paths, 4: dask_four_workers}
-SENT = [[sent_with_paths], [sent_with_images]]
+SENT = [[kilobytes_with_paths], [kilobytes_with_images]]
 METHODS = [
     [*WAYS, dask_as_it_comes, joblib_four_workers, dask_one_worker, dask_four_workers],
     [handed_out],

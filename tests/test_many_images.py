@@ -295,8 +295,8 @@ def test_the_task_runs_on_a_scheduler_with_two_workers(scheduler, tmp_path, monk
     assert set(results) == {*clusters.TIMED, *clusters.OBSERVED}
     assert not {entry.get("message") for entry in results.values()} - {None}
     assert results["one_is_broken"]["returned"]["text"] == "(8, ['broken'])"
-    assert results["sent_with_paths"]["returned"]["sample"][0] < 10
-    sent = results["sent_with_images"]["returned"]["sample"][0]
+    assert results["kilobytes_with_paths"]["returned"]["sample"][0] < 10
+    sent = results["kilobytes_with_images"]["returned"]["sample"][0]
     voxels = 24 * 24 * 12 * 20
     assert sent * 1000 > voxels * 4
 
