@@ -52,7 +52,7 @@ measure: $(READY) ## measure every task without building the site
 
 .PHONY: releases
 releases: $(READY) ## measure under several releases of nilearn and nibabel, in turns
-	@$(BIN)/python -m nox --noxfile benchmarks/noxfile.py || \
+	@$(BIN)/python -m nox --noxfile benchmarks/releases/noxfile.py || \
 		echo "Some releases could not be installed; the others are measured."
 	@$(BIN)/python -m benchmarks releases
 

@@ -6,9 +6,10 @@ import sys
 from pathlib import Path
 from urllib.parse import urlsplit
 
-from benchmarks import families, progress, reference
-from benchmarks.folders import CLAIMS, measuring
-from benchmarks.sphinxext import inventories
+from benchmarks import progress
+from benchmarks.files import CLAIMS, measuring
+from benchmarks.report import families
+from benchmarks.sphinxext import inventories, theme
 
 # Sphinx-gallery changes the folder and replaces standard error while an example runs.
 if fmri := os.environ.get("FMRI"):
@@ -46,7 +47,7 @@ html_theme_options = {
     "dark_css_variables": families.css_variables(dark=True),
 }
 if not measuring():
-    html_theme_options["announcement"] = reference.banner()
+    html_theme_options["announcement"] = theme.banner()
     tags.add("reference")  # noqa: F821 - Sphinx gives it
 
 # Where the site is published, if it is: only then can it name its pages to search engines.

@@ -11,15 +11,14 @@ from typing import TYPE_CHECKING, Any
 if TYPE_CHECKING:
     from IPython.core.interactiveshell import InteractiveShell
 
-    from .across import Across, compare_releases
-    from .calibration import predict
-    from .comparing import compare
-    from .comparison import Comparison
-    from .crossing import Crossing, compare_forms
-    from .growth import Growth, compare_images, compare_jobs, compare_lengths
-    from .peers import Peers, compare_tools
-    from .results import Result
-    from .runner import measure
+    from .comparisons.compare import Comparison, compare
+    from .comparisons.forms import Crossing, compare_forms
+    from .comparisons.growth import Growth, compare_images, compare_jobs, compare_lengths
+    from .comparisons.tools import Peers, compare_tools
+    from .prediction.calibrate import predict
+    from .releases.changes import Across, compare_releases
+    from .results.result import Result
+    from .runner.execute import measure
 
 __all__ = [
     "Across",
@@ -42,28 +41,22 @@ __all__ = [
 # Loaded when first asked for: a worker imports this package before it measures, and
 # should bring along as little as it can.
 _HOMES = {
-    "Across": "across",
-    "Comparison": "comparison",
-    "Crossing": "crossing",
-    "Growth": "growth",
-    "Peers": "peers",
-    "Result": "results",
-    "compare": "comparing",
-    "compare_forms": "crossing",
-    "compare_images": "growth",
-    "compare_jobs": "growth",
-    "compare_lengths": "growth",
-    "compare_releases": "across",
-    "compare_tools": "peers",
-    "measure": "runner",
-    "predict": "calibration",
+    "comparisons.compare": ("Comparison", "compare"),
+    "comparisons.forms": ("Crossing", "compare_forms"),
+    "comparisons.growth": ("Growth", "compare_images", "compare_jobs", "compare_lengths"),
+    "comparisons.tools": ("Peers", "compare_tools"),
+    "prediction.calibrate": ("predict",),
+    "releases.changes": ("Across", "compare_releases"),
+    "results.result": ("Result",),
+    "runner.execute": ("measure",),
 }
 
 
 def __getattr__(name: str) -> Any:
-    if name not in _HOMES:
-        raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
-    return getattr(import_module(f".{_HOMES[name]}", __name__), name)
+    for home, names in _HOMES.items():
+        if name in names:
+            return getattr(import_module(f".{home}", __name__), name)
+    raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
 
 
 def __dir__() -> list[str]:

@@ -7,19 +7,19 @@ import os
 import runpy
 import sys
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 import click
 
-from . import units
-from .errors import BenchmarkError
+from benchmarks.errors import BenchmarkError, DataError, FigureError
+from benchmarks.units import printable
 
 if TYPE_CHECKING:
-    from collections.abc import Callable
+    from collections.abc import Callable, Sequence
 
-    from .own import Verified
-    from .prediction import Predictions
-    from .stops import Limits
+    from benchmarks.comparisons.own_file import Verified
+    from benchmarks.prediction.predict import Predictions
+    from benchmarks.runner.schedule import Bounds
 
 # A command imports what it needs: nilearn takes two seconds, and `predict` none of them.
 
@@ -34,14 +34,14 @@ def _json_option(what: str) -> Callable[[Callable[..., None]], Callable[..., Non
     return click.option("--json", "as_json", is_flag=True, help=f"Print {what} as JSON.")
 
 
-def _limits(time_limit: str | None, memory_limit: str | None) -> Limits:
-    from .stops import Limits  # noqa: PLC0415
+def _bounds(time_limit: str | None, memory_limit: str | None) -> Bounds:
+    from benchmarks.runner.schedule import Bounds  # noqa: PLC0415
 
-    return Limits.chosen(time_limit, memory_limit)
+    return Bounds.chosen(time_limit, memory_limit)
 
 
 def _limit_options(command: Callable[..., None]) -> Callable[..., None]:
-    """Add the options that set a run's limits, by the variables that `make` knows too."""
+    """Add the options that bound a run, by the variables that `make` knows too."""
     for name, variable, what, example in (
         ("--time-limit", "TIME_LIMIT", "an interpreter that runs longer", "90 or 10min"),
         ("--memory-limit", "MEMORY_LIMIT", "a run that holds more", "500MiB or 8GiB"),
@@ -50,6 +50,72 @@ def _limit_options(command: Callable[..., None]) -> Callable[..., None]:
             name, metavar="AMOUNT", help=f"Stop {what}: {example}. Else by {variable}."
         )(command)
     return command
+
+
+def _listed() -> list[dict[str, Any]]:
+    """Return the tasks and their methods, each with one line."""
+    from benchmarks.tasks import task as tasks  # noqa: PLC0415
+
+    found = []
+    for name, path in tasks.example_paths().items():
+        task = tasks.from_example(path)
+        title = path.read_text(encoding="utf-8").split("\n", 2)[1]
+        methods = {method.name: method.summary for method in task.methods}
+        found.append({"task": name, "title": title, "methods": methods, "absent": task.absent})
+    return found
+
+
+def _list_text(found: list[dict[str, Any]]) -> str:
+    """Return the list for a terminal."""
+    lines = []
+    for entry in found:
+        width = max(map(len, entry["methods"]))
+        lines += [f"{entry['task']}: {entry['title']}"]
+        lines += [f"  {name:<{width}}  {line}" for name, line in entry["methods"].items()]
+        lines += [
+            f"  {name}: {program} is not installed" for name, program in entry["absent"].items()
+        ]
+        lines += [""]
+    return "\n".join(lines).rstrip()
+
+
+def _tasks_and_file(words: Sequence[str]) -> tuple[list[str], str | None]:
+    """Tell the names of tasks from the path of a file: the last word may be one."""
+    from benchmarks.tasks.task import example_paths  # noqa: PLC0415
+
+    known = example_paths()
+    names = [word for word in words if word in known]
+    others = [word for word in words if word not in known]
+    if len(others) > 1 or (others and others[0] != words[-1]):
+        raise DataError(
+            f"{printable(others[0])} is no task; there are: {', '.join(known)}. The file "
+            "comes last."
+        )
+    return names or list(known), others[0] if others else None
+
+
+def _keep() -> str:
+    """Keep what was measured here of the file in use as reference results; say what was kept."""
+    from benchmarks.comparisons.site import Site  # noqa: PLC0415
+    from benchmarks.releases.changes import Across, measured_here  # noqa: PLC0415
+    from benchmarks.results import reference_store  # noqa: PLC0415
+    from benchmarks.tasks.task import example_paths  # noqa: PLC0415
+
+    site = Site.in_use()
+    if site.is_fixed:
+        raise FigureError("With MEASURE=0 nothing is measured that could be kept.")
+    kept = []
+    if any(result.task in example_paths() for result in site.store.all()):
+        reference_store.write(site.stores())
+        kept.append("of the site")
+    under = measured_here(site.image)
+    if len(under) > 1:
+        reference_store.write(Across(tuple(under)).stores)
+        kept.append(f"of {len(under)} releases")
+    described = site.image.description
+    if not kept:
+        raise FigureError(f"Nothing was measured here of {described} Run: make releases.")
+    return f"Results {' and '.join(kept)} are the reference now: {described}"
 
 
 @click.group(context_settings=_HELP, epilog="Every command has its own --help, with examples.")
@@ -62,10 +128,8 @@ def main() -> None:
 @_json_option("the list")
 def list_(*, as_json: bool) -> None:
     """List the tasks and their methods."""
-    from . import own  # noqa: PLC0415
-
-    found = own.listed()
-    click.echo(json.dumps(found, indent=1) if as_json else own.list_text(found))
+    found = _listed()
+    click.echo(json.dumps(found, indent=1) if as_json else _list_text(found))
 
 
 @main.command(
@@ -96,17 +160,18 @@ def run(
     Images for the workers of a scheduler are put into the folder of temporary files. If they are
     other machines, set TMPDIR to a folder that all of them share.
     """
-    from . import clusters, own  # noqa: PLC0415
+    from benchmarks.comparisons import cluster, own_file  # noqa: PLC0415
 
-    names, path = own.tasks_and_file(words)
+    names, path = _tasks_and_file(words)
     if scheduler is None:
-        for found in own.run(own.parts(names, runs, _limits(**limits)), path, target=target):
+        parts = own_file.parts(names, runs, _bounds(**limits))
+        for found in own_file.run(parts, path, target=target):
             click.echo(f"{found}\n")
         return
-    wanted = clusters.parts(scheduler, names, runs, _limits(**limits))
-    folder = clusters.results_folder(scheduler)
-    for found in own.run(wanted, path, target=target, folder=folder):
-        click.echo(f"{clusters.text(found, scheduler)}\n")
+    wanted = cluster.parts(scheduler, names, runs, _bounds(**limits))
+    folder = cluster.results_folder(scheduler)
+    for found in own_file.run(wanted, path, target=target, folder=folder):
+        click.echo(f"{cluster.text(found, scheduler)}\n")
 
 
 @main.command(
@@ -127,15 +192,17 @@ def predict(
     And whether so much memory is free. Nothing but the header of the file is read. The figures
     rest on what this machine took for small files of the same kind (see: fmri-bench calibrate).
     """
-    from . import gauge, prediction, provenance  # noqa: PLC0415
+    from benchmarks.gauge import peak  # noqa: PLC0415
+    from benchmarks.prediction import predict as prediction  # noqa: PLC0415
+    from benchmarks.results import provenance  # noqa: PLC0415
 
-    here = provenance.here(gauge.name(), Path(fmri_path))
+    here = provenance.here(peak.name(), Path(fmri_path))
     found: Predictions | Verified
     found = known = prediction.predict(fmri_path, here, tasks)
     if verify:
-        from . import own  # noqa: PLC0415
+        from benchmarks.comparisons import own_file  # noqa: PLC0415
 
-        found = own.verified(known, _limits(**limits))
+        found = own_file.verified(known, _bounds(**limits))
     click.echo(json.dumps(found.as_dict(), indent=1) if as_json else str(found))
 
 
@@ -156,9 +223,9 @@ def compare(first: Path, second: Path, *, different_files: bool, as_json: bool) 
     A difference counts only where the runs of A and B do not overlap. Folders of results files
     can be compared as well.
     """
-    from . import differences  # noqa: PLC0415
+    from benchmarks.comparisons import result_sets  # noqa: PLC0415
 
-    found = differences.between(first, second, different_files=different_files)
+    found = result_sets.between(first, second, different_files=different_files)
     click.echo(json.dumps(found.as_dict(), indent=1) if as_json else str(found))
 
 
@@ -169,13 +236,13 @@ def check(*, as_json: bool) -> None:
 
     The exit code is 1 if one is contradicted.
     """
-    from . import judging  # noqa: PLC0415
-    from .across import Across  # noqa: PLC0415
-    from .lookup import Lookup  # noqa: PLC0415
+    from benchmarks.claims import judge  # noqa: PLC0415
+    from benchmarks.comparisons.site import Site  # noqa: PLC0415
+    from benchmarks.releases.changes import Across  # noqa: PLC0415
 
-    rows = judging.rows(judging.written_claims(), Lookup.in_use(), Across.in_use)
-    click.echo(json.dumps(rows, indent=1) if as_json else judging.text(rows))
-    if judging.has_contradicted(rows):
+    rows = judge.rows(judge.written_claims(), Site.in_use(), Across.in_use)
+    click.echo(json.dumps(rows, indent=1) if as_json else judge.text(rows))
+    if judge.has_contradicted(rows):
         sys.exit(1)
 
 
@@ -186,7 +253,7 @@ def calibrate(fmri_path: str | None) -> None:
 
     That is what `predict` rests on. It takes some minutes, once.
     """
-    from . import calibration  # noqa: PLC0415
+    from benchmarks.prediction import calibrate as calibration  # noqa: PLC0415
 
     store = calibration.calibrate(fmri_path)
     click.echo(f"What small files took is in {store.path}.")
@@ -200,16 +267,17 @@ def releases() -> None:
     every claim of the site that a release is about is judged by it. The exit code is 1 if one is
     contradicted.
     """
-    from . import judging  # noqa: PLC0415
-    from . import releases as them  # noqa: PLC0415
-    from .across import Across  # noqa: PLC0415
+    from benchmarks.claims import judge  # noqa: PLC0415
+    from benchmarks.releases import measure as them  # noqa: PLC0415
+    from benchmarks.releases.changes import Across  # noqa: PLC0415
+    from benchmarks.runner.schedule import again  # noqa: PLC0415
 
-    them.measure(fresh=os.environ.get("FRESH") == "1")
+    them.measure(fresh=again())
     across = Across.in_use()
-    rows = judging.rows_of_releases(judging.collected_claims(), across)
-    for text in (across, judging.text(rows)):
+    rows = judge.rows_of_releases(judge.collected_claims(), across)
+    for text in (across, judge.text(rows)):
         click.echo(f"\n{text}")
-    if judging.has_contradicted(rows):
+    if judge.has_contradicted(rows):
         sys.exit(1)
 
 
@@ -219,9 +287,7 @@ def reference() -> None:
 
     Those of the site, and those under several releases, as far as the file was measured.
     """
-    from . import across  # noqa: PLC0415
-
-    click.echo(across.keep())
+    click.echo(_keep())
 
 
 @main.command()
@@ -230,14 +296,14 @@ def file() -> None:
 
     And why, after a look whether it is fit for that.
     """
-    from . import comparison, opening  # noqa: PLC0415
+    from benchmarks.images.workspace import Workspace  # noqa: PLC0415
 
-    chosen, results = opening.ready()
-    described = comparison.described(chosen.data)
-    if results.is_fixed:
-        said = f"Nothing is measured (MEASURE=0). Reference results: {described}"
+    workspace = Workspace.ready()
+    image = workspace.image
+    if workspace.is_reference:
+        said = f"Nothing is measured (MEASURE=0). Reference results: {image.description}"
     else:
-        said = f"In {chosen.path.parent}: {described} {chosen.data.reason}"
+        said = f"In {image.path.parent}: {image.description} {image.reason}"
     click.echo(said)
 
 
@@ -251,10 +317,10 @@ def measure(names: tuple[str, ...]) -> None:
     os.environ.setdefault("MPLBACKEND", "agg")  # the examples draw plots too
     import matplotlib.pyplot as plt  # noqa: PLC0415 - slow, and no other command needs it
 
-    from . import lookup, tasks  # noqa: PLC0415
+    from benchmarks.tasks import task  # noqa: PLC0415
 
-    for name in names or tasks.example_paths():
-        path = lookup.task_named(name).path
+    for name in names or task.example_paths():
+        path = task.task_named(name).path
         sys.argv = [str(path)]  # what else the command line has is not for the example
         runpy.run_path(str(path), run_name="__main__")
         plt.close("all")
@@ -265,7 +331,7 @@ def entry() -> None:
     try:
         main()
     except BenchmarkError as error:
-        click.echo(f"Error: {units.printable(str(error))}", err=True)
+        click.echo(f"Error: {printable(str(error))}", err=True)
         sys.exit(2)
 
 

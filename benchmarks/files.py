@@ -1,14 +1,59 @@
-"""Write a file whole or not at all."""
+"""Where files are, and how one is written: whole or not at all."""
 
 from __future__ import annotations
 
 import contextlib
 import os
+from pathlib import Path
 from typing import TYPE_CHECKING, BinaryIO
+
+import platformdirs
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
-    from pathlib import Path
+
+PACKAGE = Path(__file__).resolve().parent
+PROJECT = PACKAGE.parent
+EXAMPLES = PROJECT / "examples"
+DOC = PROJECT / "doc"
+BUILD = DOC / "_build"
+CLAIMS = BUILD / "claims.json"
+HIDDEN = PACKAGE / "runner" / "hidden"
+REFERENCE = PACKAGE / "results" / "reference"
+
+
+def measuring() -> bool:
+    """Tell whether results are measured here, or those of the project shown (``MEASURE=0``)."""
+    return os.environ.get("MEASURE") != "0"
+
+
+def cache_folder() -> Path:
+    """Return the folder for data files that can be made again (``FMRI_BENCH_CACHE`` moves it)."""
+    moved = os.environ.get("FMRI_BENCH_CACHE")
+    return Path(moved) if moved else Path(platformdirs.user_cache_dir("fmri-bench"))
+
+
+def results_folder() -> Path:
+    """Return the folder of measured results (``FMRI_BENCH_RESULTS`` moves it).
+
+    They belong to the build, so ``make clean`` removes them. Outside a checkout there is
+    no build folder, and they are kept beside the cached data.
+    """
+    moved = os.environ.get("FMRI_BENCH_RESULTS")
+    if moved:
+        return Path(moved)
+    return BUILD / "results" if EXAMPLES.is_dir() else cache_folder() / "results"
+
+
+def small_results_folder() -> Path:
+    """Return the folder of what was measured on small files."""
+    return results_folder() / "sizes"
+
+
+def own_results_folder() -> Path:
+    """Return the folder of what readers measure on their own files, apart from the site's."""
+    moved = os.environ.get("FMRI_BENCH_RESULTS")
+    return Path(moved) / "own" if moved else Path(platformdirs.user_data_dir("fmri-bench"))
 
 
 @contextlib.contextmanager

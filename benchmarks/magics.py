@@ -12,13 +12,15 @@ import cloudpickle
 from IPython.core.error import UsageError
 from IPython.core.magic import Magics, line_cell_magic, magics_class
 
-from . import runner, snippets, tables
-from .errors import BenchmarkError, MethodError
-from .plans import RUNS
-from .units import format_bytes, format_range, format_seconds, read_count
+from benchmarks.errors import BenchmarkError, MethodError
+from benchmarks.report import result_tables
+from benchmarks.runner import snippets
+from benchmarks.runner.execute import measure
+from benchmarks.runner.schedule import RUNS
+from benchmarks.units import format_bytes, format_range, format_seconds, read_count
 
 if TYPE_CHECKING:
-    from .results import Result
+    from benchmarks.results.result import Result
 
 
 @magics_class
@@ -48,12 +50,12 @@ def _measured(source: str, session: dict[str, Any], options: dict[str, str]) -> 
     source = source.strip()
     given = {name: session[name] for name in sorted(snippets.names(source) & session.keys())}
     try:
-        result = runner.measure(snippets.run, source, given, runs=runs)
+        result = measure(snippets.run, source, given, runs=runs)
     except MethodError as error:
         for name, value in given.items():
             _refuse_unless_it_travels(name, value, error)
         raise
-    if result.status != "ok":
+    if result.failed:
         raise MethodError(f"The code {result.message.rstrip('.')}.")
     return result
 
@@ -78,4 +80,4 @@ def told(result: Result) -> str:
         f"peak  {format_bytes(result.peak_bytes.median)}",
         f"kept  {format_bytes(result.kept_bytes.median)}",
     ]
-    return "\n".join([*lines, *tables.remarks([result])])
+    return "\n".join([*lines, *result_tables.remarks([result])])

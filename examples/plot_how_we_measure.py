@@ -35,10 +35,9 @@ The page :doc:`/how_we_measure` says how the figures of this site come about.
 # ``%memit`` is run in IPython itself. It looks at the memory now and then, so that it misses
 # what is short. With workers, it adds up pages that several processes share, and it counts its
 # own helper process. ``memory_usage`` belongs to the same package, and looks here as often as
-# it can. With its PSS option it counts shared pages once, but each look takes longer. A thread
-# with ``psutil`` waits whenever Python is busy. ``ru_maxrss`` is the highest memory in the life
-# of a process: it grows only if a call needs more than all that was before. Here the same call
-# was made once before, so that it says next to nothing.
+# it can. A thread with ``psutil`` waits whenever Python is busy. ``ru_maxrss`` is the highest
+# memory in the life of a process: it grows only if a call needs more than all that was before.
+# Here the same call was made once before, so that it says next to nothing.
 #
 # The second table has two methods of the chapter. Nobody knows beforehand what they need.
 #

@@ -7,7 +7,7 @@ import shutil
 import pytest
 from playwright.sync_api import sync_playwright
 
-from benchmarks.folders import BUILD
+from benchmarks.files import BUILD
 
 SITE = BUILD / "html"
 CHROMIUM = shutil.which("chromium") or shutil.which("google-chrome")

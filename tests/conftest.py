@@ -6,7 +6,7 @@ import nibabel as nib
 import numpy as np
 import pytest
 
-from benchmarks import selfcheck
+from benchmarks.runner import self_check
 
 SHAPE = (8, 7, 6, 5)
 
@@ -27,7 +27,7 @@ def apart(tmp_path_factory, monkeypatch):
 def _trusted_gauge(request, monkeypatch):
     """Spare the seconds in which the gauge checks itself, but in the tests of that."""
     if request.module.__name__ != "test_selfcheck":
-        monkeypatch.setattr(selfcheck, "ensure", lambda *_, **__: [])
+        monkeypatch.setattr(self_check, "ensure", lambda *_, **__: [])
 
 
 def save_run(path, dtype=np.int16, slope=1.0, inter=0.0, shape=SHAPE, kind=nib.Nifti1Image):

@@ -4,7 +4,7 @@ import nibabel as nib
 import numpy as np
 import pytest
 
-from benchmarks import agreement
+from benchmarks.tasks import agreement
 from benchmarks.errors import DisagreementError
 
 ARRAY = np.random.default_rng(0).normal(1000, 10, (9, 8, 7, 6))

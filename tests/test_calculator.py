@@ -7,9 +7,12 @@ import pytest
 from axe_playwright_python.sync_playwright import Axe
 from browsing import DESK, PHONE, SITE, chromium, need_site, tab, width_of
 
-from benchmarks import costs, prediction, reference, store
-from benchmarks.folders import BUILD
-from benchmarks.headers import Header
+from benchmarks.prediction import cost_model
+from benchmarks.prediction import predict
+from benchmarks.results import reference_store
+from benchmarks.results import store
+from benchmarks.files import BUILD
+from benchmarks.images.header import Header
 from benchmarks.units import GIB
 
 need_site()
@@ -38,8 +41,8 @@ def page():
 
 def small_files():
     """Open what the form of the built site rests on."""
-    if reference.SAID in PAGE.read_text():
-        return reference.sizes()
+    if reference_store.SAID in PAGE.read_text():
+        return reference_store.sizes()
     folder = BUILD / "results" / "sizes"
     return store.at(max(folder.glob("*.json"), key=lambda path: path.stat().st_mtime))
 
@@ -65,13 +68,13 @@ def test_the_page_says_what_the_command_line_says(page, file):
     found = small_files()
     compression = "gz" if ending == ".nii.gz" else "none"
     header = Header(Path("a"), shape, dtype, slope, inter, compression, 1, 352)
-    predicted = prediction.of_header(header, found, round(free * GIB))
+    predicted = predict.of_header(header, found, round(free * GIB))
     scaling = "as stored"
     if slope != 1:
         scaling = "multiplied and shifted" if inter else "multiplied by a slope"
     fill(page, shape, dtype, scaling, ending, free)
     assert cells(page) == list(predicted.table().rows)
-    assert costs.of_kind(found, predicted.kind)
+    assert cost_model.of_kind(found, predicted.kind)
 
 
 def test_it_starts_with_the_run_of_the_build(page):

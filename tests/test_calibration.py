@@ -10,26 +10,28 @@ import pytest
 from click.testing import CliRunner
 from conftest import save_run
 
-from benchmarks import (
-    __main__,
-    calibration,
-    comparing,
-    data,
-    differences,
-    folders,
-    headers,
-    lookup,
-    opening,
-    own,
-    prediction,
-    runner,
-    sizes,
-    store,
-    tasks,
-)
-from benchmarks.errors import DataError, FigureError, StoreError
-from benchmarks.results import TOO_LARGE
-from benchmarks.stops import Limits
+from benchmarks import __main__
+from benchmarks.prediction import calibrate
+from benchmarks.comparisons import compare
+from benchmarks.results import result as result_module
+from benchmarks.images import choose
+from benchmarks.images import image
+from benchmarks.comparisons import result_sets as differences
+from benchmarks import files
+from benchmarks.images import header as headers
+from benchmarks.tasks import task as task_module
+from benchmarks.images import workspace
+from benchmarks.comparisons import own_file
+from benchmarks.prediction import predict
+from benchmarks.runner import execute
+from benchmarks.prediction import small_files
+from benchmarks.results import store
+from benchmarks.tasks import task as tasks
+from benchmarks.errors import DataError
+from benchmarks.errors import FigureError
+from benchmarks.errors import StoreError
+from benchmarks.results.result import TOO_LARGE
+from benchmarks.runner.schedule import Limits
 from benchmarks.units import MIB
 
 EXAMPLE = '''"""
@@ -71,11 +73,11 @@ def measured(tmp_path_factory):
     with pytest.MonkeyPatch.context() as patch:
         patch.setattr(tasks, "EXAMPLES", folder / "examples")
         patch.setattr(
-            sizes, "SIZES", {"small": (30000, 8), "wide": (120000, 8), "long": (30000, 64)}
+            small_files, "SIZES", {"small": (30000, 8), "wide": (120000, 8), "long": (30000, 64)}
         )
         patch.setenv("FMRI_BENCH_RESULTS", str(folder / "results"))
         patch.setenv("FMRI_BENCH_CACHE", str(folder / "cache"))
-        calibration.calibrate(path)
+        calibrate.calibrate(path)
     return folder
 
 
@@ -84,14 +86,14 @@ def project(measured, monkeypatch):
     """Point everything at what was measured."""
     monkeypatch.setattr(tasks, "EXAMPLES", measured / "examples")
     monkeypatch.setattr(
-        sizes, "SIZES", {"small": (30000, 8), "wide": (120000, 8), "long": (30000, 64)}
+        small_files, "SIZES", {"small": (30000, 8), "wide": (120000, 8), "long": (30000, 64)}
     )
     monkeypatch.setenv("FMRI_BENCH_RESULTS", str(measured / "results"))
     monkeypatch.setenv("FMRI_BENCH_CACHE", str(measured / "cache"))
-    monkeypatch.setattr(runner, "NOISY_FROM", float("inf"))
-    lookup.task_named.cache_clear()
+    monkeypatch.setattr(execute, "NOISY_FROM", float("inf"))
+    task_module.task_named.cache_clear()
     yield measured
-    lookup.task_named.cache_clear()
+    task_module.task_named.cache_clear()
 
 
 def command(*words):
@@ -99,9 +101,10 @@ def command(*words):
 
 
 def predicted(path):
-    from benchmarks import gauge, provenance
+    from benchmarks.gauge import peak
+    from benchmarks.results import provenance
 
-    return prediction.predict(path, provenance.here(gauge.name(), path))
+    return predict.predict(path, provenance.here(peak.name(), path))
 
 
 def test_a_larger_file_is_predicted_from_small_ones(tmp_path):
@@ -125,15 +128,15 @@ def test_methods_for_other_endings_are_left_out(tmp_path):
 
 
 def test_verdicts_compare_with_the_free_memory():
-    assert prediction.verdict(0.5, 1.0) == prediction.FITS
-    assert prediction.verdict(0.8, 1.0) == prediction.TIGHT
-    assert prediction.verdict(0.95, 1.0) == prediction.DOES_NOT_FIT
+    assert predict.verdict(0.5, 1.0) == predict.FITS
+    assert predict.verdict(0.8, 1.0) == predict.TIGHT
+    assert predict.verdict(0.95, 1.0) == predict.DOES_NOT_FIT
 
 
 def test_what_is_measured_is_not_measured_again(project, monkeypatch):
     given = []
-    monkeypatch.setattr(runner, "run_once", lambda order, *_: given.append(order))
-    store = calibration.calibrate(project / "bold.nii.gz")
+    monkeypatch.setattr(execute, "run_once", lambda order, *_: given.append(order))
+    store = calibrate.calibrate(project / "bold.nii.gz")
     assert given == []
     assert {result.method for result in store.all()} == {
         "streamed",
@@ -164,11 +167,11 @@ def test_a_method_that_is_too_large_is_not_run(project, fmri_path, monkeypatch):
     header = replace(headers.read(fmri_path), shape=(1000, 1000, 1000, 1000))
     monkeypatch.setattr(headers, "read", lambda _: header)
     monkeypatch.setenv("FMRI_BENCH_RESULTS", str(project / "results"))
-    file = data.FmriFile(fmri_path, data.choose(project / "bold.nii.gz").data)
-    task = own.task_for("small", file)
-    opened = opening.store_of(file, fmri_path.parent / "mine")
-    results = {m.name: comparing.begun(task, m, file, "warm") for m in task.methods}
-    found = comparing._too_large(results, file, opened, Limits())
+    file = image.FmriFile(fmri_path, choose.choose(project / "bold.nii.gz").data)
+    task = own_file.task_for("small", file)
+    opened = workspace.store_of(file, fmri_path.parent / "mine")
+    results = {m.name: result_module.begun(task, m, file, "warm") for m in task.methods}
+    found = compare._too_large(results, file, opened, Limits())
     assert {"whole", "unpacked"} <= found.keys() <= {"streamed", "whole", "unpacked"}
     assert {r.status for r in found.values()} == {TOO_LARGE}
     assert "needs about" in found["whole"].message
@@ -210,7 +213,7 @@ def test_run_keeps_results_apart_and_writes_them_where_it_is_told(project, fmri_
     assert described.name == fmri_path.name
     assert {r.method for r in results} == {"streamed", "whole", "unpacked", "failing"}
     assert {path: path.read_bytes() for path in (project / "results").glob("*.json")} == published
-    assert list(folders.own_results_folder().glob("*.json"))
+    assert list(files.own_results_folder().glob("*.json"))
 
 
 def test_run_overwrites_nothing_but_results(fmri_path):
@@ -328,7 +331,7 @@ def test_a_hostile_results_file_cannot_steer_the_terminal(fmri_path, tmp_path):
 
 
 def test_the_run_of_an_example_prints_predictions(project, monkeypatch, capsys):
-    from benchmarks.folders import PROJECT
+    from benchmarks.files import PROJECT
 
     monkeypatch.setenv("FMRI", str(project / "bold.nii.gz"))
     monkeypatch.setattr(sys, "argv", [""])

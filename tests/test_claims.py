@@ -5,11 +5,16 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from benchmarks.claims import Claim, Verdict
-from benchmarks.errors import AbsentError, FigureError
-from benchmarks.expressions import Expression, Interval
-from benchmarks.results import Result
-from benchmarks.runs import Data, MemoryRun, TimeRun
+from benchmarks.claims.claim import Claim
+from benchmarks.claims.claim import Verdict
+from benchmarks.errors import AbsentError
+from benchmarks.errors import FigureError
+from benchmarks.claims.expressions import Expression
+from benchmarks.results.statistics import Interval
+from benchmarks.results.result import Result
+from benchmarks.images.image import Data
+from benchmarks.gauge.readings import MemoryRun
+from benchmarks.gauge.readings import TimeRun
 from benchmarks.units import MIB
 
 RESULTS = {

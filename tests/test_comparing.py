@@ -9,9 +9,15 @@ import time
 import matplotlib.pyplot as plt
 import pytest
 
-from benchmarks import compare, compare_forms, comparing, data, opening, provenance, runner
-from benchmarks.errors import DataError, DisagreementError
-from benchmarks.folders import PROJECT
+from benchmarks import compare, compare_forms
+from benchmarks.comparisons import compare as comparing
+from benchmarks.images import choose
+from benchmarks.images import workspace
+from benchmarks.results import provenance
+from benchmarks.runner import execute
+from benchmarks.errors import DataError
+from benchmarks.errors import DisagreementError
+from benchmarks.files import PROJECT
 
 SOURCE = """
 import nibabel as nib
@@ -31,20 +37,20 @@ METHODS = [first, second]
 def _quiet_machine(monkeypatch):
     """Have the number of runs not depend on how noisy the machine is."""
     plt.switch_backend("agg")
-    monkeypatch.setattr(runner, "NOISY_FROM", float("inf"))
+    monkeypatch.setattr(execute, "NOISY_FROM", float("inf"))
 
 
 @pytest.fixture
 def started(monkeypatch):
     """Count the workers that are started."""
     count = []
-    original = runner.run_once
+    original = execute.run_once
 
     def counted(*args, **kwargs):
         count.append(args)
         return original(*args, **kwargs)
 
-    monkeypatch.setattr(runner, "run_once", counted)
+    monkeypatch.setattr(execute, "run_once", counted)
     return count
 
 
@@ -113,7 +119,7 @@ def test_fresh_and_another_file_measure_again(example, fmri_path, started, monke
     copy = fmri_path.with_name("copy.nii.gz")
     copy.write_bytes(fmri_path.read_bytes()[:-1] + b"\0")
     fmri_path.with_name("same.nii.gz").write_bytes(fmri_path.read_bytes())
-    monkeypatch.setattr(data, "check", lambda _file: None)
+    monkeypatch.setattr(choose, "check", lambda _file: None)
     compare(methods, copy, runs=1)
     assert len(started) == 3 * 2
 
@@ -131,7 +137,7 @@ def test_methods_that_disagree_are_refused_and_not_stored(example, fmri_path):
     wrong = SOURCE.replace(".get_fdata()", ".get_fdata() * 1.01")
     with pytest.raises(DisagreementError, match=r"second and first disagree.*0\.0"):
         compare(example(wrong), fmri_path, runs=1)
-    store = opening.store_of(data.choose(fmri_path))
+    store = workspace.store_of(choose.choose(fmri_path))
     assert [result.method for result in store.all()] == ["first"]
     compare(example(SOURCE), fmri_path, runs=1)
     with pytest.raises(DisagreementError):
@@ -208,17 +214,17 @@ def test_text_of_a_stranger_is_escaped(example, fmri_path):
 
 def test_an_interrupted_comparison_goes_on_where_it_was(example, fmri_path, monkeypatch, started):
     methods = example(SOURCE)
-    original = runner.run_once
+    original = execute.run_once
 
     def interrupted(*args, **kwargs):
         if len(started) == 3:
             raise KeyboardInterrupt
         return original(*args, **kwargs)
 
-    monkeypatch.setattr(runner, "run_once", interrupted)
+    monkeypatch.setattr(execute, "run_once", interrupted)
     with pytest.raises(KeyboardInterrupt):
         compare(methods, fmri_path, runs=5)
-    monkeypatch.setattr(runner, "run_once", original)
+    monkeypatch.setattr(execute, "run_once", original)
     compare(methods, fmri_path, runs=5)
     assert len(started) == 4
 
@@ -239,7 +245,7 @@ def test_a_kill_at_any_moment_leaves_a_readable_store(example, fmri_path, tmp_pa
         time.sleep(delay)
         process.send_signal(signal.SIGKILL)
         process.wait()
-        store = opening.store_of(data.choose(fmri_path))
+        store = workspace.store_of(choose.choose(fmri_path))
         runs = sum(len(r.time_runs) + len(r.memory_runs) for r in store.all())
         assert runs >= finished
         finished = runs
@@ -281,7 +287,7 @@ def test_a_script_takes_its_file_from_the_command_line(tmp_path, fmri_path):
 
 def test_a_corrupt_store_is_a_sentence_and_stays(example, fmri_path):
     compare(example(SOURCE), fmri_path, runs=1)
-    path = opening.store_of(data.choose(fmri_path)).path
+    path = workspace.store_of(choose.choose(fmri_path)).path
     path.write_text("{")
     with pytest.raises(comparing.BenchmarkError, match="not a readable results file"):
         compare(example(SOURCE), fmri_path, runs=1)
@@ -290,8 +296,8 @@ def test_a_corrupt_store_is_a_sentence_and_stays(example, fmri_path):
 
 def test_stored_json_says_on_what_it_was_measured(example, fmri_path):
     compare(example(SOURCE), fmri_path, runs=1)
-    file = data.choose(fmri_path)
-    content = json.loads(opening.store_of(file).path.read_text())
+    file = choose.choose(fmri_path)
+    content = json.loads(workspace.store_of(file).path.read_text())
     assert content["data"]["sha256"] == file.data.sha256
     assert content["provenance"]["packages"]["nibabel"]
 

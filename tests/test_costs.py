@@ -4,8 +4,10 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from benchmarks.costs import Cost
-from benchmarks.sizes import SIZES, USUAL, kind_of
+from benchmarks.prediction.cost_model import Cost
+from benchmarks.prediction.small_files import SIZES
+from benchmarks.prediction.small_files import USUAL
+from benchmarks.prediction.small_files import kind_of
 
 #: What a value can be off by, as a fraction of it, where there is next to no noise.
 EXACT = 1e-6

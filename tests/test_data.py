@@ -8,8 +8,10 @@ import numpy as np
 import pytest
 from conftest import SHAPE, save_run
 
-from benchmarks import data, made
-from benchmarks.errors import DataError, UnitError
+from benchmarks.images import choose
+from benchmarks.images import generate
+from benchmarks.errors import DataError
+from benchmarks.errors import UnitError
 
 
 @pytest.fixture(autouse=True)
@@ -20,33 +22,33 @@ def offline(monkeypatch):
         raise OSError(-2, "Name or service not known")
 
     monkeypatch.setattr(socket, "create_connection", refused)
-    data._development_fmri.cache_clear()
+    choose._development_fmri.cache_clear()
 
 
 @pytest.fixture
 def short_example(monkeypatch):
-    monkeypatch.setattr(made, "VOLUMES", 4)
+    monkeypatch.setattr(generate, "VOLUMES", 4)
 
 
 def test_a_path_comes_before_everything(fmri_path, monkeypatch, tmp_path):
     other = save_run(tmp_path / "other.nii")
     monkeypatch.setenv("FMRI", str(other))
     monkeypatch.setenv("DATA", "example4d")
-    assert data.choose(fmri_path).path == fmri_path
-    assert data.choose().path == other
+    assert choose.choose(fmri_path).path == fmri_path
+    assert choose.choose().path == other
 
 
 @pytest.mark.usefixtures("short_example")
 def test_a_named_data_set_comes_before_the_default(monkeypatch):
     monkeypatch.setenv("DATA", "example4d")
-    file = data.choose()
+    file = choose.choose()
     assert file.path.name.startswith("example4d")
     assert "DATA=example4d" in file.data.reason
 
 
 @pytest.mark.usefixtures("short_example")
 def test_without_network_the_default_is_the_packaged_scan_and_the_reason_is_said():
-    file = data.choose()
+    file = choose.choose()
     assert file.data.shape == (128, 96, 24, 4)
     assert "cannot be had" in file.data.reason
     assert "Name or service not known" in file.data.reason
@@ -57,16 +59,16 @@ def test_a_run_that_nilearn_keeps_is_the_default(monkeypatch, tmp_path):
     folder.mkdir(parents=True)
     kept = save_run(folder / "sub-pixar123_task-pixar_space-MNI_desc-preproc_bold.nii.gz")
     monkeypatch.setenv("NILEARN_DATA", str(tmp_path))
-    assert data.choose().path == kept
+    assert choose.choose().path == kept
 
 
 def test_a_data_set_that_cannot_be_had_or_does_not_exist_is_an_error(monkeypatch):
     monkeypatch.setenv("DATA", "development_fmri")
     with pytest.raises(DataError, match=r"osf\.io cannot be reached"):
-        data.choose()
+        choose.choose()
     monkeypatch.setenv("DATA", "haxby")
     with pytest.raises(DataError, match="development_fmri, example4d"):
-        data.choose()
+        choose.choose()
 
 
 @pytest.mark.usefixtures("short_example")
@@ -76,29 +78,29 @@ def test_a_download_that_hangs_is_given_up(monkeypatch):
             """Do nothing."""
 
     def hangs(*_, **__):
-        raise subprocess.TimeoutExpired("fetch", data.DOWNLOAD_SECONDS)
+        raise subprocess.TimeoutExpired("fetch", choose.DOWNLOAD_SECONDS)
 
     monkeypatch.setattr(socket, "create_connection", lambda *_, **__: Connection())
     monkeypatch.setattr(subprocess, "run", hangs)
-    assert "took longer than" in data.choose().data.reason
+    assert "took longer than" in choose.choose().data.reason
 
 
 def test_the_description_holds_what_figures_depend_on(tmp_path):
     path = save_run(tmp_path / "a.nii.gz", slope=2.0)
-    described = data.choose(path).data
+    described = choose.choose(path).data
     assert described.shape == SHAPE
     assert (described.dtype, described.scaled, described.compression) == ("int16", True, "gz")
     assert described.raw_bytes == np.prod(SHAPE) * 2
     assert described.file_bytes == path.stat().st_size
-    plain = data.choose(save_run(tmp_path / "a.nii", dtype=np.float32)).data
+    plain = choose.choose(save_run(tmp_path / "a.nii", dtype=np.float32)).data
     assert (plain.dtype, plain.scaled, plain.compression) == ("float32", False, "none")
 
 
 def test_a_file_that_changes_is_described_again(tmp_path):
     path = save_run(tmp_path / "a.nii")
-    before = data.choose(path).data.sha256
+    before = choose.choose(path).data.sha256
     save_run(path, slope=3.0)
-    assert data.choose(path).data.sha256 != before
+    assert choose.choose(path).data.sha256 != before
 
 
 def broken(tmp_path, name):
@@ -139,7 +141,7 @@ def broken(tmp_path, name):
 def test_a_broken_file_is_refused_with_its_name(tmp_path, name, message):
     path = broken(tmp_path, name)
     with pytest.raises(DataError, match=message) as caught:
-        data.check(data.choose(path))
+        choose.check(choose.choose(path))
     assert str(path) in str(caught.value)
 
 
@@ -147,22 +149,22 @@ def test_what_is_no_4d_image_is_refused(tmp_path):
     for shape in ((8, 7, 6), (8, 7, 6, 1), (8, 7, 6, 3)):
         path = save_run(tmp_path / "a.nii", shape=shape)
         with pytest.raises(DataError, match="at least 4 volumes"):
-            data.choose(path)
+            choose.choose(path)
     nib.save(nib.Nifti1Image(np.zeros(SHAPE, np.complex64), np.eye(4)), tmp_path / "c.nii")
     with pytest.raises(DataError, match="complex64"):
-        data.choose(tmp_path / "c.nii")
+        choose.choose(tmp_path / "c.nii")
 
 
 def test_a_missing_file_and_a_folder_are_told_apart(tmp_path):
     with pytest.raises(DataError, match="does not exist"):
-        data.choose(tmp_path / "missing.nii")
+        choose.choose(tmp_path / "missing.nii")
     with pytest.raises(DataError, match="is a folder"):
-        data.choose(tmp_path)
+        choose.choose(tmp_path)
 
 
 def test_sound_files_pass_the_check(fmri_path, tmp_path):
-    data.check(data.choose(fmri_path))
-    data.check(data.choose(save_run(tmp_path / "a b é.nii")))
+    choose.check(choose.choose(fmri_path))
+    choose.check(choose.choose(save_run(tmp_path / "a b é.nii")))
 
 
 @pytest.mark.parametrize("ending", [".nii", ".nii.gz"])
@@ -170,8 +172,8 @@ def test_concat_joins_the_run_to_itself(tmp_path, monkeypatch, ending):
     path = save_run(tmp_path / f"run{ending}", slope=2.0, inter=5.0)
     monkeypatch.setenv("FMRI", str(path))
     monkeypatch.setenv("CONCAT", "3")
-    file = data.choose()
-    data.check(file)
+    file = choose.choose()
+    choose.check(file)
     one, three = nib.load(path), nib.load(file.path)
     np.testing.assert_array_equal(
         three.get_fdata(), np.concatenate([one.get_fdata()] * 3, axis=-1)
@@ -181,7 +183,7 @@ def test_concat_joins_the_run_to_itself(tmp_path, monkeypatch, ending):
     assert (file.data.dtype, file.data.scaled) == ("int16", True)
     assert file.path.suffixes[-1] == path.suffixes[-1]
     written = file.path.stat().st_mtime_ns
-    assert data.choose().path.stat().st_mtime_ns == written
+    assert choose.choose().path.stat().st_mtime_ns == written
 
 
 @pytest.mark.parametrize("text", ["0", "-1", "two", "1.5", "²"])
@@ -189,14 +191,14 @@ def test_concat_must_be_a_count(fmri_path, monkeypatch, text):
     monkeypatch.setenv("FMRI", str(fmri_path))
     monkeypatch.setenv("CONCAT", text)
     with pytest.raises(UnitError, match=f"CONCAT={re.escape(text)} is not a whole number"):
-        data.choose()
+        choose.choose()
 
 
 @pytest.mark.usefixtures("short_example")
 def test_the_packaged_scan_is_extended_the_same_way_every_time(monkeypatch, tmp_path):
-    first = made.example4d()
+    first = generate.example4d()
     monkeypatch.setenv("FMRI_BENCH_CACHE", str(tmp_path))
-    again = made.example4d()
+    again = generate.example4d()
     assert again != first
     assert again.read_bytes() == first.read_bytes()
     img, plain = nib.load(first), nib.load(first.with_suffix(""))
@@ -205,18 +207,18 @@ def test_the_packaged_scan_is_extended_the_same_way_every_time(monkeypatch, tmp_
 
 
 def test_the_noise_is_like_that_of_epi(monkeypatch):
-    monkeypatch.setattr(made, "VOLUMES", 40)
-    values = nib.load(made.example4d()).get_fdata()
+    monkeypatch.setattr(generate, "VOLUMES", 40)
+    values = nib.load(generate.example4d()).get_fdata()
     mean, deviation = values.mean(-1), values.std(-1)
     brain = mean > 300
     assert np.median(deviation[brain] / mean[brain]) == pytest.approx(0.015, rel=0.1)
     noise = (values - mean[..., None])[brain]
     correlation = (noise[:, 1:] * noise[:, :-1]).mean() / noise.var()
-    assert correlation == pytest.approx(made.AUTOCORRELATION, abs=0.06)
+    assert correlation == pytest.approx(generate.AUTOCORRELATION, abs=0.06)
 
 
 def test_a_cache_that_cannot_be_written_is_an_error_that_names_it(monkeypatch, tmp_path):
     (tmp_path / "file").touch()
     monkeypatch.setenv("FMRI_BENCH_CACHE", str(tmp_path / "file" / "cache"))
     with pytest.raises(DataError, match="FMRI_BENCH_CACHE"):
-        made.example4d()
+        generate.example4d()

@@ -7,7 +7,9 @@ import sys
 import pytest
 from conftest import save_run
 
-from benchmarks.folders import DOC, EXAMPLES, PROJECT
+from benchmarks.files import DOC
+from benchmarks.files import EXAMPLES
+from benchmarks.files import PROJECT
 
 PAGES = sorted(DOC.glob("*.rst"))
 EXAMPLE_TEXTS = sorted([*EXAMPLES.glob("*.py"), *EXAMPLES.glob("*.rst")])

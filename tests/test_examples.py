@@ -14,8 +14,10 @@ from joblib.externals.loky import get_reusable_executor
 from nbclient import NotebookClient
 from sphinx_gallery.notebook import python_to_jupyter_cli
 
-from benchmarks import agreement, sources, tasks
-from benchmarks.folders import EXAMPLES
+from benchmarks.tasks import agreement
+from benchmarks.tasks import source
+from benchmarks.tasks import task as tasks
+from benchmarks.files import EXAMPLES
 
 PATHS = tasks.example_paths()
 
@@ -61,7 +63,7 @@ def test_the_methods_of_a_task_agree_voxel_by_voxel(task, kind, tmp_path, monkey
     groups = {}
     for method in loaded.methods:
         # Dask changes the process that it is started in; test_many_images compares its ways.
-        if fits(method, kind, path) and not sources.uses(method.function, "dask"):
+        if fits(method, kind, path) and not source.uses(method.function, "dask"):
             groups.setdefault(method.group, []).append(method)
     for first, *others in groups.values():
         expected = first.function(given)

@@ -4,7 +4,7 @@ import ast
 
 import pytest
 
-from benchmarks.folders import PROJECT
+from benchmarks.files import PROJECT
 
 PACKAGE = PROJECT / "benchmarks"
 

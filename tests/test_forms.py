@@ -6,7 +6,9 @@ import pytest
 from conftest import save_run
 from nibabel.openers import ImageOpener
 
-from benchmarks import copies, data, forms, headers
+from benchmarks.images import variants
+from benchmarks.images import choose
+from benchmarks.images import header as headers
 from benchmarks.errors import DataError
 
 
@@ -19,23 +21,23 @@ def values(file):
 @pytest.mark.parametrize("kind", [nib.Nifti1Image, nib.Nifti2Image])
 def test_the_same_voxels_stand_in_a_plain_and_in_a_compressed_file(tmp_path, ending, kind):
     path = save_run(tmp_path / f"run{ending}", slope=75.5, inter=3.0, kind=kind)
-    file = data.choose(path)
+    file = choose.choose(path)
     for name in ("nii", "nii_gz"):
-        other = forms.of(file, name)
+        other = variants.of(file, name)
         assert other.path.name.endswith(name.replace("_", "."))
         assert (other.data.dtype, other.data.scaled) == ("int16", True)
         np.testing.assert_array_equal(values(other)[1], values(file)[1])
         np.testing.assert_allclose(values(other)[0].affine, values(file)[0].affine)
     own = "nii" if ending == ".nii" else "nii_gz"
-    assert forms.of(file, own).path == file.path
+    assert variants.of(file, own).path == file.path
 
 
 @pytest.mark.parametrize("dtype", [np.int16, np.float32, np.dtype(">i2"), np.uint8])
-@pytest.mark.parametrize("name", [name for name, form in forms.FORMS.items() if form.dtype])
+@pytest.mark.parametrize("name", [name for name, form in variants.FORMS.items() if form.dtype])
 def test_a_converted_run_has_the_values_of_the_run_and_its_own_type(tmp_path, dtype, name):
-    file = data.choose(save_run(tmp_path / "run.nii.gz", dtype=dtype))
-    form = forms.FORMS[name]
-    other = forms.of(file, name)
+    file = choose.choose(save_run(tmp_path / "run.nii.gz", dtype=dtype))
+    form = variants.FORMS[name]
+    other = variants.of(file, name)
     assert other.data.dtype == form.dtype
     assert other.data.scaled == form.scaled
     assert (other.data.compression == "gz") == form.compressed
@@ -48,21 +50,21 @@ def test_a_converted_run_has_the_values_of_the_run_and_its_own_type(tmp_path, dt
 
 
 def test_a_short_run_has_the_first_volumes(tmp_path, monkeypatch):
-    file = data.choose(save_run(tmp_path / "run.nii.gz"))
-    assert forms.of(file, "short").path == file.path
-    monkeypatch.setattr(forms, "SHORT_BYTES", 1)
-    short = forms.of(file, "short")
+    file = choose.choose(save_run(tmp_path / "run.nii.gz"))
+    assert variants.of(file, "short").path == file.path
+    monkeypatch.setattr(variants, "SHORT_BYTES", 1)
+    short = variants.of(file, "short")
     assert short.data.shape == (8, 7, 6, headers.LEAST_VOLUMES)
     np.testing.assert_array_equal(values(short)[1], values(file)[1][..., :4])
 
 
 @pytest.mark.parametrize("ending", [".nii", ".nii.gz"])
 def test_longer_runs_have_the_first_volumes_again_and_again(tmp_path, monkeypatch, ending):
-    file = data.choose(save_run(tmp_path / f"run{ending}", slope=75.5))
-    monkeypatch.setattr(forms, "SHORT_BYTES", 1)
-    short = values(forms.of(file, "short"))[1]
-    for name, times in forms.LONGER.items():
-        longer = forms.of(file, name)
+    file = choose.choose(save_run(tmp_path / f"run{ending}", slope=75.5))
+    monkeypatch.setattr(variants, "SHORT_BYTES", 1)
+    short = values(variants.of(file, "short"))[1]
+    for name, times in variants.LONGER.items():
+        longer = variants.of(file, name)
         assert longer.path.name.endswith(f"{name}{ending}")
         np.testing.assert_array_equal(values(longer)[1], np.concatenate([short] * times, axis=3))
 
@@ -70,32 +72,32 @@ def test_longer_runs_have_the_first_volumes_again_and_again(tmp_path, monkeypatc
 def test_another_format_is_written_as_nifti(tmp_path):
     run = nib.load(save_run(tmp_path / "run.nii"))
     nib.save(nib.MGHImage(run.get_fdata(dtype=np.float32), run.affine), tmp_path / "run.mgz")
-    file = data.choose(tmp_path / "run.mgz")
+    file = choose.choose(tmp_path / "run.mgz")
     for name in ("nii", "short", "scaled_nii_gz"):
-        other = forms.of(file, name)
+        other = variants.of(file, name)
         np.testing.assert_allclose(values(other)[1], values(file)[1], rtol=1e-4)
 
 
 def test_a_form_is_made_once_and_found_again(tmp_path):
-    file = data.choose(save_run(tmp_path / "run.nii.gz"))
-    assert forms.find(file, "nii") is None
-    made = forms.of(file, "nii")
+    file = choose.choose(save_run(tmp_path / "run.nii.gz"))
+    assert variants.find(file, "nii") is None
+    made = variants.of(file, "nii")
     before = made.path.stat().st_mtime_ns
-    assert forms.find(file, "nii") == forms.of(file, "nii") == made
+    assert variants.find(file, "nii") == variants.of(file, "nii") == made
     assert made.path.stat().st_mtime_ns == before
 
 
 def test_an_unknown_form_is_refused_with_those_there_are(tmp_path):
-    file = data.choose(save_run(tmp_path / "run.nii.gz"))
+    file = choose.choose(save_run(tmp_path / "run.nii.gz"))
     with pytest.raises(DataError, match="no form 'mp3'; there are: nii, nii_gz, short"):
-        forms.of(file, "mp3")
+        variants.of(file, "mp3")
 
 
 @pytest.mark.parametrize("name", ["nii", "nii_gz", "short", "x2", "float32_nii", "int16_nii_gz"])
 def test_the_header_of_a_made_file_has_a_number_for_the_slope(tmp_path, name):
     run = nib.load(save_run(tmp_path / "run.nii"))
     nib.save(nib.MGHImage(run.get_fdata(dtype=np.float32), run.affine), tmp_path / "run.mgz")
-    made = forms.of(data.choose(tmp_path / "run.mgz"), name)
+    made = variants.of(choose.choose(tmp_path / "run.mgz"), name)
     with ImageOpener(str(made.path)) as stream:
         header = nib.Nifti1Header.from_fileobj(stream)
     assert np.isfinite([header["scl_slope"], header["scl_inter"]]).all()
@@ -103,24 +105,24 @@ def test_the_header_of_a_made_file_has_a_number_for_the_slope(tmp_path, name):
 
 @pytest.mark.parametrize("ending", [".nii", ".nii.gz"])
 def test_many_images_are_copies_of_the_short_run(tmp_path, ending):
-    file = data.choose(save_run(tmp_path / f"run{ending}"))
-    assert forms.find(file, "images8").path == file.path  # which is short already
-    several, other = forms.of(file, "images8"), forms.of(file, "images4")
+    file = choose.choose(save_run(tmp_path / f"run{ending}"))
+    assert variants.find(file, "images8").path == file.path  # which is short already
+    several, other = variants.of(file, "images8"), variants.of(file, "images4")
     assert several.data.images == 8
     assert several.data.shape == file.data.shape
     assert several.data.raw_bytes == 8 * file.data.raw_bytes
     assert several.data.file_bytes == 8 * file.data.file_bytes
     assert len({several.data.sha256, other.data.sha256, file.data.sha256}) == 3
-    assert forms.find(file, "images4_x2") is None  # the longer run is not made yet
-    longer = forms.of(file, "images4_x2")
+    assert variants.find(file, "images4_x2") is None  # the longer run is not made yet
+    longer = variants.of(file, "images4_x2")
     assert (longer.data.images, longer.data.shape[3]) == (4, 2 * file.data.shape[3])
-    assert forms.find(file, "images4_x2") == longer
+    assert variants.find(file, "images4_x2") == longer
 
 
 def test_without_room_for_copies_nothing_is_measured(tmp_path, monkeypatch):
-    several = forms.of(data.choose(save_run(tmp_path / "run.nii")), "images8")
-    copies.check_room(several)
+    several = variants.of(choose.choose(save_run(tmp_path / "run.nii")), "images8")
+    variants.check_room(several)
     free = SimpleNamespace(free=several.data.file_bytes)
-    monkeypatch.setattr(copies.shutil, "disk_usage", lambda _: free)
+    monkeypatch.setattr(variants.shutil, "disk_usage", lambda _: free)
     with pytest.raises(DataError, match=r"8 copies of run\.nii .* need .*set TMPDIR"):
-        copies.check_room(several)
+        variants.check_room(several)

@@ -11,10 +11,14 @@ import numpy as np
 import pytest
 from conftest import children
 
-from benchmarks import gauge, known, orders, runner
-from benchmarks.gauge import Sharing, Tick
-from benchmarks.known import Known
-from benchmarks.orders import Batch
+from benchmarks.gauge import peak
+from benchmarks.runner import known_calls
+from benchmarks.runner import order
+from benchmarks.runner import execute
+from benchmarks.gauge.peak import Sharing
+from benchmarks.gauge.peak import Tick
+from benchmarks.runner.known_calls import Known
+from benchmarks.runner.order import Batch
 from benchmarks.units import MIB
 
 FILE_MIB = 1024
@@ -29,14 +33,14 @@ def large_file(tmp_path_factory):
 
 
 def read(function, *args):
-    outcome = runner.run_once(orders.order(Batch(memory=1), function, *args))
-    assert not isinstance(outcome, runner.Failure), outcome
+    outcome = execute.run_once(order.order(Batch(memory=1), function, *args))
+    assert not isinstance(outcome, execute.Failure), outcome
     return outcome
 
 
-@pytest.mark.parametrize("label", [call.label for call in known.every("file", FILE_MIB)])
+@pytest.mark.parametrize("label", [call.label for call in known_calls.every("file", FILE_MIB)])
 def test_a_known_peak_is_read_within_the_promise(label, large_file):
-    (call,) = (call for call in known.every(large_file, FILE_MIB) if call.label == label)
+    (call,) = (call for call in known_calls.every(large_file, FILE_MIB) if call.label == label)
     run = read(call.function, *call.args).run
     assert abs(run.peak_bytes - call.peak_bytes) <= call.bound_bytes
     assert run.low_bytes <= call.peak_bytes <= run.high_bytes
@@ -45,10 +49,10 @@ def test_a_known_peak_is_read_within_the_promise(label, large_file):
 
 
 def test_the_promise_is_the_one_that_is_published():
-    assert Known("", known.nothing, (), 0).bound_bytes == 0.6 * MIB
-    assert Known("", known.nothing, (), 2000 * MIB).bound_bytes == 2 * MIB
-    assert Known("", known.nothing, (), 0, tree=True).bound_bytes == MIB
-    assert Known("", known.nothing, (), 1000 * MIB, tree=True).bound_bytes == 5 * MIB
+    assert Known("", known_calls.nothing, (), 0).bound_bytes == 0.6 * MIB
+    assert Known("", known_calls.nothing, (), 2000 * MIB).bound_bytes == 2 * MIB
+    assert Known("", known_calls.nothing, (), 0, tree=True).bound_bytes == MIB
+    assert Known("", known_calls.nothing, (), 1000 * MIB, tree=True).bound_bytes == 5 * MIB
 
 
 def fork_and_compare(size_mib):
@@ -91,7 +95,7 @@ def cold_workers(size_mib):
     from joblib import Parallel, delayed
     from joblib.externals.loky import get_reusable_executor
 
-    Parallel(n_jobs=2)(delayed(known.hold)(size_mib, 0.2) for _ in range(2))
+    Parallel(n_jobs=2)(delayed(known_calls.hold)(size_mib, 0.2) for _ in range(2))
     get_reusable_executor().shutdown(wait=True, kill_workers=True)
 
 
@@ -162,7 +166,7 @@ def test_memory_over_time_is_kept_with_its_peak():
             series.private_bytes, series.shared_bytes, series.shmem_bytes, strict=True
         )
     ]
-    assert len(sums) <= gauge.SERIES_POINTS
+    assert len(sums) <= peak.SERIES_POINTS
     assert abs(max(sums) - run.peak_bytes) <= 0.01 * run.peak_bytes
     assert list(series.seconds) == sorted(series.seconds)
     assert series.seconds[-1] >= 0.2
@@ -172,7 +176,7 @@ def test_memory_over_time_is_kept_with_its_peak():
 
 
 def test_the_parts_add_up_to_the_peak_in_a_tree():
-    run = read(known.pass_array, 64, 0.05).run
+    run = read(known_calls.pass_array, 64, 0.05).run
     series = run.series
     columns = (series.private_bytes, series.shared_bytes, series.shmem_bytes)
     highest = max(range(len(series.seconds)), key=lambda i: sum(c[i] for c in columns))
@@ -191,7 +195,7 @@ def test_the_watcher_costs_little_of_the_time_of_a_call(tmp_path):
 
     seconds = {}
     for kind in ("time", "memory"):
-        runner.run_once(orders.order(Batch(**{kind: 1}), work, str(mark)))
+        execute.run_once(order.order(Batch(**{kind: 1}), work, str(mark)))
         seconds[kind] = float(mark.read_text())
     # The bound for a noisy machine; make check judges ratios on the build's own figures.
     assert seconds["memory"] < 3 * seconds["time"]
@@ -204,18 +208,18 @@ def tick(seconds, private, spike=0, processes=1, *, file=0, certain=True):
 
 def test_the_highest_mark_counts_for_one_process():
     ticks = [tick(0, 100), tick(1, 120, spike=5000), tick(2, 300)]
-    reading = gauge.read_out(ticks, [Sharing(0, 0, 0, 0, 0, 0)])
+    reading = peak.read_out(ticks, [Sharing(0, 0, 0, 0, 0, 0)])
     assert reading.peak_bytes == (5120 - 100) * 1024
-    assert reading.high_bytes - reading.low_bytes == 2 * gauge.LAG_KIB * 1024
+    assert reading.high_bytes - reading.low_bytes == 2 * peak.LAG_KIB * 1024
 
 
 def test_marks_of_several_processes_give_an_interval_unless_one_alone_moved():
     nothing = [Sharing(0, 0, 0, 0, 0, 0)]
     ends = [tick(0, 10_000, processes=2)]
-    sure = gauge.read_out([*ends, tick(1, 10_000, 7000, 2, certain=True)], nothing)
-    unsure = gauge.read_out([*ends, tick(1, 10_000, 7000, 2, certain=False)], nothing)
+    sure = peak.read_out([*ends, tick(1, 10_000, 7000, 2, certain=True)], nothing)
+    unsure = peak.read_out([*ends, tick(1, 10_000, 7000, 2, certain=False)], nothing)
     assert sure.peak_bytes == unsure.peak_bytes == 7000 * 1024
-    margin = gauge.TREE_LAG_KIB + gauge.SHARING_FRACTION * 7000
+    margin = peak.TREE_LAG_KIB + peak.SHARING_FRACTION * 7000
     assert sure.low_bytes == pytest.approx((7000 - margin) * 1024, abs=1)
     assert unsure.low_bytes == 0
 
@@ -223,42 +227,42 @@ def test_marks_of_several_processes_give_an_interval_unless_one_alone_moved():
 def test_pages_that_two_processes_map_count_once():
     sharings = [Sharing(0, 0, 0, 0, 0, 0), Sharing(1, 1, 2000, 1000, 0, 0)]
     ticks = [tick(0, 500, processes=2), tick(1, 500, processes=2, file=2000)]
-    assert gauge.read_out(ticks, sharings).peak_bytes == 1000 * 1024
+    assert peak.read_out(ticks, sharings).peak_bytes == 1000 * 1024
 
 
 def test_a_long_series_is_thinned_and_keeps_its_highest_point():
     ticks = [tick(0, 0)] + [tick(i, 10, spike=10**6 if i == 4321 else 0) for i in range(1, 9000)]
-    series = gauge.read_out(ticks, [Sharing(0, 0, 0, 0, 0, 0)]).series
-    assert len(series.seconds) <= gauge.SERIES_POINTS
+    series = peak.read_out(ticks, [Sharing(0, 0, 0, 0, 0, 0)]).series
+    assert len(series.seconds) <= peak.SERIES_POINTS
     assert max(series.private_bytes) == (10**6 + 10) * 1024
 
 
 def test_other_systems_have_a_coarser_gauge_with_another_name(monkeypatch):
-    assert gauge.name() == gauge.NAME
-    monkeypatch.setattr(gauge.procfs, "can_reset_peak", lambda: False)
-    assert gauge.name() == gauge.WITHOUT_RESET
+    assert peak.name() == peak.NAME
+    monkeypatch.setattr(peak.procfs, "can_reset_peak", lambda: False)
+    assert peak.name() == peak.WITHOUT_RESET
     monkeypatch.setattr(sys, "platform", "darwin")
-    assert gauge.name() == gauge.COARSE
+    assert peak.name() == peak.COARSE
 
 
 def test_without_a_keeper_the_worker_reads_itself(monkeypatch):
-    monkeypatch.setattr(gauge, "name", lambda: gauge.WITHOUT_RESET)
-    outcome = read(known.hold, 64, 0.005)
+    monkeypatch.setattr(peak, "name", lambda: peak.WITHOUT_RESET)
+    outcome = read(known_calls.hold, 64, 0.005)
     assert abs(outcome.run.peak_bytes - 64 * MIB) < 2 * MIB
     assert abs(outcome.run.kept_bytes) < MIB
-    seconds = runner.run_once(orders.order(Batch(time=1), time.sleep, 0.1)).run.wall_seconds
+    seconds = execute.run_once(order.order(Batch(time=1), time.sleep, 0.1)).run.wall_seconds
     assert seconds >= 0.1
-    stopped = runner.run_once(
-        orders.order(Batch(time=1), time.sleep, 60), runner.Limits(seconds=1)
+    stopped = execute.run_once(
+        order.order(Batch(time=1), time.sleep, 60), execute.Limits(seconds=1)
     )
     assert stopped.status == "over time"
 
 
 def test_without_a_keeper_the_files_of_a_method_are_removed_too(monkeypatch, tmp_path):
-    from benchmarks import starting
+    from benchmarks.runner import launch
 
-    monkeypatch.setattr(runner.gauge, "name", lambda: "coarse")
-    monkeypatch.setattr(starting.tempfile, "tempdir", str(tmp_path))
+    monkeypatch.setattr(execute.gauge, "name", lambda: "coarse")
+    monkeypatch.setattr(launch.tempfile, "tempdir", str(tmp_path))
 
     def method():
         import tempfile
@@ -276,7 +280,7 @@ def test_without_a_keeper_the_files_of_a_method_are_removed_too(monkeypatch, tmp
 def test_the_coarse_peak_asks_the_system_at_hand(monkeypatch):
     import resource
 
-    from benchmarks import coarse
+    from benchmarks.gauge import fallback
 
     class Memory:
         rss, peak_wset = 5, 7
@@ -288,22 +292,22 @@ def test_the_coarse_peak_asks_the_system_at_hand(monkeypatch):
     class Usage:
         ru_maxrss = 9
 
-    assert coarse.peak_bytes() >= coarse.resident_bytes() - MIB
-    monkeypatch.setattr(coarse.psutil, "Process", Process)
+    assert fallback.peak_bytes() >= fallback.resident_bytes() - MIB
+    monkeypatch.setattr(fallback.psutil, "Process", Process)
     monkeypatch.setattr(resource, "getrusage", lambda _: Usage)
     monkeypatch.setattr(sys, "platform", "win32")
-    assert (coarse.peak_bytes(), coarse.resident_bytes()) == (7, 5)
+    assert (fallback.peak_bytes(), fallback.resident_bytes()) == (7, 5)
     monkeypatch.setattr(sys, "platform", "darwin")
-    assert coarse.peak_bytes() == 9
+    assert fallback.peak_bytes() == 9
 
 
 def test_watching_leaves_no_descriptor_open():
-    from benchmarks.watching import TreeWatch
+    from benchmarks.gauge.sampler import TreeSampler
 
     # Helpers of joblib in this process are watched as well, two descriptors each.
     before = len(os.listdir("/proc/self/fd")) + 2 * len(children())
     child = subprocess.Popen([sys.executable, "-c", "import time; time.sleep(600)"])
-    watch = TreeWatch(os.getpid(), None)
+    watch = TreeSampler(os.getpid(), None)
     watch.begin()
     child.kill()
     child.wait()

@@ -9,19 +9,16 @@ import numpy as np
 import pytest
 from conftest import save_run
 
-from benchmarks import (
-    compare,
-    compare_images,
-    compare_jobs,
-    compare_lengths,
-    forms,
-    growth,
-    runner,
-    worker,
-)
-from benchmarks.growth import Growth, Slope
-from benchmarks.results import Result
-from benchmarks.runs import MemoryRun, TimeRun
+from benchmarks import compare, compare_images, compare_jobs, compare_lengths
+from benchmarks.images import variants
+from benchmarks.comparisons import growth
+from benchmarks.runner import execute
+from benchmarks.runner import worker
+from benchmarks.comparisons.growth import Growth
+from benchmarks.comparisons.growth import Slope
+from benchmarks.results.result import Result
+from benchmarks.gauge.readings import MemoryRun
+from benchmarks.gauge.readings import TimeRun
 from benchmarks.units import MIB
 
 SOURCE = """
@@ -44,7 +41,7 @@ METHODS = [whole, one, two]
 @pytest.fixture(autouse=True)
 def _quiet(monkeypatch):
     plt.switch_backend("agg")
-    monkeypatch.setattr(runner, "NOISY_FROM", float("inf"))
+    monkeypatch.setattr(execute, "NOISY_FROM", float("inf"))
     yield
     plt.close("all")
 
@@ -113,7 +110,7 @@ def test_two_runs_are_no_slope():
 def test_longer_runs_are_measured_and_the_slope_is_the_multiplier(example, tmp_path, monkeypatch):
     path = save_run(tmp_path / "run.nii.gz", shape=(64, 64, 32, 8))
     monkeypatch.setenv("FMRI", str(path))
-    monkeypatch.setattr(forms, "SHORT_BYTES", 1)
+    monkeypatch.setattr(variants, "SHORT_BYTES", 1)
     whole, one, two = example(SOURCE)
     grown = compare_lengths([whole], runs=1)
     assert grown.places == (1, 2, 4, 8)
@@ -196,7 +193,7 @@ def test_copies_are_cold_where_that_is_asked_for(example, fmri_path, monkeypatch
 
 
 def test_a_function_may_have_an_argument_of_any_name():
-    found = runner.measure(len_of, [1, 2], copies=3, runs=1)
+    found = execute.measure(len_of, [1, 2], copies=3, runs=1)
     assert found.returned.text == "5"
 
 

@@ -17,8 +17,13 @@ from conftest import SHAPE, save_run
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
-from benchmarks import __main__, data, folders, headers, procfs
-from benchmarks.errors import BenchmarkError, DataError
+from benchmarks import __main__
+from benchmarks.images import choose
+from benchmarks import files
+from benchmarks.images import header as headers
+from benchmarks.gauge import procfs
+from benchmarks.errors import BenchmarkError
+from benchmarks.errors import DataError
 
 NAME = "sub-01_task-rest_bold"
 GIVEN = Path(__file__).resolve().parents[2] / "shared" / "data" / "bad"
@@ -146,12 +151,12 @@ def test_a_broken_file_is_refused_and_nothing_is_touched(kind, tmp_path, capsys,
     monkeypatch.setattr(tempfile, "tempdir", str(scratch))
     path = tmp_path / name
     path.write_bytes(content())
-    places = tmp_path, folders.results_folder().parent
+    places = tmp_path, files.results_folder().parent
     before = files_below(*places)
     said = refused(["run", "load", path], capsys, monkeypatch)
     assert path.name.split("\x1b")[0] in said
     with pytest.raises(DataError, match=message):
-        data.check(data.choose(path))
+        choose.check(choose.choose(path))
     assert files_below(*places) == before
 
 
@@ -196,8 +201,8 @@ def test_a_file_without_permission_is_refused(fmri_path):
 )
 def test_any_name_will_do(name, tmp_path):
     path = save_run(tmp_path / name)
-    file = data.choose(path)
-    data.check(file)
+    file = choose.choose(path)
+    choose.check(file)
     assert (file.path, file.data.name) == (path, name)
 
 
@@ -273,8 +278,8 @@ def memory():
 def outcome(path):
     """Look at a file as a run does; only an error of ours may come out."""
     try:
-        file = data.choose(path)
-        data.check(file)
+        file = choose.choose(path)
+        choose.check(file)
     except BenchmarkError as error:
         return str(error)
     return "accepted"

@@ -7,7 +7,7 @@ import yaml
 from click.testing import CliRunner
 
 from benchmarks import __main__
-from benchmarks.folders import PROJECT
+from benchmarks.files import PROJECT
 
 WORKFLOWS = sorted((PROJECT / ".github" / "workflows").glob("*.yml"))
 READ_THE_DOCS = PROJECT / ".readthedocs.yaml"

@@ -12,9 +12,10 @@ from IPython.core.error import UsageError
 from IPython.testing.globalipapp import start_ipython
 from nbclient import NotebookClient
 
-from benchmarks import snippets
+from benchmarks.runner import snippets
 from benchmarks.errors import MethodError
-from benchmarks.known import Known, nothing
+from benchmarks.runner.known_calls import Known
+from benchmarks.runner.known_calls import nothing
 from benchmarks.units import MIB
 
 PROMISE_MIB = Known("", nothing, (), 0).bound_bytes / MIB

@@ -21,10 +21,13 @@ from click.testing import CliRunner
 from conftest import save_run
 
 from benchmarks import __main__ as command_line
-from benchmarks import clusters, outlook
-from benchmarks.cells import plain
-from benchmarks.errors import ClusterError, MethodError
-from benchmarks.folders import DOC, EXAMPLES
+from benchmarks.comparisons import cluster
+from benchmarks.sphinxext import extrapolation
+from benchmarks.report.table import plain
+from benchmarks.errors import ClusterError
+from benchmarks.errors import MethodError
+from benchmarks.files import DOC
+from benchmarks.files import EXAMPLES
 from benchmarks.units import MIB
 
 EXAMPLE = EXAMPLES / "plot_many_images.py"
@@ -220,15 +223,15 @@ def test_too_little_memory_ends_in_a_sentence(tmp_path, memory):
 
 def test_what_the_outlook_says_of_the_example_is_true():
     here = definitions()
-    assert here["TIMES"] == outlook.TIMES
-    assert {f.__name__: n for n, f in here["ON_DASK"].items()} == outlook.WORKERS
+    assert here["TIMES"] == extrapolation.TIMES
+    assert {f.__name__: n for n, f in here["ON_DASK"].items()} == extrapolation.WORKERS
     names = {f.__name__ for group in here["METHODS"] for f in group}
-    assert {*clusters.TIMED, *clusters.OBSERVED} <= names
+    assert {*cluster.TIMED, *cluster.OBSERVED} <= names
 
 
 def test_the_outlook_returns_signals_of_as_many_regions(paths):
     signals = definitions()["loop_paths"](paths[:1])[0]
-    assert signals.shape == (nib.load(paths[0]).shape[3], outlook.REGIONS)
+    assert signals.shape == (nib.load(paths[0]).shape[3], extrapolation.REGIONS)
     assert signals.dtype == np.float64
 
 
@@ -274,25 +277,25 @@ def run(*words):
 def test_the_task_runs_on_a_scheduler_with_two_workers(scheduler, tmp_path, monkeypatch):
     path = save_run(tmp_path / "sub-01_bold.nii.gz", shape=(24, 24, 12, 20))
     with pytest.raises(ClusterError, match="has no worker"):
-        clusters.check(scheduler.address)
+        cluster.check(scheduler.address)
     scheduler.workers(2)
-    clusters.check(scheduler.address)
+    cluster.check(scheduler.address)
     with monkeypatch.context() as patched:
         unseen = SimpleNamespace(name="/nowhere/a-file")
         patched.setattr(tempfile, "NamedTemporaryFile", lambda: nullcontext(unseen))
         with pytest.raises(ClusterError, match=r"does not see .*Set TMPDIR"):
-            clusters.check(scheduler.address)
+            cluster.check(scheduler.address)
     with monkeypatch.context() as patched:
-        patched.setattr(clusters, "PACKAGES", ("no-such-package",))
+        patched.setattr(cluster, "PACKAGES", ("no-such-package",))
         with pytest.raises(ClusterError, match="no-such-package is not installed where tcp://"):
-            clusters.check(scheduler.address)
+            cluster.check(scheduler.address)
     target = tmp_path / "mine.json"
     done = run("many_images", str(path), "--scheduler", scheduler.address, "--runs", "1",
                "--json", str(target))  # fmt: skip
     assert done.exit_code == 0, done.output
     assert f"Dask's workers are those of {scheduler.address}." in done.output
     results = {entry["method"]: entry for entry in json.loads(target.read_text())["results"]}
-    assert set(results) == {*clusters.TIMED, *clusters.OBSERVED}
+    assert set(results) == {*cluster.TIMED, *cluster.OBSERVED}
     assert not {entry.get("message") for entry in results.values()} - {None}
     assert results["one_is_broken"]["returned"]["text"] == "(8, ['broken'])"
     assert results["kilobytes_with_paths"]["returned"]["sample"][0] < 10
@@ -303,15 +306,15 @@ def test_the_task_runs_on_a_scheduler_with_two_workers(scheduler, tmp_path, monk
 
 @pytest.mark.parametrize("address", ["tcp://127.0.0.1:9", "nonsense"])
 def test_a_scheduler_that_does_not_answer_is_a_sentence(address, monkeypatch):
-    monkeypatch.setattr(clusters, "CONNECT_SECONDS", 1)
+    monkeypatch.setattr(cluster, "CONNECT_SECONDS", 1)
     with pytest.raises(ClusterError, match=f"No Dask scheduler answers at {address}: "):
-        clusters.check(address)
+        cluster.check(address)
 
 
 def test_without_dask_the_error_says_how_to_install_it(monkeypatch):
     monkeypatch.setitem(sys.modules, "distributed", None)
     with pytest.raises(ClusterError, match=r"pip install 'dask\[distributed\]'"):
-        clusters.check("tcp://127.0.0.1:9")
+        cluster.check("tcp://127.0.0.1:9")
 
 
 def test_other_tasks_are_not_measured_on_a_scheduler(fmri_path):
@@ -341,7 +344,7 @@ def test_the_lines_for_slurm_make_a_job(tmp_path):
 
 
 def test_a_bottleneck_is_what_takes_longest():
-    few = outlook.Outlook(
+    few = extrapolation.Outlook(
         work_seconds=1.0,
         unpack_seconds=0.6,
         read_seconds=0.1,

@@ -9,8 +9,8 @@ import pytest
 from axe_playwright_python.sync_playwright import Axe
 from browsing import PAPER, PHONE, SITE, chromium, need_site, tab, width_of
 
-from benchmarks.families import FAMILIES
-from benchmarks.folders import BUILD
+from benchmarks.report.families import FAMILIES
+from benchmarks.files import BUILD
 
 need_site()
 

@@ -1,7 +1,9 @@
 import pytest
 from conftest import save_run
 
-from benchmarks import known, peers, tools
+from benchmarks.runner import known_calls
+from benchmarks.comparisons import tools as peers
+from benchmarks.comparisons import tool_scripts
 from benchmarks.errors import MethodError
 from benchmarks.units import MIB
 
@@ -10,23 +12,23 @@ def fail():
     raise ValueError("on purpose")
 
 
-@pytest.mark.parametrize("tool", tools.TOOLS)
+@pytest.mark.parametrize("tool", tool_scripts.TOOLS)
 def test_a_tool_answers_about_a_long_block(tool):
-    call = known.Call("block", known.hold, (64, 0.4))
-    said = tools.increment_bytes(tool, call)
+    call = known_calls.Call("block", known_calls.hold, (64, 0.4))
+    said = tool_scripts.increment_bytes(tool, call)
     # ru_maxrss says nothing of a second call: the warm-up call had reached as high.
     assert said < 2 * MIB if tool == "ru_maxrss" else abs(said - 64 * MIB) < 24 * MIB
 
 
 def test_a_tool_that_fails_is_an_error_with_its_name_and_reason():
-    call = known.Call("failing", fail, ())
+    call = known_calls.Call("failing", fail, ())
     with pytest.raises(MethodError, match=r"psutil failed on 'failing'.*on purpose"):
-        tools.increment_bytes("psutil", call)
+        tool_scripts.increment_bytes("psutil", call)
 
 
 def test_the_time_magic_answers_about_a_busy_process():
-    call = known.Call("busy", known._use_processor, ("", 0, 0.3))
-    assert tools.time_magic_cpu_seconds(call) == pytest.approx(0.3, abs=0.1)
+    call = known_calls.Call("busy", known_calls._use_processor, ("", 0, 0.3))
+    assert tool_scripts.time_magic_cpu_seconds(call) == pytest.approx(0.3, abs=0.1)
 
 
 def test_every_tool_is_asked_once_and_then_known(tmp_path, monkeypatch):
@@ -38,11 +40,11 @@ def test_every_tool_is_asked_once_and_then_known(tmp_path, monkeypatch):
         asked.append((tool, call.label))
         return 16 * MIB
 
-    monkeypatch.setattr(tools, "increment_bytes", answer)
+    monkeypatch.setattr(tool_scripts, "increment_bytes", answer)
     said = peers.compare_tools()
-    assert len(asked) == len(tools.TOOLS) * 3
+    assert len(asked) == len(tool_scripts.TOOLS) * 3
     assert [row[0] for row in said.errors().rows] == ["block for a moment"]
-    assert said.errors().rows[0][2:-1] == ("0.0",) * len(tools.TOOLS)
+    assert said.errors().rows[0][2:-1] == ("0.0",) * len(tool_scripts.TOOLS)
     assert [row[0] for row in said.readings().rows] == [".".join(pair) for pair in peers.METHODS]
     truth, magic, own = said.cpu_seconds
     assert own == pytest.approx(truth, rel=0.05)

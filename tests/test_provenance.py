@@ -1,8 +1,11 @@
 from dataclasses import replace
 from pathlib import Path
 
-from benchmarks import folders, memory, provenance
-from benchmarks.units import GIB, MIB
+from benchmarks.gauge import shared_memory
+from benchmarks.gauge import machine
+from benchmarks.results import provenance
+from benchmarks.units import GIB
+from benchmarks.units import MIB
 
 
 def test_other_versions_and_machines_have_another_digest():
@@ -38,7 +41,7 @@ def test_the_limits_of_a_container_count(tmp_path, monkeypatch):
     (tmp_path / "cpu.max").write_text("150000 100000\n")
     (tmp_path / "memory.max").write_text(f"{GIB}\n")
     monkeypatch.setattr(provenance, "CGROUP", tmp_path)
-    monkeypatch.setattr(memory, "CGROUP", tmp_path)
+    monkeypatch.setattr(machine, "CGROUP", tmp_path)
     monkeypatch.setattr(provenance.os, "sched_getaffinity", lambda _: {0, 1, 2, 3})
     here = provenance.here("gauge", tmp_path)
     assert (here.cores, here.memory_bytes) == (1.5, GIB)
@@ -57,5 +60,5 @@ def test_thread_settings_are_named(monkeypatch):
 def test_a_small_file_system_in_memory_is_said_to_be_left_out(monkeypatch):
     assert provenance.here("gauge", Path("/")).arrays_for_workers in ("in memory", "on a disk")
     monkeypatch.setattr(folders, "SHM_ROOM_BYTES", float("inf"))
-    assert folders.shared_memory() is None
+    assert shared_memory.shared_memory() is None
     assert provenance.here("gauge", Path("/")).arrays_for_workers == "on a disk"

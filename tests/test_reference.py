@@ -7,26 +7,23 @@ import pytest
 from click.testing import CliRunner
 from conftest import save_run
 
-from benchmarks import (
-    Across,
-    __main__,
-    across,
-    compare,
-    environments,
-    folders,
-    forms,
-    lookup,
-    opening,
-    predict,
-    reference,
-    releases,
-    runner,
-    tasks,
-    under,
-)
-from benchmarks.environments import Release
-from benchmarks.errors import FigureError, StoreError
-from benchmarks.folders import PROJECT
+from benchmarks import Across, compare, predict
+from benchmarks import __main__
+from benchmarks.releases import changes
+from benchmarks.releases import environments
+from benchmarks import files
+from benchmarks.images import variants
+from benchmarks.claims import lookup
+from benchmarks.tasks import task as task_module
+from benchmarks.images import workspace
+from benchmarks.results import reference_store
+from benchmarks.releases import measure
+from benchmarks.runner import execute
+from benchmarks.tasks import task as tasks
+from benchmarks.releases.environments import Release
+from benchmarks.errors import FigureError
+from benchmarks.errors import StoreError
+from benchmarks.files import PROJECT
 from benchmarks.sphinxext import pages
 
 EXAMPLE = """
@@ -55,9 +52,9 @@ def kept(tmp_path, monkeypatch):
     (tmp_path / "examples" / "plot_small.py").write_text(EXAMPLE)
     fmri_path = save_run(tmp_path / "bold.nii.gz", slope=2.0)
     monkeypatch.setattr(tasks, "EXAMPLES", tmp_path / "examples")
-    monkeypatch.setattr(folders, "REFERENCE", tmp_path / "kept")
+    monkeypatch.setattr(files, "REFERENCE", tmp_path / "kept")
     monkeypatch.setattr(environments, "NOX", tmp_path / ".nox")
-    monkeypatch.setattr(releases, "TASKS", {"small": ""})
+    monkeypatch.setattr(measure, "TASKS", {"small": ""})
     monkeypatch.setattr(environments, "RELEASES", (one := Release("", "", "newest"),))
     monkeypatch.setenv("FMRI", str(fmri_path))
     _forget()
@@ -65,13 +62,13 @@ def kept(tmp_path, monkeypatch):
     methods = tasks.from_example(tmp_path / "examples" / "plot_small.py").methods
     for form in ("", "short", "nii"):
         compare([m.function for m in methods], runs=1, form=form)
-    releases.measure()
-    small = opening.store_of(opening.chosen())
+    measure.measure()
+    small = workspace.store_of(workspace.chosen())
     monkeypatch.setattr(lookup.Lookup, "small_files", lambda _: small)
     found = lookup.Lookup.in_use()
-    reference.write(found.stores())
+    reference_store.write(found.stores())
     # One release alone would not be taken for a comparison.
-    reference.write(Across(tuple(under.measured_here(found.file))).stores)
+    reference_store.write(Across(tuple(changes.measured_here(found.file))).stores)
     fmri_path.unlink()
     monkeypatch.delenv("FMRI")
     monkeypatch.setenv("MEASURE", "0")
@@ -81,8 +78,8 @@ def kept(tmp_path, monkeypatch):
 
 
 def _forget():
-    lookup.task_named.cache_clear()
-    reference.opened.cache_clear()
+    task_module.task_named.cache_clear()
+    reference_store.opened.cache_clear()
     pages.across.cache_clear()
     pages.digest.cache_clear()
 
@@ -93,7 +90,7 @@ def methods_of(folder):
 
 
 def test_nothing_is_measured_and_every_caption_has_the_label(kept, monkeypatch):
-    monkeypatch.setattr(runner, "run_once", lambda *_: pytest.fail("measured"))
+    monkeypatch.setattr(execute, "run_once", lambda *_: pytest.fail("measured"))
     for form in ("", "nii", "short"):
         comparison = compare(methods_of(kept), form=form)
         assert "Reference machine (" in comparison.caption
@@ -106,12 +103,12 @@ def test_nothing_is_measured_and_every_caption_has_the_label(kept, monkeypatch):
 
 @pytest.mark.usefixtures("kept")
 def test_the_run_need_not_be_here():
-    file = opening.chosen()
+    file = workspace.chosen()
     assert not file.path.exists()
     assert file.data.scaled
     assert file.data.slope == 2.0
-    assert forms.find(file, "nii").data.compression == "none"
-    assert forms.find(file, "x8") is None
+    assert variants.find(file, "nii").data.compression == "none"
+    assert variants.find(file, "x8") is None
     with pytest.raises(FigureError, match="make reference"):
         lookup.Lookup.in_use().find("small@x8", "whole")
 
@@ -135,13 +132,13 @@ def test_a_program_need_not_be_installed(kept, monkeypatch):
 
 @pytest.mark.usefixtures("kept")
 def test_reference_results_are_not_written_to():
-    opened = opening.store_of(opening.chosen())
+    opened = workspace.store_of(workspace.chosen())
     before = opened.path.read_bytes()
     with pytest.raises(StoreError, match="belongs to the project"):
         opened.put(opened.all()[0])
     assert opened.path.read_bytes() == before
     with pytest.raises(FigureError, match="nothing is measured that could be kept"):
-        across.keep()
+        changes.keep()
 
 
 def test_each_part_of_the_reference_is_kept_on_its_own(kept, monkeypatch):
@@ -154,7 +151,7 @@ def test_each_part_of_the_reference_is_kept_on_its_own(kept, monkeypatch):
     assert names == {path.relative_to(kept / "kept") for path in (kept / "kept").rglob("*.json")}
     monkeypatch.setenv("FMRI", str(save_run(kept / "other.nii.gz")))
     with pytest.raises(FigureError, match="Nothing was measured here of other"):
-        across.keep()
+        changes.keep()
 
 
 def test_what_no_page_shows_is_left_out(kept):
@@ -166,7 +163,7 @@ def test_what_no_page_shows_is_left_out(kept):
     found = sorted((kept / "kept" / "reference" / "releases" / "newest").glob("*.json"))
     assert [path.stem for path in found] == ["run", "run@short"]
     released = found[0]
-    assert reference.opened(released).get("small", "whole").status == "ok"
+    assert reference_store.opened(released).get("small", "whole").status == "ok"
 
 
 def test_a_path_that_is_given_is_measured_all_the_same(kept):
@@ -183,15 +180,15 @@ def test_the_command_says_what_it_shows():
 
 
 def test_without_reference_results_it_is_a_sentence(kept, monkeypatch):
-    monkeypatch.setattr(folders, "REFERENCE", kept / "none")
+    monkeypatch.setattr(files, "REFERENCE", kept / "none")
     with pytest.raises(FigureError, match=r"no reference results. .* make reference"):
-        opening.chosen()
+        workspace.chosen()
 
 
 @pytest.mark.usefixtures("kept")
 def test_the_banner_names_machine_and_day():
     assert re.search(
-        r"Reference machine \(.+\), measured until 20\d\d-\d\d-\d\d", reference.banner()
+        r"Reference machine \(.+\), measured until 20\d\d-\d\d-\d\d", reference_store.banner()
     )
 
 
@@ -201,12 +198,12 @@ def test_the_committed_results_are_those_of_the_examples(monkeypatch):
     _forget()
     found = lookup.Lookup.in_use()
     for name in tasks.example_paths():
-        measured = [found.of_task(f"{name}@{form}", whole=False) for form in ("", *forms.FORMS)]
+        measured = [found.of_task(f"{name}@{form}", whole=False) for form in ("", *variants.FORMS)]
         assert any(measured), name
     across = Across.in_use()
-    assert len(across.under) >= 4
-    for task in releases.TASKS:
-        assert across.methods(task)
+    assert len(changes.under) >= 4
+    for task in measure.TASKS:
+        assert changes.methods(task)
     assert "get_fdata" in str(predict())
     _forget()
 

@@ -10,24 +10,27 @@ import pytest
 from click.testing import CliRunner
 from conftest import save_run
 
-from benchmarks import (
-    Across,
-    __main__,
-    environments,
-    judging,
-    lookup,
-    reference,
-    releases,
-    selfcheck,
-    tasks,
-)
-from benchmarks.claims import Claim, Verdict
-from benchmarks.environments import RELEASES, Release
-from benchmarks.errors import FigureError, MethodError
-from benchmarks.expressions import Expression
-from benchmarks.folders import PROJECT
-from benchmarks.results import Sample
-from benchmarks.store import at, locked
+from benchmarks import Across
+from benchmarks import __main__
+from benchmarks.releases import environments
+from benchmarks.claims import judge
+from benchmarks.claims import lookup
+from benchmarks.tasks import task as task_module
+from benchmarks.results import reference_store
+from benchmarks.releases import measure
+from benchmarks.runner import self_check
+from benchmarks.tasks import task as tasks
+from benchmarks.claims.claim import Claim
+from benchmarks.claims.claim import Verdict
+from benchmarks.releases.environments import RELEASES
+from benchmarks.releases.environments import Release
+from benchmarks.errors import FigureError
+from benchmarks.errors import MethodError
+from benchmarks.claims.expressions import Expression
+from benchmarks.files import PROJECT
+from benchmarks.results.statistics import Sample
+from benchmarks.results.store import at
+from benchmarks.results.store import locked
 
 EXAMPLE = """
 import os
@@ -65,11 +68,11 @@ def _pointed_at(folder, patch):
     patch.setenv("FMRI_BENCH_RESULTS", str(folder / "results"))
     patch.setenv("FMRI_BENCH_CACHE", str(folder / "cache"))
     patch.setattr(environments, "NOX", folder / ".nox")
-    patch.setattr(releases, "TASKS", {"small": ""})
-    patch.setattr(releases, "UNTIMED", ())
-    patch.setattr(selfcheck, "ensure", lambda *_: [])
+    patch.setattr(measure, "TASKS", {"small": ""})
+    patch.setattr(measure, "UNTIMED", ())
+    patch.setattr(self_check, "ensure", lambda *_: [])
     # Each says that it has another nilearn, and tells its version by a variable.
-    patch.setattr(releases, "_packages", lambda python: {"nilearn": python.name, **OTHERS})
+    patch.setattr(measure, "_packages", lambda python: {"nilearn": python.name, **OTHERS})
     found = [Release(version, "5.0", f"nilearn-{version}") for version in ("1.0", "1.1", "1.2")]
     patch.setattr(environments, "RELEASES", tuple(found))
     for one in found:
@@ -77,8 +80,8 @@ def _pointed_at(folder, patch):
         python.write_text(f'#!/bin/sh\nRELEASE={one.nilearn} exec {sys.executable} "$@"\n')
         python.chmod(0o755)
         one.write_mark(python)
-    lookup.task_named.cache_clear()
-    reference.opened.cache_clear()
+    task_module.task_named.cache_clear()
+    reference_store.opened.cache_clear()
     return found
 
 
@@ -91,7 +94,7 @@ def once(tmp_path_factory):
     save_run(folder / "bold.nii.gz")
     with pytest.MonkeyPatch.context() as patch:
         _pointed_at(folder, patch)
-        releases.measure()
+        measure.measure()
     return folder
 
 
@@ -100,8 +103,8 @@ def three(once, tmp_path, monkeypatch):
     """Give three releases that are measured."""
     shutil.copytree(once, tmp_path, dirs_exist_ok=True)
     yield _pointed_at(tmp_path, monkeypatch)
-    lookup.task_named.cache_clear()
-    reference.opened.cache_clear()
+    task_module.task_named.cache_clear()
+    reference_store.opened.cache_clear()
 
 
 def runs_of(release):
@@ -115,7 +118,7 @@ def runs_of(release):
 
 
 def test_every_release_is_measured_and_what_it_cannot_run_is_recorded(three):
-    all_runs = len(releases.TURNS) * 2
+    all_runs = len(measure.TURNS) * 2
     done = (all_runs, all_runs, "ok")
     for release in three[1:]:
         assert runs_of(release) == dict.fromkeys(
@@ -164,9 +167,9 @@ def test_what_changed_is_found_and_named(monkeypatch):
 
 def test_what_is_measured_is_not_measured_again(three, capsys):
     before = [path.read_bytes() for r in three for path in sorted(r.results.glob("*"))]
-    releases.measure()
+    measure.measure()
     assert before == [path.read_bytes() for r in three for path in sorted(r.results.glob("*"))]
-    releases.measure(fresh=True)
+    measure.measure(fresh=True)
     assert before != [path.read_bytes() for r in three for path in sorted(r.results.glob("*"))]
     assert "releases: small" in capsys.readouterr().err
 
@@ -175,7 +178,7 @@ def test_it_goes_on_where_it_was_interrupted(three, monkeypatch):
     for release in three:
         shutil.rmtree(release.results)
     # The methods of the first release run each on their own, after one of them failed.
-    real, left = releases.runner.run_once, [5]
+    real, left = measure.runner.run_once, [5]
 
     def interrupted(order):
         if not left[0]:
@@ -184,15 +187,15 @@ def test_it_goes_on_where_it_was_interrupted(three, monkeypatch):
         return real(order)
 
     with monkeypatch.context() as patch:
-        patch.setattr(releases.runner, "run_once", interrupted)
+        patch.setattr(measure.runner, "run_once", interrupted)
         with pytest.raises(KeyboardInterrupt):
-            releases.measure()
+            measure.measure()
     assert [runs_of(r).get("quick", (0,))[0] for r in three] == [2, 0, 0]
     done = []
     monkeypatch.setattr(
-        releases.runner, "run_once", lambda order: done.append(order.python) or real(order)
+        measure.runner, "run_once", lambda order: done.append(order.python) or real(order)
     )
-    releases.measure()
+    measure.measure()
     assert {runs_of(r)["quick"][0] for r in three} == {4}
     # The turn that was done is not done again: the others catch up first.
     assert Path(done[0]).name == "1.1"
@@ -204,13 +207,13 @@ def test_a_second_measurement_is_refused_while_the_first_runs():
         locked(environments.releases_folder(), wait=False),
         pytest.raises(MethodError, match="measured already"),
     ):
-        releases.measure(fresh=True)
+        measure.measure(fresh=True)
 
 
 def test_a_release_without_results_is_not_measured_alone(three):
     shutil.rmtree(three[2].results)
     before = [path.read_bytes() for r in three[:2] for path in sorted(r.results.glob("*"))]
-    releases.measure()
+    measure.measure()
     after = [path.read_bytes() for r in three[:2] for path in sorted(r.results.glob("*"))]
     assert all(one != two for one, two in zip(before, after, strict=True))
     assert {runs_of(r)["quick"][0] for r in three} == {4}
@@ -225,7 +228,7 @@ def test_methods_that_disagree_under_a_release_have_no_figures_there(three, tmp_
         "    return nib.Nifti1Image(factor * img.get_fdata(), img.affine)\n"
         "\nMETHODS[0].append(wrong)\n"
     )
-    releases.measure()
+    measure.measure()
     assert [runs_of(r)["wrong"][2] for r in three] == ["ok", "disagrees", "ok"]
 
 
@@ -233,14 +236,14 @@ def test_methods_that_disagree_under_a_release_have_no_figures_there(three, tmp_
 def test_without_an_environment_it_is_a_sentence(tmp_path):
     shutil.rmtree(tmp_path / ".nox")
     with pytest.raises(MethodError, match="make releases"):
-        releases.measure()
+        measure.measure()
 
 
 @pytest.mark.usefixtures("three")
 def test_results_from_before_a_change_of_code_are_refused(tmp_path):
     path = tmp_path / "examples" / "plot_small.py"
     path.write_text(path.read_text().replace("return 3\n\ndef other", "return 5\n\ndef other"))
-    lookup.task_named.cache_clear()
+    task_module.task_named.cache_clear()
     with pytest.raises(FigureError, match=r"before its code changed.*make releases"):
         Across.in_use().changes()
 
@@ -254,13 +257,13 @@ def test_claims_are_judged_by_the_releases_that_they_are_about():
     across, found = Across.in_use(), lookup.Lookup.in_use()
     bound = {"at_least": 10, "releases": (("nilearn", ">=1.0,<1.2"),)}
     slow = claim("small.slow_before.time / small.quick.time", **bound)
-    judged = judging.of_pages(slow, found, lambda: across)
+    judged = judge.of_pages(slow, found, lambda: across)
     assert judged.verdict is Verdict.HOLDS
     assert judged.value.count("under nilearn") == 2
     wrong = replace(slow, at_least=1e9)
-    assert judging.of_pages(wrong, found, lambda: across).verdict is Verdict.CONTRADICTED
+    assert judge.of_pages(wrong, found, lambda: across).verdict is Verdict.CONTRADICTED
     everywhere = replace(slow, releases=())
-    assert [under.versions[0] for _, under, _ in judging.contradicted([everywhere], across)] == [
+    assert [under.versions[0] for _, under, _ in judge.contradicted([everywhere], across)] == [
         "1.2"
     ]
 
@@ -279,21 +282,21 @@ def test_claims_are_judged_by_the_releases_that_they_are_about():
 def test_claims_about_the_release_that_changed_a_figure(method, release, verdict):
     across = Across.in_use()
     stated = claim(f"small.{method}.time", changed_in=release)
-    assert judging.of_pages(stated, lookup.Lookup.in_use(), lambda: across).verdict is verdict
+    assert judge.of_pages(stated, lookup.Lookup.in_use(), lambda: across).verdict is verdict
 
 
 @pytest.mark.usefixtures("three")
 def test_the_command_prints_what_changed_and_fails_for_a_contradicted_claim(monkeypatch):
     slow = claim("small.slow_before.time / small.quick.time", at_least=10)
     changed = claim("small.slow_before.time", changed_in="1.2")
-    monkeypatch.setattr(judging, "collected_claims", lambda: [slow, changed])
+    monkeypatch.setattr(judge, "collected_claims", lambda: [slow, changed])
     answer = CliRunner().invoke(__main__.main, ["releases"], catch_exceptions=False)
     assert answer.exit_code == 1
     assert re.search(r"small.slow_before +1.2 / 5.0 +time", answer.output)
     assert re.search(r"CONTRADICTED .*Text. \(nilearn 1.2", answer.output)
     # What no release makes true is a matter of the run.
     never = replace(slow, at_least=1e9)
-    monkeypatch.setattr(judging, "collected_claims", lambda: [never, changed])
+    monkeypatch.setattr(judge, "collected_claims", lambda: [never, changed])
     answer = CliRunner().invoke(__main__.main, ["releases"], catch_exceptions=False)
     assert answer.exit_code == 0
     assert "1 holds" in answer.output

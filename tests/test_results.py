@@ -1,8 +1,10 @@
 import pytest
 
 from benchmarks.errors import FigureError
-from benchmarks.results import Result, Sample
-from benchmarks.runs import MemoryRun, TimeRun
+from benchmarks.results.result import Result
+from benchmarks.results.statistics import Sample
+from benchmarks.gauge.readings import MemoryRun
+from benchmarks.gauge.readings import TimeRun
 from benchmarks.units import MIB
 
 RESULT = Result(

@@ -16,10 +16,15 @@ import pytest
 from conftest import children
 from joblib import Parallel, delayed
 
-from benchmarks import Result, coldness, known, measure, orders, runner
+from benchmarks import Result, measure
+from benchmarks.gauge import conditions
+from benchmarks.runner import known_calls
+from benchmarks.runner import order
+from benchmarks.runner import execute
 from benchmarks.errors import MethodError
-from benchmarks.orders import Batch
-from benchmarks.runs import MemoryRun, TimeRun
+from benchmarks.runner.order import Batch
+from benchmarks.gauge.readings import MemoryRun
+from benchmarks.gauge.readings import TimeRun
 from benchmarks.units import MIB
 
 MARGIN_BYTES = 1 * MIB
@@ -101,8 +106,8 @@ def test_keywords_travel_and_runs_are_counted():
     result = measure(spike, 1, seconds=0, runs=5)
     assert isinstance(result, Result)
     assert (result.status, result.method, result.multiplier) == ("ok", "spike", None)
-    assert 5 <= len(result.time_runs) <= runner.MOST_TIME_RUNS
-    assert len(result.memory_runs) == runner.MEMORY_RUNS
+    assert 5 <= len(result.time_runs) <= execute.MOST_TIME_RUNS
+    assert len(result.memory_runs) == execute.MEMORY_RUNS
     with pytest.raises(MethodError, match="at least 1"):
         measure(nothing, runs=0)
 
@@ -167,32 +172,32 @@ def busy(seconds):
 @pytest.mark.parametrize(
     ("function", "limits", "status", "message"),
     [
-        (endless, runner.Limits(seconds=1), "over time", "stopped after its time limit of 1 s"),
+        (endless, execute.Limits(seconds=1), "over time", "stopped after its time limit of 1 s"),
         (
             endless_memory,
-            runner.Limits(memory_bytes=200 * MIB),
+            execute.Limits(memory_bytes=200 * MIB),
             "over memory",
             "stopped when it held more than its memory limit of 200 MiB",
         ),
         (
             leave_a_daemon,
-            runner.DEFAULT_LIMITS,
+            execute.DEFAULT_LIMITS,
             "left running",
             "left processes running when it was done; they were ended",
         ),
         (
             leave_shared_memory,
-            runner.DEFAULT_LIMITS,
+            execute.DEFAULT_LIMITS,
             "crashed",
             "its interpreter was ended by SIGSEGV",
         ),
         (
             leave_shared_memory_and_hang,
-            runner.Limits(seconds=2),
+            execute.Limits(seconds=2),
             "over time",
             "stopped after its time limit of 2 s",
         ),
-        (fail, runner.DEFAULT_LIMITS, "raised", "raised KeyError: 'voxel'"),
+        (fail, execute.DEFAULT_LIMITS, "raised", "raised KeyError: 'voxel'"),
     ],
 )
 def test_whatever_a_method_does_it_leaves_nothing(function, limits, status, message):
@@ -219,20 +224,20 @@ def _own_temporary_folder(tmp_path_factory, monkeypatch):
 
 
 def shared_by_many(size_mib):
-    known.two_workers_share(size_mib, 0.2)
+    known_calls.two_workers_share(size_mib, 0.2)
 
 
 def test_pages_that_are_shared_count_once_for_the_memory_limit():
     # Parent and two workers map 200 MiB each, which is the same 200 MiB.
-    outcome = runner.run_once(
-        orders.order(Batch(memory=1), shared_by_many, 200), runner.Limits(memory_bytes=500 * MIB)
+    outcome = execute.run_once(
+        order.order(Batch(memory=1), shared_by_many, 200), execute.Limits(memory_bytes=500 * MIB)
     )
-    assert isinstance(outcome, runner.Outcome), outcome
+    assert isinstance(outcome, execute.Outcome), outcome
 
 
 def test_a_kill_by_the_kernel_is_told_from_others(monkeypatch):
     kills = iter([5, 6])
-    monkeypatch.setattr(runner, "_kernel_kills", lambda: next(kills))
+    monkeypatch.setattr(execute, "_kernel_kills", lambda: next(kills))
 
     def ended():
         os.kill(os.getpid(), signal.SIGKILL)
@@ -269,7 +274,7 @@ def test_a_noisy_result_gets_more_runs_up_to_a_bound(tmp_path):
         time.sleep(0.01 * (1 + path.stat().st_size % 7))
 
     result = measure(uneven, count, runs=2)
-    assert len(result.time_runs) == runner.MOST_TIME_RUNS
+    assert len(result.time_runs) == execute.MOST_TIME_RUNS
     assert result.noise
 
 
@@ -281,17 +286,17 @@ def test_a_cold_cache_is_made_checked_and_recorded():
         def cached_before_reading(name):
             descriptor = os.open(name, os.O_RDONLY)
             try:
-                fraction = coldness.cached_fraction(descriptor)
+                fraction = conditions.cached_fraction(descriptor)
                 os.pread(descriptor, 8 * MIB, 0)
             finally:
                 os.close(descriptor)
             return fraction
 
-        outcome = runner.run_once(
-            orders.order(Batch(memory=1), cached_before_reading, str(path), cache="cold")
+        outcome = execute.run_once(
+            order.order(Batch(memory=1), cached_before_reading, str(path), cache="cold")
         )
-        assert outcome.returned[-1].sums[0] <= coldness.COLD_FRACTION
-        outcome = runner.run_once(orders.order(Batch(memory=1), cached_before_reading, str(path)))
+        assert outcome.returned[-1].sums[0] <= conditions.COLD_FRACTION
+        outcome = execute.run_once(order.order(Batch(memory=1), cached_before_reading, str(path)))
         assert outcome.returned[-1].sums[0] == 1.0
         result = measure(cached_before_reading, str(path), runs=1, cache="cold")
         assert (result.cache, result.status) == ("cold", "ok")
@@ -311,7 +316,7 @@ def test_a_file_that_cannot_be_made_cold_is_an_error():
 
 
 def test_wall_time_agrees_with_the_bare_function():
-    outcome = runner.run_once(orders.order(Batch(time=1), lambda: time.sleep(0.3)))
+    outcome = execute.run_once(order.order(Batch(time=1), lambda: time.sleep(0.3)))
     assert 0.3 <= outcome.run.wall_seconds < 0.4
 
 
@@ -351,9 +356,9 @@ def test_a_kill_of_the_runner_ends_its_workers_at_once(tmp_path):
 
 def test_missing_runs_are_spread_over_few_interpreters():
     none = Result("t", "m")
-    assert runner.missing(none, 2) == [Batch(2, 2)]
-    assert runner.missing(none, 5) == [Batch(3, 2), Batch(2, 1)]
-    assert runner.missing(none, 5, timed=False) == [Batch(0, 3)]
+    assert execute.missing(none, 2) == [Batch(2, 2)]
+    assert execute.missing(none, 5) == [Batch(3, 2), Batch(2, 1)]
+    assert execute.missing(none, 5, timed=False) == [Batch(0, 3)]
 
 
 def sample(*seconds, low=0, high=0):
@@ -367,23 +372,23 @@ def sample(*seconds, low=0, high=0):
 
 def test_a_noisy_short_call_gets_more_runs_and_a_long_one_does_not():
     noisy = (0.01, 0.01, 0.01, 0.01, 0.02)
-    assert runner.missing(sample(*noisy), 5) == [Batch(4, 0)]
-    assert runner.missing(sample(*(100 * s for s in noisy)), 5) == []
-    assert runner.missing(sample(*noisy, *noisy[1:]), 5) == []
-    assert runner.missing(sample(0.01, 0.01, 0.01, 0.01, 0.01), 5) == []
+    assert execute.missing(sample(*noisy), 5) == [Batch(4, 0)]
+    assert execute.missing(sample(*(100 * s for s in noisy)), 5) == []
+    assert execute.missing(sample(*noisy, *noisy[1:]), 5) == []
+    assert execute.missing(sample(0.01, 0.01, 0.01, 0.01, 0.01), 5) == []
 
 
 def test_a_blurred_peak_is_read_again_twice_at_most():
     blurred = sample(1, 1, 1, 1, 1, low=0, high=100 * MIB)
-    assert runner.missing(blurred, 5) == [Batch(0, 2)]
+    assert execute.missing(blurred, 5) == [Batch(0, 2)]
     again = replace(blurred, memory_runs=(*blurred.memory_runs, *blurred.memory_runs[:2]))
-    assert runner.missing(again, 5) == []
+    assert execute.missing(again, 5) == []
 
 
 def test_runs_of_one_interpreter_are_kept_apart():
     result = measure(os.getpid, runs=5)
     assert len(result.memory_runs) == 3
-    assert len(result.time_runs) in (5, runner.MOST_TIME_RUNS)
+    assert len(result.time_runs) in (5, execute.MOST_TIME_RUNS)
     assert result.returned.text.isdigit()
 
 

@@ -4,7 +4,8 @@ from html.parser import HTMLParser
 
 import pytest
 
-from benchmarks.folders import BUILD, REFERENCE
+from benchmarks.files import BUILD
+from benchmarks.files import REFERENCE
 
 SITE = BUILD / "html"
 
@@ -55,7 +56,8 @@ def test_the_array_image_is_drawn_left_and_the_proxy_image_right():
 
 
 def test_the_parts_of_every_peak_add_up_to_it():
-    from benchmarks import peers, store
+    from benchmarks.comparisons import tools
+    from benchmarks.results import store
 
     # With MEASURE=0 the site shows the reference results.
     folders = BUILD / "results", REFERENCE / "reference"
@@ -64,7 +66,7 @@ def test_the_parts_of_every_peak_add_up_to_it():
         run
         for path in files
         for result in store.read(path)[2]
-        if result.task != peers.TASK
+        if result.task != tools.TASK
         for run in result.memory_runs
     ]
     assert runs

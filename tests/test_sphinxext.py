@@ -10,21 +10,19 @@ from sphinx.application import Sphinx
 from sphinx.errors import ConfigError
 from sphinx.util.docutils import docutils_namespace, patch_docutils
 
-from benchmarks import (
-    compare,
-    data,
-    environments,
-    forms,
-    limits,
-    lookup,
-    opening,
-    releases,
-    tasks,
-)
+from benchmarks import compare
+from benchmarks.images import choose
+from benchmarks.releases import environments
+from benchmarks.images import variants
+from benchmarks.prediction import roofline
+from benchmarks.tasks import task as task_module
+from benchmarks.images import workspace
+from benchmarks.releases import measure
+from benchmarks.tasks import task as tasks
 from benchmarks.__main__ import main
-from benchmarks.environments import Release
+from benchmarks.releases.environments import Release
 from benchmarks.sphinxext import bounds, pages
-from benchmarks.store import Store
+from benchmarks.results.store import Store
 
 EXAMPLE = """
 import time
@@ -47,7 +45,7 @@ PROGRAMS = {"outside": "a-program-of-this-test"}
 METHODS = [[quick, slow], [number, outside]]
 """
 
-NEEDS = {"small": {"": limits.Need(converted=True, arrays=1), "number": None}}
+NEEDS = {"small": {"": roofline.Need(converted=True, arrays=1), "number": None}}
 
 PAGE = """
 Title
@@ -79,16 +77,16 @@ def measured(tmp_path_factory):
         patch.setattr(tasks, "EXAMPLES", folder / "examples")
         patch.setenv("FMRI_BENCH_RESULTS", str(folder / "results"))
         patch.setenv("FMRI_BENCH_CACHE", str(folder / "cache"))
-        lookup.task_named.cache_clear()
-        task = lookup.task_named("small")
+        task_module.task_named.cache_clear()
+        task = task_module.task_named("small")
         quick, slow, number = (method.function for method in task.methods)
         compare([quick, slow], fmri_path, runs=2)
         compare([number], fmri_path, runs=1, timed=False)
         compare([[number], [quick]], fmri_path, runs=1, form="nii")
-        for name in ("short", *forms.LONGER):
+        for name in ("short", *variants.LONGER):
             compare([quick], fmri_path, runs=2, form=name)
-        patch.setattr(limits, "NEEDS", NEEDS)
-        patch.setattr(limits, "SHOWN_WITH", "small")
+        patch.setattr(roofline, "NEEDS", NEEDS)
+        patch.setattr(roofline, "SHOWN_WITH", "small")
         for name in ("nii", "nii_gz"):
             compare([quick], fmri_path, runs=1, form=name)
     return folder
@@ -102,7 +100,7 @@ def project(tmp_path, monkeypatch, measured):
     monkeypatch.setenv("FMRI_BENCH_RESULTS", str(tmp_path / "results"))
     monkeypatch.setenv("FMRI_BENCH_CACHE", str(tmp_path / "cache"))
     monkeypatch.setenv("FMRI", str(tmp_path / "bold.nii.gz"))
-    lookup.task_named.cache_clear()
+    task_module.task_named.cache_clear()
     source = tmp_path / "source"
     source.mkdir()
 
@@ -133,14 +131,14 @@ def project(tmp_path, monkeypatch, measured):
         return (tmp_path / "html" / "index.html").read_text(), text, status.getvalue()
 
     yield build
-    lookup.task_named.cache_clear()
+    task_module.task_named.cache_clear()
 
 
 def change(method, **changes):
     """Change a stored result as another measurement would."""
     from dataclasses import replace
 
-    store = opening.store_of(data.choose())
+    store = workspace.store_of(choose.choose())
     store.put(replace(store.get("small", method), **changes))
 
 
@@ -170,7 +168,7 @@ def test_a_results_file_restored_with_an_older_time_is_noticed(project):
     import os
 
     project(PAGE)
-    path = opening.store_of(data.choose()).path
+    path = workspace.store_of(choose.choose()).path
     path.write_text(path.read_text().replace('wall_seconds": 0.2', 'wall_seconds": 9.2'))
     os.utime(path, (1, 1))
     page, _, _ = project()
@@ -206,7 +204,7 @@ def test_what_is_stale_or_unmeasured_names_the_command(project):
     assert (
         "small.slow was measured before its code changed. Measure it with: make html" in warnings
     )
-    opening.store_of(data.choose()).path.unlink()
+    workspace.store_of(choose.choose()).path.unlink()
     _, warnings, _ = project()
     assert "small.slow is not measured on" in warnings
 
@@ -248,7 +246,7 @@ def test_parts_and_the_same_on_several_files_are_tables(project):
 
 
 def test_rates_limits_and_growth_are_tables(project, monkeypatch):
-    monkeypatch.setattr(limits, "NEEDS", NEEDS)
+    monkeypatch.setattr(roofline, "NEEDS", NEEDS)
     monkeypatch.setattr(bounds, "SHOWN_WITH", "small")
     page, warnings, _ = project("""
 .. rates::
@@ -303,13 +301,13 @@ It took :measured:`small@nii.quick.times_limit`.
     ],
 )
 def test_what_is_not_bounded_is_a_sentence(project, monkeypatch, text, message):
-    monkeypatch.setattr(limits, "NEEDS", NEEDS)
+    monkeypatch.setattr(roofline, "NEEDS", NEEDS)
     _, warnings, _ = project(text)
     assert message in warnings
 
 
 def test_a_rate_that_cannot_be_had_is_a_dash(project, monkeypatch, tmp_path):
-    monkeypatch.setattr(limits, "NEEDS", NEEDS)
+    monkeypatch.setattr(roofline, "NEEDS", NEEDS)
     monkeypatch.setattr(bounds, "SHOWN_WITH", "small")
     for path in (tmp_path / "results").glob("*.json"):
         content = json.loads(path.read_bytes())
@@ -329,7 +327,7 @@ def test_the_programs_that_methods_start_stand_with_the_provenance(project, monk
     program.write_text("#!/bin/sh\necho version 4.5.6\n")
     program.chmod(0o755)
     monkeypatch.setenv("PATH", str(program.parent), prepend=":")
-    lookup.task_named.cache_clear()
+    task_module.task_named.cache_clear()
     page, _, _ = project("Title\n=====\n\n.. provenance::")
     assert "a-program-of-this-test 4.5.6" in page
 
@@ -449,7 +447,7 @@ def test_an_inventory_is_made_of_a_list(project, tmp_path):
 
 
 def _times(seconds):
-    from benchmarks.runs import TimeRun
+    from benchmarks.gauge.readings import TimeRun
 
     return [TimeRun(seconds, seconds, 0.0)]
 
@@ -459,11 +457,11 @@ def check(project, tmp_path, monkeypatch):
     """Return a function that builds a page and runs the command that judges its claims."""
     from click.testing import CliRunner
 
-    from benchmarks import folders
+    from benchmarks import files
 
-    monkeypatch.setattr(folders, "CLAIMS", tmp_path / "claims.json")
-    monkeypatch.setattr(folders, "DOC", tmp_path / "source")
-    monkeypatch.setattr(folders, "EXAMPLES", tmp_path / "examples")
+    monkeypatch.setattr(files, "CLAIMS", tmp_path / "claims.json")
+    monkeypatch.setattr(files, "DOC", tmp_path / "source")
+    monkeypatch.setattr(files, "EXAMPLES", tmp_path / "examples")
 
     def run(page):
         project(page)
@@ -499,8 +497,8 @@ def test_a_page_newer_than_the_collected_claims_is_refused(check, tmp_path):
 
 
 def test_nothing_measured_has_no_provenance(project):
-    assert isinstance(opening.store_of(data.choose()), Store)
-    opening.store_of(data.choose()).path.unlink()
+    assert isinstance(workspace.store_of(choose.choose()), Store)
+    workspace.store_of(choose.choose()).path.unlink()
     _, warnings, _ = project("T\n=\n\n.. provenance::\n")
     assert "Nothing is measured yet" in warnings
 
@@ -528,19 +526,21 @@ def test_nothing_that_is_stored_becomes_part_of_a_pages_code(project):
 
 def small_files(method):
     """Store what small files took, as if it had been measured."""
-    from benchmarks import costs, sizes
-    from benchmarks.results import Result
-    from benchmarks.runs import MemoryRun, TimeRun
+    from benchmarks.prediction import cost_model
+    from benchmarks.prediction import small_files as sizes
+    from benchmarks.results.result import Result
+    from benchmarks.gauge.readings import MemoryRun
+    from benchmarks.gauge.readings import TimeRun
 
-    file, published = opening.ready()
+    file, published = workspace.ready()
     for name, sized in sizes.files(file.data, sizes.USUAL).items():
         seconds, peak = sized.voxels * sized.volumes * 1e-9, sized.raw_bytes
         runs = {
             "time_runs": (TimeRun(seconds, 0.0, 0.0),),
             "memory_runs": (MemoryRun(peak, 0, 0),),
         }
-        costs.store_of(file, published.provenance).put(
-            Result(costs.name("small", name), method, **runs)
+        cost_model.store_of(file, published.provenance).put(
+            Result(cost_model.name("small", name), method, **runs)
         )
 
 
@@ -564,8 +564,8 @@ def two_releases(project, monkeypatch):
     """Let nilearn 1.1 be ten times as fast with one method; the newest is measured twice."""
     from dataclasses import replace
 
-    monkeypatch.setattr(releases, "TASKS", {"small": ""})
-    found = opening.store_of(data.choose())
+    monkeypatch.setattr(measure, "TASKS", {"small": ""})
+    found = workspace.store_of(choose.choose())
     results = [found.get("small", name) for name in ("quick", "slow")]
     names = {"a": ("1.0", 1.0), "b": ("1.1", 0.1), "c": ("1.1", 0.1)}
     made = tuple(Release(*[""] * 2, name) for name in names)

@@ -4,8 +4,9 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from benchmarks.results import Sample
-from benchmarks.steps import LEAST_RATIO, steps
+from benchmarks.results.statistics import Sample
+from benchmarks.results.quantities import LEAST_RATIO
+from benchmarks.releases.change_points import steps
 from benchmarks.units import MIB
 
 

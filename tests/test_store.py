@@ -5,11 +5,17 @@ from pathlib import Path
 
 import pytest
 
-from benchmarks import provenance
+from benchmarks.results import provenance
 from benchmarks.errors import StoreError
-from benchmarks.results import Result
-from benchmarks.runs import Data, MemoryRun, Returned, TimeRun
-from benchmarks.store import SCHEMA, Store, at, read
+from benchmarks.results.result import Result
+from benchmarks.images.image import Data
+from benchmarks.gauge.readings import MemoryRun
+from benchmarks.tasks.agreement import Returned
+from benchmarks.gauge.readings import TimeRun
+from benchmarks.results.store import SCHEMA
+from benchmarks.results.store import Store
+from benchmarks.results.store import at
+from benchmarks.results.store import read
 
 DATA = Data("a b.nii.gz", (8, 7, 6, 5), "int16", False, "gz", 3360, 2000, "0" * 64, "Given.")
 HERE = provenance.here("gauge", Path(__file__))

@@ -3,14 +3,19 @@ import re
 import matplotlib.pyplot as plt
 import pytest
 
-from benchmarks import figures, tables
-from benchmarks import series as series_plots
-from benchmarks.cells import Amount, Table
-from benchmarks.families import FAMILIES
-from benchmarks.quantities import QUANTITIES
-from benchmarks.results import Result
-from benchmarks.runs import MemoryRun, Series, TimeRun
-from benchmarks.tasks import Method
+from benchmarks.report import plots
+from benchmarks.report import result_tables
+from benchmarks.results import result as result_module
+from benchmarks.report import memory_plots as series_plots
+from benchmarks.report.table import Amount
+from benchmarks.report.table import Table
+from benchmarks.report.families import FAMILIES
+from benchmarks.results.quantities import QUANTITIES
+from benchmarks.results.result import Result
+from benchmarks.gauge.readings import MemoryRun
+from benchmarks.gauge.readings import Series
+from benchmarks.gauge.readings import TimeRun
+from benchmarks.tasks.task import Method
 from benchmarks.units import MIB
 
 
@@ -39,7 +44,7 @@ RESULTS = [
 
 
 def test_the_unit_of_a_column_stands_in_its_heading():
-    table = tables.of_results(RESULTS)
+    table = result_tables.of_results(RESULTS)
     assert table.headings[:4] == ("method", "time (ms)", "range of time (ms)", "peak (MiB)")
     assert table.texts[1] == (
         "get_fdata",
@@ -62,17 +67,17 @@ def test_the_least_is_marked_with_what_the_runs_cannot_tell_from_it():
     near = [result("one", [1.0, 1.1, 1.2], 50), result("two", [1.15, 1.3, 1.4], 50.05)]
     far = [*near, result("three", [1.3, 1.4, 1.5], 60)]
     methods = [Method(name, len, "", "") for name in ("one", "two", "three")]
-    table = tables.of_results(far, methods)
+    table = result_tables.of_results(far, methods)
     assert [row[1].least for row in table.rows] == [True, True, False]
     assert [row[3].least for row in table.rows] == [True, True, False]
     # Methods that return something else do something else; alone, none is the least.
     apart = [Method(name, len, "", "", group) for group, name in enumerate(("one", "two"))]
-    assert not any(row[1].least for row in tables.of_results(near, apart).rows)
-    assert not any(row[1].least for row in tables.of_results(near).rows)
+    assert not any(row[1].least for row in result_tables.of_results(near, apart).rows)
+    assert not any(row[1].least for row in result_tables.of_results(near).rows)
 
 
 def test_a_page_has_families_spread_and_legend():
-    markup = tables.of_results(RESULTS, METHODS).html("file & machine", identity="here")
+    markup = result_tables.of_results(RESULTS, METHODS).html("file & machine", identity="here")
     assert "file &amp; machine" in markup
     assert 'id="here"' in markup
     assert "◆</span> recommended" in markup
@@ -83,7 +88,7 @@ def test_a_page_has_families_spread_and_legend():
 
 
 def test_a_spread_lies_within_its_drawing():
-    markup = tables.of_results([RESULTS[1], result("other", [0.9, 1.3], 4)]).html("")
+    markup = result_tables.of_results([RESULTS[1], result("other", [0.9, 1.3], 4)]).html("")
     places = [
         float(x) for x in re.findall(r'[MH](\d+\.?\d*)|cx="([^"]+)"', markup) for x in x if x
     ]
@@ -107,7 +112,7 @@ def test_what_is_to_be_said_of_a_row_stands_below():
         memory_runs=(MemoryRun(9 * MIB, 0, 0, 0, 9 * MIB),),
     )
     said = [
-        text.replace("\N{NO-BREAK SPACE}", " ") for text in tables.remarks([*RESULTS, blurred])
+        text.replace("\N{NO-BREAK SPACE}", " ") for text in result_tables.remarks([*RESULTS, blurred])
     ]
     assert said[1:] == [
         "get_fdata: noisy time, the true median lies in 1.00 to 1.20 s; no reason was seen.",
@@ -125,25 +130,25 @@ def test_memory_over_time_is_drawn_with_the_looks_at_it():
 
 
 def test_published_figures_stand_beside_where_there_are_any():
-    table = tables.of_results(RESULTS, as_published=True)
+    table = result_tables.of_results(RESULTS, as_published=True)
     assert table.headings[-2:] == (
         "time (ms), as published",
         "peak (MiB), as published",
     )
     assert "–" not in table.texts[0][-2:]
     assert table.texts[1][-2:] == ("–", "–")
-    assert "original chapter" in tables.published_source("load")
+    assert "original chapter" in result_tables.published_source("load")
 
 
 def test_a_note_is_one_line_with_figures_or_the_reason():
-    assert tables.note(RESULTS[0]).replace("\N{NO-BREAK SPACE}", " ") == (
+    assert result_module.note(RESULTS[0]).replace("\N{NO-BREAK SPACE}", " ") == (
         "time 1.50 ms, peak 0.00 MiB"
     )
-    assert tables.note(RESULTS[2]) == "raised ValueError: x"
+    assert result_module.note(RESULTS[2]) == "raised ValueError: x"
 
 
 def test_every_run_is_drawn_and_the_title_says_what_is_missing():
-    figure = figures.plot(RESULTS, "time", "Time of each way")
+    figure = plots.plot(RESULTS, "time", "Time of each way")
     (axes,) = figure.axes
     assert figure.get_suptitle() == "Time of each way (1 without figures)"
     assert [label.get_text() for label in axes.get_yticklabels()] == ["nibabel_load", "get_fdata"]
@@ -153,7 +158,7 @@ def test_every_run_is_drawn_and_the_title_says_what_is_missing():
 
 def test_families_have_their_colour_and_shape_in_plots():
     names = {"nibabel_load": "nibabel", "get_fdata": "recommended"}
-    figure = figures.plot(RESULTS, "time", "Time", names)
+    figure = plots.plot(RESULTS, "time", "Time", names)
     (axes,) = figure.axes
     drawn = {(line.get_marker(), line.get_color()) for line in axes.lines if len(line.get_xdata())}
     for name in names.values():
@@ -163,26 +168,26 @@ def test_families_have_their_colour_and_shape_in_plots():
 
 
 def test_memory_is_drawn_in_mebibytes_also_where_there_is_none():
-    (axes,) = figures.plot(RESULTS, "peak", "Peak").axes
+    (axes,) = plots.plot(RESULTS, "peak", "Peak").axes
     assert axes.get_xscale() == "log"
     assert max(axes.lines[2].get_xdata()) == 500
     assert min(axes.lines[0].get_xdata()) > 0
 
 
 def test_values_that_are_close_are_drawn_from_nothing():
-    (axes,) = figures.plot([RESULTS[1], result("other", [1.3], 400)], "time", "Time").axes
+    (axes,) = plots.plot([RESULTS[1], result("other", [1.3], 400)], "time", "Time").axes
     assert axes.get_xscale() == "linear"
     assert axes.get_xlim()[0] == 0
 
 
 def test_nothing_to_draw_is_an_empty_plot_that_says_so():
-    assert "1 without figures" in figures.plot(RESULTS[2:], "time", "Time").get_suptitle()
+    assert "1 without figures" in plots.plot(RESULTS[2:], "time", "Time").get_suptitle()
 
 
 def test_every_row_of_a_growth_is_drawn_however_many_there_are():
     points = {f"row {n}": [[1.0], [2.0]] for n in range(6)}
     lines = dict.fromkeys(points, (0.0, 1.0))
-    figure = figures.plot_growth([1, 2], points, lines, ("x", "y"), "Growth")
+    figure = plots.plot_growth([1, 2], points, lines, ("x", "y"), "Growth")
     (axes,) = figure.axes
     assert [text.get_text() for text in axes.get_legend().get_texts()] == list(points)
     looks = {(line.get_marker(), line.get_linestyle()) for line in axes.lines[:12]}
@@ -194,9 +199,9 @@ def test_every_row_of_a_growth_is_drawn_however_many_there_are():
     [("peak", 1000, "1 000 MiB"), ("peak", 0.1, "0.1 MiB"), ("time", 0.2, "200 ms")],
 )
 def test_ticks_are_round_numbers_in_one_unit(quantity, value, text):
-    written = figures._tick(QUANTITIES[quantity], value)
+    written = plots._tick(QUANTITIES[quantity], value)
     assert re.sub(r"\s", " ", written) == text
-    assert figures._tick(QUANTITIES["time"], 1.5) == "1.5\N{NO-BREAK SPACE}s"
+    assert plots._tick(QUANTITIES["time"], 1.5) == "1.5\N{NO-BREAK SPACE}s"
 
 
 @pytest.mark.parametrize(

@@ -2,9 +2,12 @@ import re
 
 import pytest
 
-from benchmarks import provenance, sources, tasks
+from benchmarks.tasks import task as task_module
+from benchmarks.tasks import source as sources
+from benchmarks.tasks import task as tasks
 from benchmarks.errors import MethodError
-from benchmarks.folders import EXAMPLES, PROJECT
+from benchmarks.files import EXAMPLES
+from benchmarks.files import PROJECT
 
 SOURCE = '''
 import numpy as np
@@ -130,11 +133,11 @@ def test_a_method_whose_program_is_not_installed_is_left_out(example, tmp_path, 
     digests = []
     for version in ("1.2", "1.3"):
         with_program(tmp_path / "bin", "a-program-of-this-test", version)
-        provenance.program_version.cache_clear()
+        task_module.program_version.cache_clear()
         task = tasks.from_functions(functions)
         assert [method.program for method in task.methods] == ["", "a-program-of-this-test"]
         assert task.absent == {}
-        assert provenance.program_version("a-program-of-this-test") == version
+        assert task_module.program_version("a-program-of-this-test") == version
         digests.append(task.methods[1].source_sha256)
     assert digests[0] != digests[1]
 
@@ -142,8 +145,8 @@ def test_a_method_whose_program_is_not_installed_is_left_out(example, tmp_path, 
 def test_a_program_that_says_no_version_has_none(tmp_path, monkeypatch):
     monkeypatch.setenv("PATH", str(tmp_path / "bin"), prepend=":")
     with_program(tmp_path / "bin", "silent-program", "none")
-    assert provenance.program_version("silent-program") == ""
-    assert provenance.program_version("no-such-program") == ""
+    assert task_module.program_version("silent-program") == ""
+    assert task_module.program_version("no-such-program") == ""
 
 
 def test_a_method_names_a_package_itself_or_in_a_helper(example):

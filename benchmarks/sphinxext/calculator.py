@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import html
 import json
 from dataclasses import replace
 from typing import TYPE_CHECKING, Any
@@ -10,18 +9,24 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 from docutils import nodes
 
-from benchmarks import comparison, costs, memory, own, prediction, sizes, units
-from benchmarks.cells import WRAPPER
+from benchmarks.comparisons import own_file
+from benchmarks.gauge import machine
+from benchmarks.prediction import cost_model, predict, small_files
+from benchmarks.report.captions import caption
+from benchmarks.report.table import template
+from benchmarks.tasks.chapter import SHOWN_WITH
+from benchmarks.units import GIB
 
 from . import pages
-from .directives import MeasuredDirective, table_node
+from .pages import MeasuredDirective, table_node
 
 if TYPE_CHECKING:
     from docutils.nodes import Node
     from sphinx.application import Sphinx
 
-    from benchmarks.costs import Cost
-    from benchmarks.store import Store
+    from benchmarks.images.image import Image
+    from benchmarks.prediction.cost_model import Cost
+    from benchmarks.results.store import Store
 
 SCRIPT = "calculator.js"
 
@@ -36,7 +41,7 @@ SCALINGS = {
 }
 ENDINGS = {".nii.gz": "gz", ".nii": "none"}
 
-_SPACE = ("voxels along x", "voxels along y", "voxels along z", "volumes")
+_EXTENT = ("voxels along x", "voxels along y", "voxels along z", "volumes")
 
 
 class Calculator(nodes.General, nodes.Element):
@@ -55,7 +60,7 @@ class CalculatorDirective(MeasuredDirective):
             Small files of the run were not measured.
         """
         lookup = pages.lookup()
-        return [Calculator(content=_content(lookup.small_files()), data=lookup.store.data)]
+        return [Calculator(content=_content(lookup.small_files()), image=lookup.data)]
 
 
 class PredictedDirective(MeasuredDirective):
@@ -70,25 +75,25 @@ class PredictedDirective(MeasuredDirective):
             Small files of the run were not measured.
         """
         lookup = pages.lookup()
-        predicted = prediction.of_data(lookup.file.data, lookup.small_files())
+        predicted = predict.of_image(lookup.data, lookup.small_files())
         results = {(result.task, result.method): result for result in lookup.store.all()}
         there = tuple(
             row
             for row in predicted.rows
             if (found := results.get((row.task, row.method))) and found.time_runs
         )
-        verified = own.Verified(replace(predicted, rows=there), results)
-        caption = comparison.caption(lookup.store.data, lookup.store.provenance)
-        return [table_node(verified.table(), f"Predicted and measured. {caption}")]
+        verified = own_file.Verified(replace(predicted, rows=there), results)
+        text = caption(lookup.data, lookup.provenance)
+        return [table_node(verified.table(), f"Predicted and measured. {text}")]
 
 
-def _content(found: Store) -> dict[str, Any]:
+def _content(found: Store[Image]) -> dict[str, Any]:
     """Return all that the script needs, as JSON can hold it."""
-    kinds = {f"{v}_{ending}" for v in sizes.VOXELS for ending in sizes.ENDINGS}
+    kinds = {f"{v}_{ending}" for v in small_files.VOXELS for ending in small_files.ENDINGS}
     return {
         "bytes": {name: np.dtype(name).itemsize for name in TYPES},
         "kinds": {
-            f"{name}|{scaling}|{ending}": sizes.kind_of(name, slope, inter, compression)
+            f"{name}|{scaling}|{ending}": small_files.kind_of(name, slope, inter, compression)
             for name in TYPES
             for scaling, (slope, inter) in SCALINGS.items()
             for ending, compression in ENDINGS.items()
@@ -97,13 +102,13 @@ def _content(found: Store) -> dict[str, Any]:
             kind: [
                 {"task": cost.task, "method": cost.method, "message": cost.message}
                 | {"peak": _parts(cost.peak_bytes), "time": _parts(cost.wall_seconds)}
-                for cost in costs.of_kind(found, kind)
+                for cost in cost_model.of_kind(found, kind)
             ]
             for kind in sorted(kinds)
         },
-        "usable": memory.USABLE_FRACTION,
-        "tight": prediction.TIGHT_FROM,
-        "words": [prediction.FITS, prediction.TIGHT, prediction.DOES_NOT_FIT],
+        "usable": machine.USABLE_FRACTION,
+        "tight": predict.TIGHT_FROM,
+        "words": [predict.FITS, predict.TIGHT, predict.DOES_NOT_FIT],
     }
 
 
@@ -115,53 +120,24 @@ def _parts(cost: Cost | None) -> list[float | bool] | None:
 
 def visit(translator: Any, node: Calculator) -> None:
     """Write the form; without a script it says what to do instead."""
-    data, content = node["data"], node["content"]
-    numbers = "".join(
-        _field(
-            label, f'<input type="number" min="1" step="1" required value="{value}" name="n{i}">'
-        )
-        for i, (label, value) in enumerate(zip(_SPACE, data.shape, strict=True))
-    )
-    scaling = "multiplied by a slope" if data.scaled else "as stored"
-    ending = ".nii" if data.compression == "none" else ".nii.gz"
+    image, content = node["image"], node["content"]
     tasks = sorted({m["task"] for methods in content["methods"].values() for m in methods})
-    free = pages.lookup().store.provenance.memory_bytes / units.GIB
-    choices = (
-        _field("data type", _select("dtype", TYPES, data.dtype))
-        + _field("values", _select("scaling", SCALINGS, scaling))
-        + _field("ending", _select("ending", ENDINGS, ending))
-        + _field(
-            "free memory, GiB",
-            f'<input type="number" min="0.1" step="0.1" required value="{free:.1f}" name="free">',
-        )
-        + _field("task", _select("task", ("every task", *tasks), "mean_over_time"))
+    choices = {
+        "dtype": ("data type", TYPES, image.dtype),
+        "scaling": ("values", SCALINGS, "multiplied by a slope" if image.scaled else "as stored"),
+        "ending": ("ending", ENDINGS, image.ending),
+    }
+    page = template("benchmarks.sphinxext", "calculator.html.jinja").render(
+        extent=list(zip(_EXTENT, image.shape, strict=True)),
+        choices=choices,
+        free=pages.lookup().provenance.memory_bytes / GIB,
+        tasks=("every task", *tasks),
+        shown=SHOWN_WITH,
+        # No text may end the element that holds it.
+        content=json.dumps(content).replace("<", "\\u003c"),
     )
-    text = json.dumps(content).replace("<", "\\u003c")  # no text may end the element
-    translator.body.append(
-        '<form class="calculator" aria-label="Calculator">'
-        f"<fieldset><legend>Your file</legend>{numbers}{choices}</fieldset>"
-        '<p role="status" class="calculator-summary"></p>'
-        f'{WRAPPER}<table class="measurements calculated" hidden>'
-        '<caption></caption><thead><tr><th scope="col">method</th><th scope="col">time, about</th>'
-        '<th scope="col">peak, about</th><th scope="col">there</th></tr></thead>'
-        "<tbody></tbody></table></div>"
-        "<noscript>The calculator needs JavaScript. Without it, ask on the command line: "
-        "<code>fmri-bench predict my_bold.nii.gz</code>.</noscript>"
-        f'<script type="application/json">{text}</script></form>'
-    )
+    translator.body.append(page)
     raise nodes.SkipNode
-
-
-def _field(label: str, control: str) -> str:
-    return f"<label>{html.escape(label)}{control}</label>"
-
-
-def _select(name: str, values: Any, chosen: str) -> str:
-    options = "".join(
-        f"<option{' selected' if value == chosen else ''}>{html.escape(value)}</option>"
-        for value in values
-    )
-    return f'<select name="{name}">{options}</select>'
 
 
 def skip(_translator: Any, _node: Calculator) -> None:

@@ -14,27 +14,32 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+from docutils import nodes
 from sphinx.errors import ConfigError
 from sphinx.util import logging
+from sphinx.util.docutils import SphinxDirective, SphinxRole
 
-from benchmarks import opening, reference
-from benchmarks.across import Across
-from benchmarks.claims import Claim, Verdict
-from benchmarks.errors import BenchmarkError, FigureError
-from benchmarks.lookup import Lookup
+from benchmarks.claims.claim import Claim, Verdict
+from benchmarks.comparisons.site import Site
+from benchmarks.errors import AbsentError, BenchmarkError, FigureError
+from benchmarks.images.workspace import Workspace
+from benchmarks.releases.changes import Across
+from benchmarks.results.store import CONVERTER
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
+    from docutils.nodes import Node, system_message
     from sphinx.application import Sphinx
     from sphinx.config import Config
     from sphinx.environment import BuildEnvironment
 
-    from benchmarks.judging import Judgement
+    from benchmarks.claims.judge import Judgement
+    from benchmarks.report.table import Table
 
 logger = logging.getLogger(__name__)
 
-_lookup: Lookup | None = None
+_lookup: Site | None = None
 
 
 @dataclass
@@ -59,7 +64,7 @@ class Page:
 def check_file(_app: Sphinx, _config: Config) -> None:
     """Refuse a file that is unfit, before anything is measured on it."""
     try:
-        opening.ready()
+        Workspace.ready()
     except BenchmarkError as error:
         raise ConfigError(str(error)) from error
 
@@ -70,12 +75,12 @@ def begin(_app: Sphinx) -> None:
     across.cache_clear()
     digest.cache_clear()
     try:
-        _lookup = Lookup.in_use()
+        _lookup = Site.in_use()
     except BenchmarkError as error:
         raise ConfigError(str(error)) from error
 
 
-def lookup() -> Lookup:
+def lookup() -> Site:
     """Return the results that this build shows."""
     if _lookup is None:
         raise ConfigError("Figures are asked for before the build has begun.")
@@ -95,15 +100,14 @@ def digest() -> str:
         paths = [store.path for under in across().under for store in under.stores.values()]
     except FigureError:
         paths = []
-    found = lookup().digest
+    found = lookup().all_digest()
     content = found.encode() + b"".join(path.read_bytes() for path in paths)
     return found and hashlib.sha256(content).hexdigest()
 
 
-def reference_lookup() -> Lookup:
+def reference_lookup() -> Site:
     """Return the results of the reference machine; raises FigureError if there are none."""
-    run = reference.run()
-    return Lookup(reference.store_of(run.data), run)
+    return Site(Workspace.of_reference())
 
 
 def all_pages(env: BuildEnvironment) -> dict[str, Page]:
@@ -166,9 +170,74 @@ def finish(app: Sphinx, failure: Exception | None) -> None:
     if app.config.measured_claims_file:
         path = Path(app.config.measured_claims_file)
         path.parent.mkdir(parents=True, exist_ok=True)
-        path.write_text(json.dumps([claim.as_dict() for claim, _ in claims], indent=1))
+        path.write_text(
+            json.dumps(CONVERTER.unstructure([claim for claim, _ in claims]), indent=1)
+        )
     for claim, found in claims:
         if found.verdict is Verdict.CONTRADICTED:
             # No Sphinx warning: a reader's machine may differ, and the build is sound.
             line = f"{claim.place}: contradicted: {claim.text} Measured: {found.value}."
             logger.info(line, color="red")
+
+
+class MeasuredDirective(SphinxDirective):
+    """A directive whose figures may be missing."""
+
+    def run(self) -> list[Node]:
+        """Return the content, or a note in its place and a warning."""
+        this_page(self.env)
+        try:
+            return self.measured()
+        except AbsentError as error:  # too much for this machine, and no fault of the page
+            return [nodes.paragraph("", f"[{error}]", classes=["figure-absent"])]
+        except FigureError as error:
+            problem(self.env, str(error), self.get_location())
+            return [nodes.paragraph("", f"[{error}]", classes=["figure-missing"])]
+
+    def measured(self) -> list[Node]:
+        """Return the content.
+
+        Raises
+        ------
+        FigureError
+            A figure is missing or stale, or the directive is not understood.
+        """
+        raise NotImplementedError
+
+
+class MeasuredRole(SphinxRole):
+    """A role whose figure may be missing."""
+
+    def run(self) -> tuple[list[Node], list[system_message]]:
+        """Write the figure; one that is missing or stale is a warning and red text."""
+        this_page(self.env)
+        try:
+            text = self.written()
+        except AbsentError as error:  # too much for this machine, and no fault of the page
+            return [nodes.inline(self.rawtext, f"[{error}]", classes=["figure-absent"])], []
+        except FigureError as error:
+            problem(self.env, str(error), self.get_location())
+            return [nodes.inline(self.rawtext, f"[{error}]", classes=["figure-missing"])], []
+        store = lookup().store
+        if store.is_fixed:
+            said = {"explanation": store.provenance.cpu, "classes": ["figure"]}
+            return [nodes.abbreviation(self.rawtext, text, **said)], []
+        return [nodes.inline(self.rawtext, text, classes=["figure"])], []
+
+    def written(self) -> str:
+        """Return the figure as the page shows it.
+
+        Raises
+        ------
+        FigureError
+            It is missing or stale, or the role is not understood.
+        """
+        raise NotImplementedError
+
+
+def table_node(
+    table: Table, caption: str, *, classes: Sequence[str] = (), identity: str = ""
+) -> nodes.raw:
+    """Return a table as a page has it."""
+    markup = table.html(caption, classes=classes, identity=identity)
+    return nodes.raw("", markup, format="html")

@@ -2,20 +2,22 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from typing import TYPE_CHECKING, ClassVar
 
 from docutils import nodes
 from docutils.parsers.rst import directives
 
-from benchmarks import judging, releases
-from benchmarks.cells import Table
-from benchmarks.claims import Verdict
-from benchmarks.columns import NONE
+from benchmarks.claims import judge
+from benchmarks.claims.claim import Verdict
 from benchmarks.errors import FigureError
-from benchmarks.steps import LEAST_RATIO
+from benchmarks.releases.changes import tasks_compared
+from benchmarks.report.result_tables import NONE
+from benchmarks.report.table import Table
+from benchmarks.results.quantities import LEAST_RATIO
 
 from . import pages
-from .directives import MeasuredDirective, table_node
+from .pages import MeasuredDirective, table_node
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -23,7 +25,7 @@ if TYPE_CHECKING:
     from docutils.nodes import Node
     from sphinx.application import Sphinx
 
-    from benchmarks.claims import Claim
+    from benchmarks.claims.claim import Claim
 
 
 class ClaimsAcross(nodes.General, nodes.Element):
@@ -66,7 +68,7 @@ class AcrossDirective(MeasuredDirective):
     def measured(self) -> list[Node]:
         """Return the table."""
         task, quantity = self.arguments[0], self.options.get("quantity", "time")
-        for name, known in ((task, releases.TASKS), (quantity, LEAST_RATIO)):
+        for name, known in ((task, tasks_compared()), (quantity, LEAST_RATIO)):
             if name not in known:
                 raise FigureError(f"{name!r} is not compared across releases: {', '.join(known)}.")
         across = pages.across()
@@ -96,9 +98,9 @@ def _claims(claims: list[Claim]) -> list[Node]:
     across = pages.across()
     rows = []
     # One that is stated on several pages is one claim.
-    for claim in {str(claim.as_dict() | {"place": ""}): claim for claim in claims}.values():
+    for claim in {replace(claim, place=""): claim for claim in claims}.values():
         if claim.releases and not claim.changed_in:
-            found = [judgement for _, judgement in judging.of_releases(claim, across)]
+            found = [judgement for _, judgement in judge.of_releases(claim, across)]
             rows.append((_plain(claim), claim.scope, *(_word(one.verdict) for one in found)))
     titles = (" / ".join(under.versions) for under in across.under)
     table = Table(("statement", "about", *titles), tuple(rows))
@@ -109,7 +111,7 @@ def _claims(claims: list[Claim]) -> list[Node]:
     others = [
         f"{_plain(claim)} Contradicted under {under.title}: measured {found.value}, claimed "
         f"{claim.bound} ({claim.place})."
-        for claim, under, found in judging.contradicted(claims, across)
+        for claim, under, found in judge.contradicted(claims, across)
     ]
     listed = nodes.bullet_list()
     listed += [nodes.list_item("", nodes.paragraph("", text)) for text in others]

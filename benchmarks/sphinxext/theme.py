@@ -1,12 +1,30 @@
-"""What the theme leaves out: the level of the headings in its list of pages."""
+"""What theme and diagrams leave out: levels of headings, drawings inside the page, the banner.
+
+Diagrams are put into the page as SVG, drawn while the site is built. The drawing needs no script,
+no network and no browser; inside the page, unlike in an ``object``, it can carry a role and a
+label for screen readers.
+"""
 
 from __future__ import annotations
 
+import html
+import re
+from pathlib import Path
 from typing import TYPE_CHECKING, Any
+
+from docutils.nodes import SkipNode
+from sphinxcontrib.mermaid import mermaid, render_mm
+from sphinxcontrib.mermaid.exceptions import MermaidError
+
+from benchmarks.images.workspace import Workspace
+from benchmarks.results.reference_store import SAID
 
 if TYPE_CHECKING:
     from docutils import nodes
     from sphinx.application import Sphinx
+    from sphinx.writers.html5 import HTML5Translator
+
+_XML_HEAD = re.compile(r"^\s*<\?xml[^>]*\?>\s*")
 
 #: After the theme has made its list (the default is 500).
 _LATE = 900
@@ -26,6 +44,31 @@ def mend(
         context[_TREE] = context[_TREE].replace('role="heading"', 'role="heading" aria-level="2"')
 
 
+def visit(translator: HTML5Translator, node: mermaid) -> None:
+    """Write one diagram; its ``:alt:`` is what a screen reader says."""
+    _, path = render_mm(translator, node["code"], node["options"], "svg")
+    if path is None:
+        raise MermaidError("the mermaid command cannot be run")
+    label = html.escape(node.get("alt", "diagram"), quote=True)
+    svg = _XML_HEAD.sub("", Path(path).read_text(encoding="utf-8"))
+    svg = re.sub(r"<svg\b", f'<svg role="img" aria-label="{label}"', svg, count=1)
+    translator.body.append(f'<div class="diagram" tabindex="0">{svg}</div>')
+    raise SkipNode
+
+
+def banner() -> str:
+    """Return what every page of a site says that shows reference results, as HTML."""
+    found = Workspace.of_reference().store
+    last = max(result.measured_at for result in found.all())[:10]
+    return (
+        f"{SAID} All figures are of another machine: "
+        f"{html.escape(found.provenance.cpu)}, measured until {last}. “Here”, “this machine” and "
+        "“this build” mean that one."
+    )
+
+
 def setup(app: Sphinx) -> None:
-    """Register the handler."""
+    """Register the handler, and take over the drawing of mermaid nodes in HTML."""
     app.connect("html-page-context", mend, priority=_LATE)
+    app.setup_extension("sphinxcontrib.mermaid")
+    app.add_node(mermaid, override=True, html=(visit, None))

@@ -1,0 +1,1 @@
+"""Sentences against measurements: what a page states, and what the results say of it."""

@@ -1,0 +1,170 @@
+"""Statements that measurements can support or contradict, and their verdicts.
+
+A claim bounds one ratio (or one value) from below, from above, or both. The spread of the
+runs decides: the ratio of two quantities reaches from the least over the largest to the
+largest over the least of their runs.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from enum import StrEnum
+from typing import TYPE_CHECKING
+
+from packaging.specifiers import InvalidSpecifier, SpecifierSet
+
+from benchmarks.errors import AbsentError, FigureError
+from benchmarks.results.store import CONVERTER
+from benchmarks.units import format_range
+
+from .expressions import Expression
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Mapping
+
+    from benchmarks.results.dataset import Dataset
+    from benchmarks.results.result import Result
+    from benchmarks.results.statistics import Interval
+
+#: What a claim says of a figure that no release changed.
+NEVER = "no release"
+
+
+class Verdict(StrEnum):
+    """What the measurements say of a claim."""
+
+    HOLDS = "holds"
+    CONTRADICTED = "contradicted"
+    UNDECIDED = "undecided"
+    ELSEWHERE = "about other files, releases or programs"
+
+
+# In JSON, an expression is what the pages write.
+CONVERTER.register_structure_hook(Expression, lambda text, _: Expression.parse(text))
+CONVERTER.register_unstructure_hook(Expression, str)
+
+
+@dataclass(frozen=True)
+class Claim:
+    """A statement of the site, and the bound that makes it checkable.
+
+    Attributes
+    ----------
+    text : str
+        The sentence the reader sees.
+    expression : Expression
+        What is bounded; a ratio has no unit, a single quantity is in s or bytes.
+    at_least, at_most : float or None
+        The bound; one of them at least, unless ``equals`` is given.
+    equals : str
+        What the method has to return, as Python writes it.
+    changed_in : str
+        The release of nilearn, of those that are measured, that changed the figure first; or
+        `NEVER`.
+    place : str
+        Page and line, for reports.
+    releases : tuple of (str, str)
+        Package and version range that the claim is about, for example
+        ``("nilearn", ">=0.13.1")``; empty for every release.
+    when : tuple of str
+        Conditions that the file has to meet (`Dataset.meets`); empty for every file.
+    """
+
+    text: str
+    expression: Expression
+    at_least: float | None
+    at_most: float | None
+    place: str = ""
+    releases: tuple[tuple[str, str], ...] = ()
+    when: tuple[str, ...] = ()
+    equals: str = ""
+    changed_in: str = ""
+
+    def __post_init__(self) -> None:
+        bounds = (self.at_least, self.at_most, self.equals or None, self.changed_in or None)
+        if all(bound is None for bound in bounds):
+            raise FigureError(
+                "A claim needs a bound: at-least, at-most, or both; or is, or changed-in."
+            )
+        for _, versions in self.releases:
+            try:
+                SpecifierSet(versions)
+            except InvalidSpecifier as error:
+                raise FigureError(f"{versions!r} is not a version range.") from error
+
+    @property
+    def bound(self) -> str:
+        """The bound in words, for example ``at least 100``."""
+        if self.changed_in:
+            changed = self.changed_in != NEVER
+            return f"a change in nilearn {self.changed_in}" if changed else "no change"
+        if self.equals:
+            return self.equals
+        parts = [(self.at_least, "at least"), (self.at_most, "at most")]
+        return " and ".join(
+            f"{words} {self._exactly(value)}" for value, words in parts if value is not None
+        )
+
+    @property
+    def scope(self) -> str:
+        """What the claim is about in words, for example ``nilearn <0.13.1, compressed files``."""
+        files = [f"{' '.join(self.when)} files"] if self.when else []
+        return ", ".join([*(f"{name} {versions}" for name, versions in self.releases), *files])
+
+    def _exactly(self, value: float) -> str:
+        """Write a bound without rounding it, unless it has a unit."""
+        plain = len(self.expression.terms) > 1 or self.expression.terms[0].quantity == "multiplier"
+        return f"{value:g}" if plain else self.expression.write(value)
+
+    def applies(self, packages: Mapping[str, str], data: Dataset) -> bool:
+        """Tell whether the claim is about the file and the releases that were measured."""
+        return all(data.meets(condition) for condition in self.when) and all(
+            name in packages and SpecifierSet(versions).contains(packages[name], prereleases=True)
+            for name, versions in self.releases
+        )
+
+    def judge(
+        self, find: Callable[[str, str], Result], packages: Mapping[str, str], data: Dataset
+    ) -> tuple[Verdict, str]:
+        """Return the verdict, and the measured value in words.
+
+        Parameters
+        ----------
+        find : callable
+            Gives the result of a task and method.
+        packages : mapping of str
+            Versions of the packages that were measured.
+        data : Dataset
+            The file that was measured on.
+
+        Raises
+        ------
+        FigureError
+            A result is missing, stale, or without figures.
+        """
+        if not self.applies(packages, data):
+            return Verdict.ELSEWHERE, ""
+        try:
+            return self._judged(find)
+        except AbsentError:
+            return Verdict.ELSEWHERE, ""
+
+    def _judged(self, find: Callable[[str, str], Result]) -> tuple[Verdict, str]:
+        if self.equals:
+            term = self.expression.terms[0]
+            observed = find(term.task, term.method).observed
+            same = observed == self.equals
+            return (Verdict.HOLDS if same else Verdict.CONTRADICTED), observed
+        value = self.expression.evaluate(find)
+        write = self.expression.write
+        spread = format_range(write, value.low, value.high)
+        return self.verdict(value), f"{write(value.median)} ({spread})"
+
+    def verdict(self, value: Interval) -> Verdict:
+        """Judge the claim: by the whole spread, never by the median alone."""
+        below, above = self.at_least, self.at_most
+        if (below is not None and value.high < below) or (above is not None and value.low > above):
+            return Verdict.CONTRADICTED
+        if (below is None or value.low >= below) and (above is None or value.high <= above):
+            return Verdict.HOLDS
+        return Verdict.UNDECIDED

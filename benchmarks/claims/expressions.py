@@ -1,0 +1,114 @@
+"""What the pages ask for: a measured quantity by its name, or a ratio of quantities."""
+
+from __future__ import annotations
+
+import re
+from dataclasses import dataclass
+from typing import TYPE_CHECKING
+
+from benchmarks.errors import FigureError
+from benchmarks.results.quantities import QUANTITIES
+from benchmarks.results.statistics import Interval
+from benchmarks.units import format_ratio
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
+
+    from benchmarks.results.result import Result
+
+#: How often it takes for a cost that is paid once to be worth it.
+_BREAK_EVEN = re.compile(r"(?P<once>[^/]+)/\s*\((?P<before>[^/]+)\s-\s(?P<after>[^/]+)\)\s*")
+_TERM = re.compile(r"(?P<task>\w+(@\w+)?)\.(?P<method>\w+)\.(?P<quantity>\w+)")
+
+
+@dataclass(frozen=True)
+class Term:
+    """One measured quantity by its name in the pages: ``task.method.quantity``."""
+
+    task: str
+    method: str
+    quantity: str
+
+    @classmethod
+    def parse(cls, text: str) -> Term:
+        """Read ``load.get_fdata.time``.
+
+        Raises
+        ------
+        FigureError
+            The text is not three names joined by points, or the quantity is not one.
+        """
+        match = _TERM.fullmatch(text.strip())
+        if not match:
+            raise FigureError(f"{text!r} is not of the form task.method.quantity.")
+        if match["quantity"] not in QUANTITIES:
+            known = ", ".join(QUANTITIES)
+            raise FigureError(f"{text!r}: there is no such quantity; there are: {known}.")
+        return cls(match["task"], match["method"], match["quantity"])
+
+    def __str__(self) -> str:
+        return f"{self.task}.{self.method}.{self.quantity}"
+
+
+@dataclass(frozen=True)
+class Expression:
+    """A quantity, or a ratio: ``a.b.time``, ``a.b.time / a.c.time``.
+
+    With three terms it is ``a.b.time / (a.c.time - a.d.time)``: how often it takes.
+    """
+
+    terms: tuple[Term, ...]
+
+    @classmethod
+    def parse(cls, text: str) -> Expression:
+        """Read an expression as the pages write it.
+
+        Raises
+        ------
+        FigureError
+            The text is neither a quantity nor a ratio of those of one kind.
+        """
+        match = _BREAK_EVEN.fullmatch(text.strip())
+        parts = match.groups() if match else text.split("/")
+        if not match and len(parts) > 2:  # noqa: PLR2004
+            raise FigureError(f"{text!r} has more than one division.")
+        terms = tuple(Term.parse(part) for part in parts)
+        if len({QUANTITIES[term.quantity].write for term in terms}) > 1:
+            raise FigureError(f"{text!r} divides quantities of different units.")
+        return cls(terms)
+
+    def evaluate(self, find: Callable[[str, str], Result]) -> Interval:
+        """Return the value from stored results.
+
+        Parameters
+        ----------
+        find : callable
+            Gives the result of a task and method, or raises FigureError.
+
+        Raises
+        ------
+        FigureError
+            A result is missing, stale, or without figures.
+        """
+        intervals = []
+        for term in self.terms:
+            sample = find(term.task, term.method).quantity(term.quantity)
+            # Only a ratio needs the floor: nothing cannot be divided by.
+            floor = QUANTITIES[term.quantity].smallest if len(self.terms) > 1 else 0.0
+            intervals.append(Interval.of(sample, floor))
+        first, *others = intervals
+        if not others:
+            return first
+        return first / (others[0] - others[1] if len(others) > 1 else others[0])
+
+    def write(self, value: float) -> str:
+        """Write a value: a ratio without a unit, a quantity in its own."""
+        if len(self.terms) > 1:
+            return format_ratio(value)
+        return QUANTITIES[self.terms[0].quantity].write(value)
+
+    def __str__(self) -> str:
+        first, *others = map(str, self.terms)
+        if len(others) > 1:
+            return f"{first} / ({others[0]} - {others[1]})"
+        return " / ".join([first, *others])

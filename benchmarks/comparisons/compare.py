@@ -1,0 +1,332 @@
+"""Compare the methods of a task: reuse what is fresh, measure the rest, show all of it."""
+
+from __future__ import annotations
+
+import sys
+from dataclasses import dataclass, replace
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from benchmarks import progress
+from benchmarks.errors import BenchmarkError, DataError, FigureError
+from benchmarks.images import variants
+from benchmarks.images.workspace import Workspace
+from benchmarks.prediction import predict, roofline
+from benchmarks.report import result_tables
+from benchmarks.report.captions import caption, titled
+from benchmarks.results import reference_store
+from benchmarks.results.result import Result, Status
+from benchmarks.runner import launch, self_check
+from benchmarks.runner.execute import run_once
+from benchmarks.runner.order import Order
+from benchmarks.runner.rounds import Lot, rounds
+from benchmarks.runner.schedule import Plan
+from benchmarks.tasks import agreement
+from benchmarks.tasks import task as tasks
+from benchmarks.units import format_bytes
+
+if TYPE_CHECKING:
+    import os
+    from types import TracebackType
+
+    from matplotlib.figure import Figure
+
+    from benchmarks.images.image import Image
+    from benchmarks.report.table import Table
+    from benchmarks.results.provenance import Provenance
+    from benchmarks.results.store import Store
+    from benchmarks.runner.execute import Failure, Outcome
+    from benchmarks.runner.order import Batch
+    from benchmarks.runner.schedule import Bounds
+    from benchmarks.tasks.task import Cache, Method, Methods, Task
+
+_METHOD_AND_FILE = 2
+
+
+@dataclass(frozen=True)
+class Comparison:
+    """The results of one task on one file.
+
+    Attributes
+    ----------
+    task : str
+        Name of the task.
+    results : tuple of Result
+        One for each method, in the order of the task.
+    data : Image
+        The file measured on.
+    provenance : Provenance
+        The machine and the versions.
+    methods : tuple of Method
+        The methods themselves.
+    """
+
+    task: str
+    results: tuple[Result, ...]
+    data: Image
+    provenance: Provenance
+    methods: tuple[Method, ...] = ()
+
+    @property
+    def caption(self) -> str:
+        """The file and the machine, in one line."""
+        return caption(self.data, self.provenance)
+
+    def table(self) -> Table:
+        """Return the table: time, peak, kept, multiplier of each method."""
+        return result_tables.of_results(self.results, self.methods)
+
+    def __str__(self) -> str:
+        remarks = result_tables.remarks(self.results)
+        return "\n".join([self.table().text(), "", self.caption, *remarks])
+
+    def _repr_html_(self) -> str:
+        caption = " ".join([self.caption, *result_tables.remarks(self.results)])
+        return self.table().html(caption)
+
+    def plot_time(self) -> Figure:
+        """Draw the time of each method, every run a dot."""
+        return self._plot("time", "Time")
+
+    def plot_memory(self) -> Figure:
+        """Draw the peak of each method, every run a dot."""
+        return self._plot("peak", "Peak memory")
+
+    def plot_memory_over_time(self) -> Figure:
+        """Draw the memory of the whole process tree during one call of each method."""
+        from benchmarks.report import memory_plots  # noqa: PLC0415 - matplotlib is slow to import
+
+        return memory_plots.plot_each(self.results, self._title("Memory over time"))
+
+    def plot_parts(self) -> Figure:
+        """Draw what each peak consists of: private, mapped files, and /dev/shm."""
+        from benchmarks.report import memory_plots  # noqa: PLC0415 - matplotlib is slow to import
+
+        return memory_plots.plot_parts(self.results, self._title("Parts of the peak"))
+
+    def parts(self) -> Table:
+        """Return the table of what each peak consists of."""
+        return result_tables.of_parts(self.results)
+
+    def observed(self) -> Table:
+        """Return the table of what each method returned, as Python writes it."""
+        return result_tables.of_observations(self.results)
+
+    def _title(self, heading: str) -> str:
+        return titled(f"{heading}: {self.task.replace('_', ' ')}", self.caption)
+
+    def _plot(self, quantity: str, heading: str) -> Figure:
+        from benchmarks.report import plots  # noqa: PLC0415 - matplotlib is slow to import
+
+        families = {method.name: method.family for method in self.methods}
+        title = self._title(f"{heading} of each way")
+        return plots.plot(self.results, quantity, title, families)
+
+
+def compare(  # noqa: PLR0913 - each choice has a default
+    methods: Methods,
+    fmri_path: str | os.PathLike[str] | None = None,
+    *,
+    form: str = "",
+    timed: bool = True,
+    runs: int | None = None,
+    fresh: bool | None = None,
+    cache: Cache = "warm",
+    bounds: Bounds | None = None,
+) -> Comparison:
+    """Measure every method on one file, in fresh interpreters.
+
+    What is still fresh (same code, file, versions, machine) is not measured again.
+
+    Parameters
+    ----------
+    methods : sequence of functions, or of such sequences
+        Plain functions of the path of the file. The functions of one sequence return the same.
+    fmri_path : path, optional
+        By default the argument of the methods' script, then what `images.choose` finds.
+    form : str
+        Measure on another form of the file: one of `benchmarks.images.variants.VARIANTS`.
+    timed, runs, fresh, cache, bounds
+        Attributes of `benchmarks.runner.schedule.Plan`.
+
+    Raises
+    ------
+    BenchmarkError
+        The file, a method, the gauge or the store is not fit, or two methods disagree.
+    """
+    task = tasks.from_functions(methods)
+    workspace = Workspace.ready(fmri_path if fmri_path is not None else _script_argument(task))
+    plan = Plan.of(runs=runs, fresh=fresh, timed=timed, cache=cache, bounds=bounds)
+    self_check.ensure(workspace.store)
+    return compared(task, workspace.at(form), plan)
+
+
+def compared(task: Task, store: Store[Image], plan: Plan) -> Comparison:
+    """Measure what is not fresh of a task on a file, and return all of it.
+
+    Parameters
+    ----------
+    task : Task
+        All its methods have to be for files of this kind.
+    store : Store
+        The results about the file.
+    plan : Plan
+        How the methods are measured.
+
+    Raises
+    ------
+    BenchmarkError
+        As `compare`.
+    """
+    names = [method.name for method in task.methods]
+    # What least times rest on is measured in turns with the methods.
+    kernels = roofline.methods(task.name, names, store.data, plan.cache) if plan.timed else []
+    measured = replace(task, methods=(*task.methods, *kernels))
+    found = _fixed(measured, store, plan) if store.is_fixed else _measured(measured, store, plan)
+    results = tuple(roofline.completed(found[name], store) for name in names)
+    return Comparison(task.name, results, store.data, store.provenance, task.methods)
+
+
+def _fixed(task: Task, store: Store[Image], plan: Plan) -> dict[str, Result]:
+    """Return reference results, which cannot be measured here."""
+    found = {method.name: _settled(task, store, method, plan) for method in task.methods}
+    for name, result in found.items():
+        if result is None:
+            raise FigureError(
+                f"{task.name}.{name} is not among the reference results, or has changed since. "
+                f"{reference_store.ADVICE}"
+            )
+    return {name: result for name, result in found.items() if result}
+
+
+def _measured(task: Task, store: Store[Image], plan: Plan) -> dict[str, Result]:
+    """Return the stored results that are fresh, completed by what is measured now."""
+    results = {}
+    for method in task.methods:
+        found = None if plan.fresh else _settled(task, store, method, plan)
+        results[method.name] = found or Result.begun(task.name, method, store.data, plan.cache)
+    if any(plan.missing(method, results[method.name]) for method in task.methods):
+        results |= _too_large(results, store, plan.bounds)
+        variants.check_room(store.data)
+        progress.say(f"Measuring {task.name} on {store.data.path}.")
+        _measure(task, store, results, plan)
+    return results
+
+
+def _settled(task: Task, store: Store[Image], method: Method, plan: Plan) -> Result | None:
+    """Return a stored result if it is fresh and gave figures.
+
+    A kernel that raised an error will do so again: some systems cannot drop a file from memory.
+    """
+    local = bool(method.program)
+    result = store.fresh(task.name, method.name, method.source_sha256, plan.cache, local=local)
+    if result is None or not result.failed:
+        return result
+    return result if not method.weighed and result.status is Status.RAISED else None
+
+
+def _too_large(
+    results: dict[str, Result], store: Store[Image], bounds: Bounds
+) -> dict[str, Result]:
+    """Return the results that need no run to fail: methods that would need too much memory."""
+    try:
+        predicted = predict.predict(store.data.path, store.provenance)
+    except FigureError:  # small files are not measured; the bounds of a run hold all the same
+        return {}
+    usable_bytes, found = bounds.bytes_now(), {}
+    for row in predicted.rows:
+        result = results.get(row.method)
+        if result is None or (result.task, result.memory_runs) != (row.task, ()):
+            continue
+        if row.peak_bytes is not None and row.peak_bytes > usable_bytes:
+            needed, usable = format_bytes(row.peak_bytes), format_bytes(usable_bytes)
+            message = f"needs about {needed}, and {usable} may be used, so that it was not run"
+            found[row.method] = replace(result, status=Status.TOO_LARGE, message=message)
+    if found:
+        store.put(*found.values())
+    return found
+
+
+def _measure(task: Task, store: Store[Image], results: dict[str, Result], plan: Plan) -> None:
+    """Carry out the missing runs of all methods in turns."""
+    lots = [_lot(task, method, store, results, plan) for method in task.methods]
+    with progress.Meter(task.name, {lot.label: lot.runs_left for lot in lots}) as meter:
+        rounds(
+            lots,
+            begin=lambda lot: meter.starting(lot.label),
+            end=lambda lot, batch: meter.finished(
+                lot.label, batch.runs, lot.runs_left, lot.results[0].note()
+            ),
+        )
+
+
+def _lot(
+    task: Task, method: Method, store: Store[Image], results: dict[str, Result], plan: Plan
+) -> Lot:
+    """Return what is measured of one method; the result is replaced among those of the others."""
+
+    def run(batch: Batch) -> list[Outcome | Failure]:
+        reduced = results[method.name].returned is None
+        return [_run(method, batch, store.data, plan, reduced=reduced)]
+
+    def accept(found: tuple[Result, ...]) -> tuple[Result, ...]:
+        (results[method.name],) = found
+        _check_agreement(task, results, method)
+        return found
+
+    def missing(found: tuple[Result, ...]) -> list[Batch]:
+        return plan.missing(method, found[0])
+
+    return Lot(method.name, (results[method.name],), store, missing, run, accept)
+
+
+def _run(
+    method: Method, batch: Batch, image: Image, plan: Plan, *, reduced: bool
+) -> Outcome | Failure:
+    """Make the runs of one more interpreter."""
+    path, cache = str(image.path), method.cache or plan.cache
+    order = Order(
+        method.function,
+        ((path,),),
+        batch,
+        cold_paths=(path,) if cache == "cold" else (),
+        copies=image.images if image.images > 1 else 0,
+        reduced=reduced,
+    )
+    variables = {launch.SCHEDULER: plan.scheduler} if plan.scheduler else {}
+    return run_once(launch.prepared(order, variables=variables), plan.bounds)
+
+
+def _check_agreement(task: Task, results: dict[str, Result], method: Method) -> None:
+    """Compare what a method returned with what the others of its group did."""
+    returned = results[method.name].returned
+    for other in task.methods:
+        theirs = results[other.name].returned
+        if returned and theirs and other.group == method.group and other is not method:
+            agreement.check((method.name, other.name), returned, theirs, task.tolerance)
+
+
+def _script_argument(task: Task) -> str | None:
+    """Return the file given to an example that was started as a script.
+
+    Only then does the command line speak of the methods' file: in a notebook, or while
+    Sphinx runs, it belongs to somebody else.
+    """
+    if task.path is None or not sys.argv[0] or Path(sys.argv[0]).resolve() != task.path.resolve():
+        return None
+    sys.excepthook = _without_traceback
+    if len(sys.argv) > _METHOD_AND_FILE:
+        raise DataError(f"{task.path.name} takes one file, and got {len(sys.argv) - 1}.")
+    return sys.argv[1] if len(sys.argv) == _METHOD_AND_FILE else None
+
+
+def _without_traceback(
+    kind: type[BaseException], error: BaseException, trace: TracebackType | None
+) -> None:
+    """Print an error of this package as its sentence; any other as Python does."""
+    if isinstance(error, BenchmarkError):
+        progress.say(f"Error: {error}")
+    elif isinstance(error, KeyboardInterrupt):
+        progress.say("Interrupted. The finished runs are stored; start again to go on.")
+    else:
+        sys.__excepthook__(kind, error, trace)

@@ -1,0 +1,293 @@
+"""How time and memory grow: with the length of the run, the number of images, and of workers."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, replace
+from typing import TYPE_CHECKING
+
+import numpy as np
+
+from benchmarks.images import variants
+from benchmarks.report.captions import caption, titled
+from benchmarks.report.result_tables import NONE, Column
+from benchmarks.report.table import Table
+from benchmarks.results.quantities import QUANTITIES
+from benchmarks.units import MIB, format_bytes, significant
+
+from .compare import compare
+
+if TYPE_CHECKING:
+    from collections.abc import Iterable, Mapping, Sequence
+    from types import FunctionType
+
+    from matplotlib.figure import Figure
+
+    from benchmarks.images.image import Image
+    from benchmarks.results.provenance import Provenance
+    from benchmarks.results.result import Result
+    from benchmarks.tasks.task import Methods
+
+#: The run in these lengths, each twice as long as the one before.
+LENGTHS = ("short", *variants.LONGER)
+
+RAW_SIZE = "MiB of raw size"
+WORKERS = "worker"
+IMAGES = "image"
+_LABELS = {RAW_SIZE: "raw size in MiB", WORKERS: "workers", IMAGES: "images"}
+
+#: Two points make a line, but say nothing of its error.
+LEAST_POINTS = 3
+
+#: By the name of a quantity: the unit of its slope, and how large that is. What does not grow
+#: along a line has none: more workers than cores get through no more images.
+UNITS = {
+    "time": ("ms", 1e-3),
+    "peak": ("MiB", MIB),
+    "whole": ("MiB", MIB),
+    "throughput": ("", 1.0),
+}
+
+#: What is printed of a growth without being asked for.
+_SHOWN = ("time", "peak")
+
+
+@dataclass(frozen=True)
+class Slope:
+    """A straight line through measurements.
+
+    Attributes
+    ----------
+    value : float
+        What one more costs: ms or MiB for each MiB of raw size, image or worker.
+    error : float
+        Standard error of it, in the same unit.
+    start : float
+        Where the line begins, in ms or MiB.
+    """
+
+    value: float
+    error: float
+    start: float
+
+    @classmethod
+    def through(cls, xs: Sequence[float], ys: Sequence[float]) -> Slope:
+        """Fit a line by least squares, every point counted alike.
+
+        Parameters
+        ----------
+        xs, ys : sequence of float
+            At least `LEAST_POINTS`, at two places or more.
+        """
+        (value, start), covariance = np.polyfit(xs, ys, 1, cov=True)
+        return cls(float(value), float(np.sqrt(covariance[0, 0])), float(start))
+
+    def __str__(self) -> str:
+        return f"{_rounded(self.value)} ± {_rounded(self.error)}"
+
+
+def _rounded(value: float) -> str:
+    return f"{round(value, 2) + 0.0:.2f}" if abs(value) < 100 else significant(value)  # noqa: PLR2004
+
+
+@dataclass(frozen=True)
+class Growth:
+    """The results of several methods at several places of an axis.
+
+    Attributes
+    ----------
+    axis : str
+        What grows: `RAW_SIZE`, `IMAGES` or `WORKERS`.
+    places : tuple of float
+        Where: MiB, or number of images or workers.
+    rows : dict
+        The results at these places, by the name of the row.
+    caption : str
+        The file and the machine, in one line.
+    """
+
+    axis: str
+    places: tuple[float, ...]
+    rows: dict[str, tuple[Result, ...]]
+    caption: str
+
+    def slope(self, row: str, quantity: str) -> Slope | None:
+        """Return the line through all runs of a row.
+
+        Parameters
+        ----------
+        row : str
+            Name of the row.
+        quantity : str
+            One of `UNITS`.
+
+        Returns
+        -------
+        Slope or None
+            None if one of the methods failed, for fewer than three runs, and for a quantity that
+            does not grow along a line.
+        """
+        results = self.rows[row]
+        if not UNITS[quantity][0] or any(result.failed for result in results):
+            return None
+        points = [
+            (place, value / UNITS[quantity][1])
+            for place, result in zip(self.places, results, strict=True)
+            for value in result.quantity(quantity).values
+        ]
+        if len(points) < LEAST_POINTS:
+            return None
+        xs, ys = zip(*points, strict=True)
+        return Slope.through(xs, ys)
+
+    def table(self, quantity: str) -> Table:
+        """Return the table of one quantity: its medians, and the slope with its error if any."""
+        unit = UNITS[quantity][0]
+        column = Column(quantity, [result for results in self.rows.values() for result in results])
+        places = [
+            format_bytes(place * MIB) if self.axis == RAW_SIZE else f"{place:g}"
+            for place in self.places
+        ]
+        rows = []
+        for name, results in self.rows.items():
+            cells = [column.cell(result) for result in results]
+            slope = [str(self.slope(name, quantity) or NONE)] if unit else []
+            rows.append((name, *cells, *slope))
+        last = [f"{unit} for each {self.axis}"] if unit else []
+        return Table((column.heading, *places, *last), tuple(rows))
+
+    def __str__(self) -> str:
+        return "\n\n".join([*(self.table(quantity).text() for quantity in _SHOWN), self.caption])
+
+    def plot(self, quantity: str) -> Figure:
+        """Draw one quantity: every run a dot, and lines: fitted, or through the medians."""
+        from benchmarks.report import plots  # noqa: PLC0415 - matplotlib is slow to import
+
+        unit, size = UNITS[quantity]
+        points = {
+            name: [[value / size for value in result.quantity(quantity).values] for result in row]
+            for name, row in self.rows.items()
+            if all(not result.failed for result in row)
+        }
+        lines = {
+            name: (slope.start, slope.value)
+            for name in points
+            if (slope := self.slope(name, quantity))
+        }
+        heading = QUANTITIES[quantity].heading
+        named = f"{heading} in {unit}" if unit else heading
+        labels = (_LABELS[self.axis], f"{named} (dots: runs)")
+        title = f"{heading.capitalize()} against {_LABELS[self.axis].partition(' in ')[0]}"
+        title = titled(title, self.caption)
+        return plots.plot_growth(self.places, points, lines, labels, title)
+
+
+def of_lengths(found: Sequence[tuple[Image, Iterable[Result]]], caption: str) -> Growth:
+    """Gather the results of methods on longer and longer files.
+
+    Parameters
+    ----------
+    found : sequence of (Image, results)
+        For each length; the methods are the same everywhere.
+    caption : str
+        The file and the machine, in one line.
+    """
+    columns = [{result.method: result for result in results} for _, results in found]
+    return Growth(
+        RAW_SIZE,
+        tuple(image.raw_bytes / MIB for image, _ in found),
+        {name: tuple(column[name] for column in columns) for name in columns[0]},
+        caption,
+    )
+
+
+def compare_lengths(methods: Methods, *, runs: int | None = None) -> Growth:
+    """Measure methods on the first volumes of the run, and on longer and longer files of them.
+
+    Parameters
+    ----------
+    methods : sequence of functions, or of such sequences
+        As `benchmarks.compare` takes them.
+    runs : int, optional
+        Time runs at each length.
+
+    Raises
+    ------
+    BenchmarkError
+        As `benchmarks.compare`.
+    """
+    found = [compare(methods, form=name, runs=runs) for name in LENGTHS]
+    return of_lengths([(one.data, one.results) for one in found], found[0].caption)
+
+
+def of_images(found: Sequence[tuple[Image, Iterable[Result]]], provenance: Provenance) -> Growth:
+    """Gather the results of methods on more and more images.
+
+    Parameters
+    ----------
+    found : sequence of (Image, results)
+        For each number of images; the methods are the same everywhere.
+    provenance : Provenance
+        The machine and the versions.
+    """
+    one = replace(found[0][0], images=1)
+    growth = of_lengths(found, f"Copies of {caption(one, provenance)}")
+    return replace(growth, axis=IMAGES, places=tuple(float(image.images) for image, _ in found))
+
+
+def compare_images(methods: Methods, *, runs: int | None = None) -> Growth:
+    """Measure methods on more and more copies of the first volumes of the run.
+
+    Parameters
+    ----------
+    methods : sequence of functions, or of such sequences
+        As `benchmarks.compare` takes them; of the paths of the copies.
+    runs : int, optional
+        Time runs for each number of images.
+
+    Raises
+    ------
+    BenchmarkError
+        As `benchmarks.compare`.
+    """
+    found = [compare(methods, form=name, runs=runs) for name in variants.MANY]
+    return of_images([(one.data, one.results) for one in found], found[0].provenance)
+
+
+def compare_jobs(
+    methods: Mapping[int, FunctionType], *, form: str = "short", runs: int | None = None
+) -> Growth:
+    """Measure one work with more and more workers.
+
+    Parameters
+    ----------
+    methods : mapping
+        By the number of workers: a function of the path, or the paths.
+    form : str
+        One of `benchmarks.images.variants.VARIANTS`; by default the first volumes of the run.
+    runs : int, optional
+        Time runs for each number of workers.
+
+    Raises
+    ------
+    BenchmarkError
+        As `benchmarks.compare`.
+    """
+    found = compare([[function] for function in methods.values()], form=form, runs=runs)
+    return of_jobs(tuple(methods), found.results, found.caption)
+
+
+def of_jobs(workers: Sequence[int], results: Sequence[Result], caption: str) -> Growth:
+    """Gather the results of one work with more and more workers.
+
+    Parameters
+    ----------
+    workers : sequence of int
+        How many, for each result.
+    results : sequence of Result
+        One for each of them.
+    caption : str
+        The file and the machine, in one line.
+    """
+    shared = results[0].images > 1
+    row = "images shared by all workers" if shared else "the same work in each worker"
+    return Growth(WORKERS, tuple(map(float, workers)), {row: tuple(results)}, caption)

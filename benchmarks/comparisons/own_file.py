@@ -1,0 +1,217 @@
+"""A reader's own file: what it takes there, kept apart from what the site shows."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, replace
+from typing import TYPE_CHECKING, Any
+
+from benchmarks import files
+from benchmarks.errors import StoreError
+from benchmarks.files import written_whole
+from benchmarks.images.image import Image
+from benchmarks.images.workspace import Workspace
+from benchmarks.report.result_tables import NONE, status
+from benchmarks.report.table import Amount, Table
+from benchmarks.results import store
+from benchmarks.runner import self_check
+from benchmarks.runner.schedule import Plan
+from benchmarks.tasks.task import task_named
+from benchmarks.units import format_bytes, format_ratio, format_seconds
+
+from .compare import compared
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator, Sequence
+    from pathlib import Path
+
+    from benchmarks.prediction.predict import Prediction, Predictions
+    from benchmarks.report.table import Cell
+    from benchmarks.results.result import Result
+    from benchmarks.results.store import Store
+    from benchmarks.runner.schedule import Bounds
+    from benchmarks.tasks.task import Task
+
+    from .compare import Comparison
+
+#: A single run may be disturbed; the median of three is not.
+VERIFYING_RUNS = 3
+
+
+@dataclass(frozen=True)
+class Part:
+    """One table of what is measured.
+
+    Attributes
+    ----------
+    task : str
+        Name of the task.
+    plan : Plan
+        How it is measured.
+    methods : tuple of str
+        Names of its methods; all of them if empty.
+    """
+
+    task: str
+    plan: Plan
+    methods: tuple[str, ...] = ()
+
+
+def parts(names: Sequence[str], runs: int | None, bounds: Bounds) -> list[Part]:
+    """Return a part for each task, with what a user chose."""
+    plan = Plan.of(runs=runs, bounds=bounds)
+    return [Part(name, plan) for name in names]
+
+
+def run(
+    wanted: Sequence[Part],
+    fmri_path: str | None,
+    *,
+    target: Path | None,
+    folder: Path | None = None,
+) -> Iterator[Comparison]:
+    """Measure tasks on a file, one after the other.
+
+    Parameters
+    ----------
+    wanted : sequence of Part
+        What is measured.
+    fmri_path : str or None
+        As `benchmarks.compare` takes it.
+    target : Path or None
+        A results file to write; after each task, so that an interruption loses none.
+    folder : Path, optional
+        Where results are kept; by default those of own files.
+
+    Yields
+    ------
+    Comparison
+
+    Raises
+    ------
+    BenchmarkError
+        The file, the target or a method is not fit.
+    """
+    workspace = _ready(fmri_path, folder or files.own_results_folder())
+    if target:
+        _refuse_target(target)
+    measured: list[Result] = []
+    for part in wanted:
+        found = _compared(part, workspace)
+        measured += found.results
+        if target:
+            _write(target, workspace.store, measured)
+        yield found
+
+
+def _ready(fmri_path: str | None, folder: Path) -> Workspace:
+    workspace = Workspace.ready(fmri_path, folder)
+    self_check.ensure(workspace.store)
+    return workspace
+
+
+def _compared(part: Part, workspace: Workspace) -> Comparison:
+    """Measure a part on a file, or on the form of it that the task needs."""
+    task = task_for(part.task, workspace.image)
+    if part.methods:
+        task = replace(task, methods=tuple(task.method(name) for name in part.methods))
+    return compared(task, workspace.at(task.form), part.plan)
+
+
+def task_for(name: str, image: Image) -> Task:
+    """Return a task with those of its methods that are for a file."""
+    task = task_named(name)
+    return replace(task, methods=tuple(m for m in task.methods if m.takes(image.path)))
+
+
+def _refuse_target(target: Path) -> None:
+    """Refuse to write over anything but results, before anything is measured."""
+    if target.exists():
+        store.read(target, Image)
+    elif not target.absolute().parent.is_dir():
+        raise StoreError(f"{target} cannot be written: its folder does not exist. Make it first.")
+
+
+def _write(target: Path, results: Store[Image], measured: list[Result]) -> None:
+    try:
+        with written_whole(target) as stream:
+            stream.write(store.encoded(results.provenance, results.data, measured))
+    except OSError as error:
+        raise StoreError(
+            f"{target} cannot be written: {error.strerror or error}. The runs are stored all the "
+            "same; run the same command again with another path."
+        ) from error
+
+
+@dataclass(frozen=True)
+class Verified:
+    """Predictions beside what was then measured.
+
+    Attributes
+    ----------
+    predicted : Predictions
+        What was predicted.
+    measured : dict of Result
+        What was measured, by task and method.
+    """
+
+    predicted: Predictions
+    measured: dict[tuple[str, str], Result]
+
+    def table(self) -> Table:
+        """Return the table: predicted, measured, and measured over predicted."""
+        rows = [self._row(row) for row in self.predicted.rows]
+        headings = ("time, about", "measured", "ratio", "peak, about", "measured", "ratio")
+        return Table(("method", *headings), tuple(rows))
+
+    def _row(self, row: Prediction) -> tuple[Cell, ...]:
+        result = self.measured.get((row.task, row.method))
+        name = f"{row.task}.{row.method}"
+        if row.peak_bytes is None or row.wall_seconds is None or result is None:
+            return name, row.verdict, *[NONE] * 5
+        if result.failed:
+            return name, status(result), *[NONE] * 5
+        time, peak = result.wall_seconds.median, result.peak_bytes.median
+        figures = (
+            *((format_seconds, seconds) for seconds in (row.wall_seconds, time)),
+            (format_ratio, time / row.wall_seconds),
+            *((format_bytes, size) for size in (row.peak_bytes, peak)),
+            (format_ratio, peak / row.peak_bytes),
+        )
+        return name, *(Amount(write(value), value) for write, value in figures)
+
+    def __str__(self) -> str:
+        return f"{self.table().text()}\n\n{self.predicted.caption}"
+
+    def as_dict(self) -> dict[str, Any]:
+        """Return it as JSON can hold it."""
+        content = self.predicted.as_dict()
+        for entry in content["methods"]:
+            result = self.measured.get((entry["task"], entry["method"]))
+            if result is not None and not result.failed:
+                entry["measured_wall_seconds"] = result.wall_seconds.median
+                entry["measured_peak_bytes"] = result.peak_bytes.median
+        return content
+
+
+def verified(predicted: Predictions, bounds: Bounds) -> Verified:
+    """Run every method that was predicted to fit, some times for time and for memory.
+
+    Parameters
+    ----------
+    predicted : Predictions
+        For a file.
+    bounds : Bounds
+        When a run is stopped.
+
+    Raises
+    ------
+    BenchmarkError
+        As `run`.
+    """
+    workspace = _ready(str(predicted.image.path), files.own_results_folder())
+    names = dict.fromkeys(row.task for row in predicted.rows)
+    found = {}
+    for part in parts(list(names), VERIFYING_RUNS, bounds):
+        for result in _compared(part, workspace).results:
+            found[part.task, result.method] = result
+    return Verified(predicted, found)

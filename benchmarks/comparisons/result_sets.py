@@ -1,0 +1,167 @@
+"""Two result sets side by side: two machines, two versions, before and after."""
+
+from __future__ import annotations
+
+from dataclasses import asdict, dataclass
+from typing import TYPE_CHECKING, Any
+
+from benchmarks.errors import DataError
+from benchmarks.images.image import Image
+from benchmarks.report.result_tables import NONE, status
+from benchmarks.report.table import Table
+from benchmarks.results.quantities import LEAST_RATIO, QUANTITIES, differ, in_words
+from benchmarks.results.store import read
+from benchmarks.units import format_ratio
+
+if TYPE_CHECKING:
+    from pathlib import Path
+
+    from benchmarks.results.provenance import Provenance
+    from benchmarks.results.result import Result
+
+SAME = "the same within the spread"
+
+
+@dataclass(frozen=True)
+class Row:
+    """One quantity of one method, in both sets.
+
+    Attributes
+    ----------
+    task, method, quantity : str
+        Names.
+    first, second : str
+        Medians with their units.
+    ratio : float or None
+        Of the medians, second over first.
+    verdict : str
+        What can be said in the face of the spread.
+    """
+
+    task: str
+    method: str
+    quantity: str
+    first: str
+    second: str
+    ratio: float | None
+    verdict: str
+
+
+@dataclass(frozen=True)
+class Differences:
+    """All that two sets have in common, and in what their circumstances differ."""
+
+    rows: tuple[Row, ...]
+    remarks: tuple[str, ...]
+
+    def table(self) -> Table:
+        """Return the table."""
+        rows = [
+            (
+                f"{row.task}.{row.method}",
+                QUANTITIES[row.quantity].heading,
+                row.first,
+                row.second,
+                NONE if row.ratio is None else format_ratio(row.ratio),
+                row.verdict,
+            )
+            for row in self.rows
+        ]
+        return Table(("method", "quantity", "A", "B", "B / A", "B is"), tuple(rows))
+
+    def __str__(self) -> str:
+        return "\n".join([self.table().text(), "", *self.remarks])
+
+    def as_dict(self) -> dict[str, Any]:
+        """Return it as JSON can hold it."""
+        return {"rows": [asdict(row) for row in self.rows], "remarks": list(self.remarks)}
+
+
+def between(first: Path, second: Path, *, different_files: bool = False) -> Differences:
+    """Compare two results files.
+
+    Parameters
+    ----------
+    first, second : Path
+        Results files, as ``fmri-bench run --json`` writes them; or folders of them, as there is
+        one for each release.
+    different_files : bool
+        Whether the two may be about different fMRI files.
+
+    Raises
+    ------
+    StoreError
+        One of them cannot be read.
+    DataError
+        They are about different files, or have no method in common.
+    """
+    (here, names, results), (there, other_names, others) = _read(first), _read(second)
+    remarks = _circumstances(here, there)
+    if names.keys() != other_names.keys():
+        said = ["; ".join(one.values()) for one in (names, other_names)]
+        if not different_files:
+            raise DataError(
+                f"{first} is about {said[0]} and {second} about another file, {said[1]}. If that "
+                "is meant, say so with --different-files."
+            )
+        remarks.insert(0, f"A is about {said[0]}, B about {said[1]}.")
+    by_key = {_key(result): result for result in others}
+    pairs = [(result, by_key[_key(result)]) for result in results if _key(result) in by_key]
+    if not pairs:
+        raise DataError(f"{first} and {second} have no method in common.")
+    rows = [_row(one, two, name) for one, two in pairs for name in LEAST_RATIO]
+    remarks += _about_methods(results, others, pairs)
+    return Differences(tuple(row for row in rows if row), tuple(remarks))
+
+
+def _read(path: Path) -> tuple[Provenance, dict[str, str], list[Result]]:
+    """Read a results file, or all of a folder: versions, names of the data by digest, results."""
+    paths = sorted(path.glob("*.json")) if path.is_dir() else [path]
+    if not paths:
+        raise DataError(f"There is no results file in {path}. Give one that has some.")
+    found = [read(one, Image) for one in paths]
+    names = {image.sha256: image.name for _, image, _ in found}
+    return found[0][0], names, [result for _, _, results in found for result in results]
+
+
+def _key(result: Result) -> tuple[str, str, str]:
+    return result.task, result.method, result.cache
+
+
+def _about_methods(
+    results: list[Result], others: list[Result], pairs: list[tuple[Result, Result]]
+) -> list[str]:
+    """Return sentences on methods whose code differs, and on those of one set alone."""
+    changed = [_name(one) for one, two in pairs if one.source_sha256 != two.source_sha256]
+    alone = {*map(_name, [*results, *others])} - {_name(one) for one, _ in pairs}
+    sentences = [("The code differs of", changed), ("In one of the two alone", sorted(alone))]
+    return [f"{words}: {', '.join(names)}." for words, names in sentences if names]
+
+
+def _name(result: Result) -> str:
+    return f"{result.task}.{result.method}"
+
+
+def _circumstances(here: Provenance, there: Provenance) -> list[str]:
+    """Return a sentence for each circumstance in which two sets differ."""
+    return [
+        f"{what}: A {one}; B {two}."
+        for (what, one), (_, two) in zip(here.rows(), there.rows(), strict=True)
+        if one != two
+    ]
+
+
+def _row(one: Result, two: Result, name: str) -> Row | None:
+    quantity = QUANTITIES[name]
+    if one.failed and two.failed:
+        return None
+    if one.failed or two.failed:
+        first, second = (status(r) if r.failed else NONE for r in (one, two))
+        return Row(one.task, one.method, name, first, second, None, "not to be compared")
+    a, b = one.quantity(name), two.quantity(name)
+    if not a.values or not b.values:
+        return None
+    ratio = max(b.median, quantity.smallest) / max(a.median, quantity.smallest)
+    verdict = in_words(name, ratio) if differ(a, b, name) else SAME
+    medians = quantity.write(a.median), quantity.write(b.median)
+    return Row(one.task, one.method, name, *medians, ratio, verdict)

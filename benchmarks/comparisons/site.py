@@ -1,0 +1,113 @@
+"""All that the pages show of the file in use: results, least times, small files, the gauge."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+from benchmarks.claims.lookup import Lookup
+from benchmarks.errors import FigureError
+from benchmarks.gauge import peak
+from benchmarks.images.variants import VARIANTS
+from benchmarks.images.workspace import Workspace
+from benchmarks.prediction import cost_model, roofline
+from benchmarks.results import reference_store
+from benchmarks.runner import self_check
+from benchmarks.tasks.task import task_named
+
+if TYPE_CHECKING:
+    from benchmarks.images.image import Image
+    from benchmarks.prediction.roofline import Roofline
+    from benchmarks.results.result import Result
+    from benchmarks.results.store import Store
+    from benchmarks.runner.self_check import Check
+    from benchmarks.tasks.task import Method
+
+
+class Site(Lookup):
+    """The results that the pages show: of the file in use, on this machine or the reference's.
+
+    Parameters
+    ----------
+    workspace : Workspace
+        The file in use.
+    """
+
+    def __init__(self, workspace: Workspace) -> None:
+        super().__init__(workspace.seen)
+        self.image = workspace.image
+        self.where = f" on {self.image.name}"
+        self._small = workspace.small_files()
+
+    @classmethod
+    def in_use(cls) -> Site:
+        """Open the results of the file in use.
+
+        Raises
+        ------
+        DataError
+            There is no such file.
+        StoreError
+            Its results cannot be read.
+        """
+        return cls(Workspace.chosen())
+
+    def method(self, task_name: str, method_name: str) -> Method:
+        """Return a method, or the kernel of a rate, whose result can be found."""
+        rate = roofline.rate_named(task_named(task_name).name, method_name)
+        return rate or super().method(task_name, method_name)
+
+    def completed(self, result: Result, store: Store[Image]) -> Result:
+        """Return a result with its least time and memory, where they are known."""
+        return roofline.completed(result, store)
+
+    def roofline(self, task_name: str, method_name: str) -> Roofline:
+        """Return the least that a method could need; parameters are those of `find`.
+
+        Raises
+        ------
+        FigureError
+            The method has no least time, or what it rests on is not measured.
+        """
+        store = self.store_of(task_name)
+        task = task_named(task_name).name
+        found = roofline.roofline(task, method_name, store) if store else None
+        if found is None:
+            raise FigureError(
+                f"{task_name}.{method_name} has no limit, or none yet. {self.advice}"
+            )
+        return found
+
+    def small_files(self) -> Store[Image]:
+        """Return what methods took on small files; raises FigureError if that was not measured."""
+        if not self._small.all():
+            raise FigureError(f"Small files of the run are not measured yet. {cost_model.ADVICE}")
+        return self._small
+
+    def gauge_checks(self) -> list[Check]:
+        """Return what the gauge read of known calls; empty for a coarse gauge.
+
+        Raises
+        ------
+        FigureError
+            The gauge was not checked yet.
+        """
+        checks = self_check.stored(self.store)
+        if not checks and peak.name() == peak.NAME:
+            raise FigureError(f"The memory gauge is not checked yet. {self.advice}")
+        return checks
+
+    def all_digest(self) -> str:
+        """Return the digest of all results files; empty while there is none of the file itself."""
+        return self.digest(self._small, *(self.store_of(f"@{name}") for name in ("", *VARIANTS)))
+
+    def stores(self) -> dict[str, Store[Image]]:
+        """Return all of it, by the names that it has among the reference results.
+
+        Raises
+        ------
+        FigureError
+            Small files of the run were not measured.
+        """
+        opened = {name: self.store_of(f"@{name}") for name in ("", *VARIANTS)}
+        stores = {reference_store.name_of(name): one for name, one in opened.items() if one}
+        return stores | {reference_store.SIZES: self.small_files()}

@@ -1,0 +1,243 @@
+"""Our gauge beside the tools that readers know, on known calls and on the chapter's methods."""
+
+from __future__ import annotations
+
+import functools
+import hashlib
+from dataclasses import dataclass
+from importlib import metadata
+from pathlib import Path
+from typing import TYPE_CHECKING, Any, cast
+
+from benchmarks import progress
+from benchmarks.errors import MethodError
+from benchmarks.gauge import peak
+from benchmarks.gauge.readings import MemoryRun, TimeRun
+from benchmarks.images.workspace import Workspace
+from benchmarks.report.captions import titled
+from benchmarks.report.table import Table
+from benchmarks.results.result import Result
+from benchmarks.runner import known_calls, self_check
+from benchmarks.runner.execute import Failure, Outcome, run_once
+from benchmarks.runner.launch import prepared
+from benchmarks.runner.order import Batch, Order
+from benchmarks.runner.rounds import Lot, rounds
+from benchmarks.runner.schedule import again
+from benchmarks.tasks.chapter import ASKED_ABOUT
+from benchmarks.tasks.source import source_sha256
+from benchmarks.tasks.task import task_named
+from benchmarks.units import MIB, format_seconds
+
+from . import tool_scripts
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Mapping
+    from types import FunctionType
+
+    from matplotlib.figure import Figure
+
+    from benchmarks.gauge.readings import Series
+    from benchmarks.results.store import Store
+
+TASK = "tools"
+OURS = "ours"
+
+#: memory_profiler's %memit looks at the memory this often (its default interval).
+MEMIT_SECONDS = 0.1
+
+KNOWN = (
+    known_calls.Known("block for a moment", known_calls.hold, (16, 0.0005), 16 * MIB),
+    known_calls.Known("large block for a moment", known_calls.hold, (256, 0.005), 256 * MIB),
+    known_calls.Known("spike in a computation", known_calls.spike_in_work, (64, 0.001), 64 * MIB),
+    known_calls.Known("memory never touched", known_calls.untouched, (512,), 0),
+    known_calls.Known(
+        "two workers together", known_calls.two_workers, (256, 0.1), 512 * MIB, tree=True
+    ),
+    known_calls.Known(
+        "two workers share memory", known_calls.two_workers_share, (256, 0.1), 256 * MIB, tree=True
+    ),
+    known_calls.handed("array handed to workers", 128),
+)
+
+
+#: Two workers that use the processor for so long each, s.
+BUSY_SECONDS = 0.5
+
+
+@dataclass(frozen=True)
+class Peers:
+    """What every tool said of every call.
+
+    Attributes
+    ----------
+    known : dict
+        By label of a known call: what it needs, and what each tool said, bytes.
+    methods : dict
+        By name of a method of the chapter: what each tool said, bytes.
+    cpu_seconds : tuple of float
+        Processor time of two busy workers: the truth, by ``%time``, by our clock.
+    series : Series
+        Memory over time of the first method, from our gauge.
+    caption : str
+        The file and the machine.
+    """
+
+    known: dict[str, tuple[float, dict[str, float]]]
+    methods: dict[str, dict[str, float]]
+    cpu_seconds: tuple[float, float, float]
+    series: Series
+    caption: str
+
+    def errors(self) -> Table:
+        """Return the table of the known calls: what each tool said, less the need."""
+        rows = [
+            (label, _mib(need), *(_mib(value - need) for value in said.values()))
+            for label, (need, said) in self.known.items()
+        ]
+        return Table(("error of (MiB)", "needs", *tool_scripts.TOOLS, OURS), tuple(rows))
+
+    def readings(self) -> Table:
+        """Return the table of the chapter's methods: what each tool said."""
+        rows = [
+            (label, *(_mib(value) for value in said.values()))
+            for label, said in self.methods.items()
+        ]
+        return Table(("peak of (MiB)", *tool_scripts.TOOLS, OURS), tuple(rows))
+
+    def __str__(self) -> str:
+        truth, magic, own = map(format_seconds, self.cpu_seconds)
+        cpu = f"Processor time of two workers that use {truth}: %time {magic}, our clock {own}."
+        parts = (self.errors().text(), self.readings().text(), cpu, self.caption)
+        return "\n\n".join(parts)
+
+    def plot_samples(self) -> Figure:
+        """Draw memory over time, and the moments at which %memit would have looked."""
+        from benchmarks.report import memory_plots  # noqa: PLC0415 - matplotlib is slow to import
+
+        title = f"Memory during {ASKED_ABOUT[0][1]}, and what %memit would have seen of it"
+        return memory_plots.plot_looks(self.series, MEMIT_SECONDS, titled(title, self.caption))
+
+
+def compare_tools() -> Peers:
+    """Ask every tool about every call, unless that was done.
+
+    Returns
+    -------
+    Peers
+
+    Raises
+    ------
+    DataError
+        The file for the chapter's methods is not fit to be measured on.
+    GaugeError
+        The memory gauge is wrong on this machine.
+    MethodError
+        A tool failed.
+    StoreError
+        Results cannot be read or written.
+    """
+    workspace = Workspace.ready()
+    store = workspace.store
+    self_check.ensure(store)
+    methods = {
+        f"{task}.{name}": task_named(task).method(name).function for task, name in ASKED_ABOUT
+    }
+    calls = [
+        known_calls.Call(label, function, (str(workspace.image.path),))
+        for label, function in methods.items()
+    ]
+    said = {call.label: _said(store, call) for call in (*KNOWN, *calls)}
+    return Peers(
+        known={c.label: (c.peak_bytes, _peaks(said[c.label])) for c in KNOWN},
+        methods={label: _peaks(said[label]) for label in methods},
+        cpu_seconds=_cpu_seconds(store),
+        series=said[calls[0].label][OURS].series,
+        caption=f"{workspace.image.description} {store.provenance.cpu}.",
+    )
+
+
+def _mib(size_bytes: float) -> str:
+    return f"{size_bytes / MIB:.1f}"
+
+
+def _peaks(said: dict[str, Result]) -> dict[str, float]:
+    return {tool: result.peak_bytes.median for tool, result in said.items()}
+
+
+def _said(store: Store[Any], call: known_calls.Call) -> dict[str, Result]:
+    """Return what each tool said of the memory of a call, and what ours did."""
+
+    def asked(tool: str) -> Outcome:
+        said = round(tool_scripts.increment_bytes(tool, call))
+        return Outcome((MemoryRun(said, 0, 0, said, said),))
+
+    tools = {tool: functools.partial(asked, tool) for tool in tool_scripts.TOOLS}
+    return _answers(store, call, Batch(memory=1), tools)
+
+
+def _cpu_seconds(store: Store[Any]) -> tuple[float, float, float]:
+    call = known_calls.Call(
+        "two busy workers", known_calls.busy_workers, (BUSY_SECONDS,), tree=True
+    )
+
+    def asked() -> Outcome:
+        return Outcome((TimeRun(0.0, tool_scripts.time_magic_cpu_seconds(call), 0.0),))
+
+    said = _answers(store, call, Batch(time=1), {"%time": asked})
+    magic, own = (said[tool].cpu_seconds.median for tool in ("%time", OURS))
+    return 2 * BUSY_SECONDS, magic, own
+
+
+def _answers(
+    store: Store[Any],
+    call: known_calls.Call,
+    batch: Batch,
+    tools: Mapping[str, Callable[[], Outcome]],
+) -> dict[str, Result]:
+    """Return each tool's answer, and ours; from the store if it is fresh."""
+    lots = []
+    for tool in (*tools, OURS):
+        ask = tools.get(tool, functools.partial(_ours, batch, call))
+        name, digest = f"{tool}: {call.label}", _digest(call)
+        found = store.fresh(TASK, name, digest, local=True)
+        if found is None or (again() and not store.is_fixed):
+            found = Result(TASK, name, digest)
+        lots.append(_lot(tool, found, store, batch, ask))
+    if any(lot.left for lot in lots):
+        progress.say(f"Asking other tools and our gauge about: {call.label}")
+    rounds(lots)
+    return {lot.label: lot.results[0] for lot in lots}
+
+
+def _lot(
+    tool: str, found: Result, store: Store[Any], batch: Batch, ask: Callable[[], Outcome]
+) -> Lot:
+    def missing(results: tuple[Result, ...]) -> list[Batch]:
+        return [] if results[0].memory_runs or results[0].time_runs else [batch]
+
+    return Lot(tool, (found,), store, missing, lambda _: [ask()])
+
+
+def _ours(batch: Batch, call: known_calls.Call) -> Outcome:
+    """Return what our own clock or gauge says of a call."""
+    outcome = run_once(prepared(Order(call.function, (call.args,), batch)))
+    if isinstance(outcome, Failure):
+        raise MethodError(f"{peak.NAME} failed on {call.label!r}: {outcome.message}.")
+    return outcome
+
+
+def _digest(call: known_calls.Call) -> str:
+    """Return the digest of all that decides what a tool says."""
+    # A store is about one file, wherever that lies: its path decides nothing.
+    args = [arg for arg in call.args if not isinstance(arg, str)]
+    parts = [_code(), repr(args), source_sha256(cast("FunctionType", call.function))]
+    return hashlib.sha256("\n".join(parts).encode()).hexdigest()
+
+
+@functools.cache
+def _code() -> str:
+    code = b"".join(
+        Path(str(module.__file__)).read_bytes() for module in (tool_scripts, known_calls)
+    )
+    versions = [metadata.version(name) for name in ("memory_profiler", "ipython", "psutil")]
+    return hashlib.sha256(code + repr(versions).encode()).hexdigest()

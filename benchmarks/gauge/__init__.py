@@ -1,0 +1,1 @@
+"""Time and memory of one call, in the whole process tree that it starts."""

@@ -1,0 +1,78 @@
+"""What a run finds: no freed memory that hides the next use of it, and a cold file if asked."""
+
+from __future__ import annotations
+
+import ctypes
+import gc
+import mmap
+import os
+import sys
+
+from benchmarks.errors import BenchmarkError
+
+#: A file counts as cold if no more than this fraction of its pages is in memory.
+COLD_FRACTION = 0.01
+
+
+def give_back() -> None:
+    """Free what nothing refers to, and return free heap memory to the system.
+
+    Without this, memory that was freed before hides the next use of it: the allocator keeps
+    it, and the process does not grow.
+    """
+    gc.collect()
+    if sys.platform == "linux":
+        trim = getattr(ctypes.CDLL(None), "malloc_trim", None)
+        if trim is not None:  # glibc alone has it
+            trim(0)
+
+
+def make_cold(path: str) -> None:
+    """Drop a file's pages from the page cache.
+
+    Parameters
+    ----------
+    path : str
+        The file; it is written to disk first, since pages that are not cannot be dropped.
+
+    Raises
+    ------
+    BenchmarkError
+        The system or the file system keeps the pages, as one in memory does.
+    """
+    if not hasattr(os, "posix_fadvise"):
+        raise BenchmarkError("A cold page cache can be had on Linux only.")
+    descriptor = os.open(path, os.O_RDONLY)
+    try:
+        os.fsync(descriptor)
+        os.posix_fadvise(descriptor, 0, 0, os.POSIX_FADV_DONTNEED)
+        cached = cached_fraction(descriptor)
+    finally:
+        os.close(descriptor)
+    if cached > COLD_FRACTION:
+        raise BenchmarkError(
+            f"{path} cannot be dropped from the page cache ({cached:.0%} of it stays): its file "
+            "system keeps files in memory, or another program uses the file."
+        )
+
+
+def cached_fraction(descriptor: int) -> float:
+    """Return which part of a file's pages is in the page cache (mincore(2))."""
+    size = os.fstat(descriptor).st_size
+    if size == 0:
+        return 0.0
+    pages = -(-size // mmap.PAGESIZE)
+    resident = (ctypes.c_ubyte * pages)()
+    # A private mapping may be written to, which ctypes needs to find its address.
+    with mmap.mmap(
+        descriptor, size, flags=mmap.MAP_PRIVATE, prot=mmap.PROT_READ | mmap.PROT_WRITE
+    ) as view:
+        start = ctypes.c_char.from_buffer(view)
+        libc = ctypes.CDLL(None, use_errno=True)
+        failed = libc.mincore(
+            ctypes.c_void_p(ctypes.addressof(start)), ctypes.c_size_t(size), resident
+        )
+        del start
+    if failed:
+        raise OSError(ctypes.get_errno(), "mincore failed")
+    return sum(page & 1 for page in resident) / pages

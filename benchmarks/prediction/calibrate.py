@@ -1,0 +1,169 @@
+"""Measure every method on small files of every kind, for predictions."""
+
+from __future__ import annotations
+
+import time
+from dataclasses import dataclass, replace
+from typing import TYPE_CHECKING
+
+from benchmarks import progress
+from benchmarks.images.workspace import Workspace
+from benchmarks.results.result import Result
+from benchmarks.results.store import without_series
+from benchmarks.runner import self_check
+from benchmarks.runner.execute import Failure, Outcome, run_once
+from benchmarks.runner.launch import ALL_GIVEN_BACK, HIDDEN_PACKAGE, prepared
+from benchmarks.runner.order import Batch, Order
+from benchmarks.runner.rounds import Lot, rounds
+from benchmarks.runner.schedule import again
+from benchmarks.tasks import chapter, source
+from benchmarks.tasks import task as tasks
+from benchmarks.units import format_duration
+
+from . import cost_model, small_files
+from .predict import of_image
+
+if TYPE_CHECKING:
+    import os
+    from collections.abc import Sequence
+
+    from benchmarks.images.image import Image
+    from benchmarks.results.store import Store
+    from benchmarks.tasks.task import Method, Task
+
+    from .predict import Predictions
+
+
+@dataclass(frozen=True)
+class _Job:
+    """A method, and the small files that it is measured on."""
+
+    task: str
+    method: Method
+    images: dict[str, Image]
+
+    def begun(self) -> tuple[Result, ...]:
+        """Return empty results."""
+        return tuple(
+            Result.begun(cost_model.name(self.task, size), self.method, image)
+            for size, image in self.images.items()
+        )
+
+    def results(self, store: Store[Image]) -> tuple[Result, ...]:
+        """Return what is stored of it and fresh, or empty results."""
+        method, begun = self.method, self.begun()
+        return tuple(store.fresh(r.task, r.method, method.source_sha256) or r for r in begun)
+
+    def missing(self, results: Sequence[Result]) -> list[Batch]:
+        """Return the batches that are needed: memory first, and time from another interpreter."""
+        if any(result.failed for result in results):
+            return []
+        # More than once where workers meet by chance.
+        memory = 2 if source.uses(self.method.function, "joblib") else 1
+        lacking = [] if all(result.memory_runs for result in results) else [Batch(memory=memory)]
+        return lacking if all(r.time_runs for r in results) else [*lacking, Batch(time=1)]
+
+    def run(self, batch: Batch) -> list[Outcome | Failure]:
+        """Run the method on one file after the other, in one interpreter."""
+        calls = tuple((str(image.path),) for image in self.images.values())
+        start = prepared(Order(self.method.function, calls, batch, frozen=True))
+        # What names the hidden package has large files, since its buffers grow in steps.
+        if batch.memory and start.hidden:
+            start = replace(start, variables=ALL_GIVEN_BACK)
+        outcome = run_once(start)
+        if isinstance(outcome, Failure):
+            return [outcome] * len(calls)
+        return list(outcome.each(len(calls)))
+
+
+def calibrate(fmri_path: str | os.PathLike[str] | None = None) -> Store[Image]:
+    """Measure what is not measured yet on small files of the run.
+
+    Parameters
+    ----------
+    fmri_path : path, optional
+        The run; by default what `benchmarks.images.choose` finds.
+
+    Returns
+    -------
+    Store
+        What every method took on the small files.
+
+    Raises
+    ------
+    BenchmarkError
+        The file, a method or the store is not fit.
+    """
+    workspace = Workspace.ready(fmri_path)
+    self_check.ensure(workspace.store)
+    store = workspace.small_files()
+    if store.is_fixed:
+        return store
+    jobs = [
+        _job(task, method, workspace.image)
+        for name, path in tasks.example_paths().items()
+        if chapter.about(name).predicted
+        for task in (tasks.from_example(path),)
+        for method in task.methods
+    ]
+    missing = [job for job in jobs if again() or _is_missing(job, store)]
+    if missing:
+        _measure(missing, workspace.image, store)
+    wanted = {
+        (cost_model.name(job.task, size), job.method.name) for job in jobs for size in job.images
+    }
+    # Of methods that are gone, and of sizes that are no longer asked for. Besides, that the file
+    # is written says that all of it is up to date.
+    store.put(dropped=[r for r in store.all() if (r.task, r.method) not in wanted])
+    return store
+
+
+def predict(fmri_path: str | os.PathLike[str] | None = None) -> Predictions:
+    """Predict what every method needs for a file; measure small files first if need be.
+
+    Parameters
+    ----------
+    fmri_path : path, optional
+        By default what `benchmarks.images.choose` finds.
+
+    Raises
+    ------
+    BenchmarkError
+        As `calibrate`.
+    """
+    image = Workspace.ready(fmri_path).image
+    return of_image(image, calibrate(fmri_path))
+
+
+def _job(task: Task, method: Method, image: Image) -> _Job:
+    if source.uses(method.function, HIDDEN_PACKAGE):
+        names = small_files.UNPACKED
+    elif source.uses(method.function, "joblib"):
+        names = small_files.HANDED_OVER
+    elif method.name in chapter.about(task.name).reads_again:
+        names = small_files.READ_AGAIN
+    else:
+        names = small_files.USUAL
+    return _Job(task.name, method, small_files.planned(image, names, method.ending))
+
+
+def _is_missing(job: _Job, store: Store[Image]) -> bool:
+    return bool(job.missing(job.results(store)))
+
+
+def _measure(jobs: Sequence[_Job], image: Image, store: Store[Image]) -> None:
+    progress.say(f"Measuring small files of {image.path}, for predictions.")
+    small_files.make(image, {name: small for job in jobs for name, small in job.images.items()})
+    started = time.monotonic()
+    for done, job in enumerate(jobs, 1):
+        results = job.results(store)
+        if not job.missing(results):  # measured before, and wanted again
+            results = job.begun()
+        rounds([Lot(job.method.name, results, store, job.missing, job.run, _lean)])
+        elapsed = time.monotonic() - started
+        left = format_duration(elapsed / done * (len(jobs) - done))
+        progress.say(f"small files: {job.task}.{job.method.name}, about {left} left")
+
+
+def _lean(results: tuple[Result, ...]) -> tuple[Result, ...]:
+    return tuple(map(without_series, results))

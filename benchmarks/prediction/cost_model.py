@@ -1,0 +1,228 @@
+"""What a method needs for any file: fitted to what it needed for small ones.
+
+Time and peak are taken as a sum of three parts: a fixed one, one that grows with the voxels of a
+volume, and one that grows with the voxels of the run. What was measured on `small_files` is stored
+as it was read; the parts are worked out when they are asked for.
+"""
+
+from __future__ import annotations
+
+import itertools
+from dataclasses import dataclass, replace
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+
+from benchmarks import files
+from benchmarks.errors import FigureError, StoreError
+from benchmarks.gauge import peak
+from benchmarks.images.image import Image
+from benchmarks.results.store import Store, read
+from benchmarks.tasks import chapter
+from benchmarks.tasks import task as tasks
+from benchmarks.units import KIB
+
+from . import small_files
+
+if TYPE_CHECKING:
+    from collections.abc import Sequence
+    from pathlib import Path
+
+    import numpy.typing as npt
+
+    from benchmarks.results.provenance import Provenance
+    from benchmarks.results.result import Result
+
+ADVICE = "Measure it with: fmri-bench calibrate (some minutes), or: make html."
+
+#: What a peak can be off by: the lag of the kernel's counters, or this fraction of it.
+PEAK_NOISE = 0.01
+
+#: What a time can be off by, as a fraction of it. Calls of less than 3 ms scattered by a fourth on
+#: a virtual machine.
+TIME_NOISE = 0.03
+SHORT_NOISE = 0.25
+SHORT_SECONDS = 0.003
+
+_PARTS = 3
+_TIE = 1e-6
+
+
+@dataclass(frozen=True)
+class Cost:
+    """How one quantity grows, in its unit: s or bytes.
+
+    Attributes
+    ----------
+    fixed : float
+        What it is for any file.
+    per_volume_voxel : float
+        What a voxel of a volume adds.
+    per_voxel : float
+        What a voxel of the run adds, or of the runs that are read if it is read again and again.
+    again : bool
+        Whether the n-th volume costs as much as n volumes.
+    """
+
+    fixed: float
+    per_volume_voxel: float
+    per_voxel: float
+    again: bool = False
+
+    def at(self, voxels: int, volumes: int) -> float:
+        """Return the quantity for so many voxels of a volume, and so many volumes."""
+        parts = self.fixed, self.per_volume_voxel, self.per_voxel
+        return float(np.dot(parts, _sizes(voxels, volumes, again=self.again)))
+
+    @classmethod
+    def through(
+        cls,
+        images: Sequence[Image],
+        values: Sequence[float],
+        noise: Sequence[float],
+        *,
+        again: bool = False,
+    ) -> Cost:
+        """Fit the parts to measurements, none below zero, each measurement by what it can be off.
+
+        The fewest parts that explain all of them are taken: what is noise in a small file would
+        be large in a large one.
+
+        Parameters
+        ----------
+        images : sequence of Image
+            What was measured on.
+        values : sequence of float
+            What was measured, s or bytes.
+        noise : sequence of float
+            What each value can be off by, above zero, in the same unit.
+        again : bool
+            Whether the n-th volume costs as much as n volumes.
+        """
+        rows = np.array([_sizes(image.voxels, image.volumes, again=again) for image in images])
+        off = np.array(noise)
+        parts = _least_squares(rows / off[:, None], np.array(values) / off)
+        fixed, per_volume_voxel, per_voxel = map(float, parts)
+        return cls(fixed, per_volume_voxel, per_voxel, again)
+
+
+def _sizes(voxels: int, volumes: int, *, again: bool) -> tuple[float, float, float]:
+    read = volumes * (volumes + 1) / 2 if again else volumes
+    return 1.0, float(voxels), voxels * float(read)
+
+
+def _least_squares(rows: npt.NDArray[Any], values: npt.NDArray[Any]) -> npt.NDArray[Any]:
+    """Return the fewest parts, none below zero, that come within 1 of each value.
+
+    With three parts, all choices of those that are above zero can be tried. If none comes so near,
+    it is the nearest.
+    """
+    best, least = np.zeros(_PARTS), np.inf
+    for count in range(1, _PARTS + 1):
+        for chosen in itertools.combinations(range(_PARTS), count):
+            part = np.linalg.lstsq(rows[:, chosen], values, rcond=None)[0]
+            error = float(np.abs(rows[:, chosen] @ part - values).max())
+            # A tie goes to the fixed part: files whose volumes are alike tell nothing of volumes.
+            if (part >= 0).all() and error < least - _TIE:
+                best, least = np.zeros(_PARTS), error
+                best[list(chosen)] = part
+        if least <= 1:
+            break
+    return best
+
+
+@dataclass(frozen=True)
+class Costs:
+    """What a method needs for files of one kind.
+
+    Attributes
+    ----------
+    task, method : str
+        Names.
+    wall_seconds, peak_bytes : Cost or None
+        How time and peak grow; None where the method failed.
+    message : str
+        Why it has no figures, as a sentence; else empty.
+    """
+
+    task: str
+    method: str
+    wall_seconds: Cost | None
+    peak_bytes: Cost | None
+    message: str = ""
+
+
+def latest(here: Provenance) -> Store[Image]:
+    """Open what was last measured on this machine, on small files of whatever run.
+
+    Parameters
+    ----------
+    here : Provenance
+        The machine and the versions. The file system may be another one.
+
+    Raises
+    ------
+    FigureError
+        Nothing was measured with these versions, or an example has changed since.
+    StoreError
+        It cannot be read.
+    """
+    for path in sorted(files.small_results_folder().glob("*.json"), key=_changed, reverse=True):
+        found, image, _ = read(path, Image)
+        if replace(found, file_system=here.file_system).digest == here.digest:
+            _refuse_stale(path)
+            return Store(path.parent, image, found, path)
+    raise FigureError(f"Small files were not measured with these versions yet. {ADVICE}")
+
+
+def _changed(path: Path) -> float:
+    return path.stat().st_mtime
+
+
+def _refuse_stale(path: Path) -> None:
+    changed = max(map(_changed, tasks.example_paths().values()), default=0.0)
+    if changed > _changed(path):
+        raise FigureError(f"An example has changed since small files were measured. {ADVICE}")
+
+
+def name(task: str, size: str) -> str:
+    """Return the name under which the results of a task on a small file are stored."""
+    return f"{task}@{size}"
+
+
+def of_kind(found: Store[Image], kind: str) -> list[Costs]:
+    """Return what each method needs for files of a kind, in the order of the names.
+
+    Parameters
+    ----------
+    found : Store
+        From `latest`.
+    kind : str
+        From `small_files.kind_of`.
+    """
+    by_method: dict[tuple[str, str], dict[str, Result]] = {}
+    for result in found.all():
+        task, _, size = result.task.partition("@")
+        if size.rpartition("_")[0] == kind:
+            by_method.setdefault((task, result.method), {})[size] = result
+    names = [*small_files.SIZES, *small_files.BULKY]
+    known = small_files.planned(found.data, names)
+    return [_costs(*pair, results, known) for pair, results in by_method.items()]
+
+
+def _costs(task: str, method: str, results: dict[str, Result], known: dict[str, Image]) -> Costs:
+    failed = next((result for result in results.values() if result.failed), None)
+    if failed:
+        return Costs(task, method, None, None, failed.message)
+    images = [known[size] for size in results]
+    if not all(result.time_runs and result.memory_runs for result in results.values()):
+        raise StoreError(f"{task}.{method} is not measured to its end on small files. {ADVICE}")
+    again = method in chapter.about(task).reads_again
+    again &= next(iter(results)).rpartition("_")[0].endswith("gz")
+    seconds = [result.wall_seconds.median for result in results.values()]
+    peaks = [result.peak_bytes.median for result in results.values()]
+    off = SHORT_NOISE if max(seconds) < SHORT_SECONDS else TIME_NOISE
+    time = Cost.through(images, seconds, [off * value for value in seconds], again=again)
+    lag = peak.LAG_KIB * KIB
+    weight = Cost.through(images, peaks, [max(lag, PEAK_NOISE * value) for value in peaks])
+    return Costs(task, method, time, weight)

@@ -1,0 +1,174 @@
+"""What every method would need for a file, told from its header alone."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Any
+
+from benchmarks.gauge import machine
+from benchmarks.images import header
+from benchmarks.report.result_tables import NONE
+from benchmarks.report.table import Table
+from benchmarks.units import format_bytes, format_seconds
+
+from . import cost_model, small_files
+
+if TYPE_CHECKING:
+    from collections.abc import Sequence
+
+    from benchmarks.images.image import Image
+    from benchmarks.results.provenance import Provenance
+    from benchmarks.results.store import Store
+
+FITS, TIGHT, DOES_NOT_FIT = "fits", "tight", "does not fit"
+
+#: A peak that takes more than this fraction of the free memory is tight.
+TIGHT_FROM = 0.7
+
+
+@dataclass(frozen=True)
+class Prediction:
+    """What one method would need.
+
+    Attributes
+    ----------
+    task, method : str
+        Names.
+    peak_bytes, wall_seconds : float or None
+        None where the method failed on small files.
+    verdict : str
+        `FITS`, `TIGHT` or `DOES_NOT_FIT`; or why there is no prediction.
+    """
+
+    task: str
+    method: str
+    peak_bytes: float | None
+    wall_seconds: float | None
+    verdict: str
+
+
+@dataclass(frozen=True)
+class Predictions:
+    """What every method would need for one file.
+
+    Attributes
+    ----------
+    image : Image
+        The file.
+    kind : str
+        The kind of files whose measurements were taken.
+    free_bytes : int
+        Memory that is free now.
+    rows : tuple of Prediction
+        By task, the leanest first.
+    """
+
+    image: Image
+    kind: str
+    free_bytes: int
+    rows: tuple[Prediction, ...]
+
+    def of_task(self, *names: str) -> Predictions:
+        """Return those of some tasks alone."""
+        rows = tuple(row for row in self.rows if row.task in names)
+        return Predictions(self.image, self.kind, self.free_bytes, rows)
+
+    def table(self) -> Table:
+        """Return the table: method, time, peak, and whether it fits."""
+        rows = [(f"{row.task}.{row.method}", *_written(row), row.verdict) for row in self.rows]
+        return Table(("method", "time, about", "peak, about", "here"), tuple(rows))
+
+    @property
+    def caption(self) -> str:
+        """The file, its raw size, and what is free."""
+        free = f"Free memory: {format_bytes(self.free_bytes)}."
+        return f"{self.image.description} {free} {self.image.remark}".strip()
+
+    def __str__(self) -> str:
+        return f"{self.table().text()}\n\n{self.caption}"
+
+    def _repr_html_(self) -> str:
+        return self.table().html(self.caption)
+
+    def as_dict(self) -> dict[str, Any]:
+        """Return it as JSON can hold it."""
+        image = self.image
+        return {
+            "file": str(image.path),
+            "shape": list(image.shape),
+            "dtype": image.dtype,
+            "scaled": image.scaled,
+            "compression": image.compression,
+            "raw_bytes": image.raw_bytes,
+            "kind": self.kind,
+            "free_bytes": self.free_bytes,
+            "methods": [vars(row) for row in self.rows],
+        }
+
+
+def _written(row: Prediction) -> tuple[str, str]:
+    if row.peak_bytes is None or row.wall_seconds is None:
+        return NONE, NONE
+    return format_seconds(row.wall_seconds), format_bytes(row.peak_bytes)
+
+
+def verdict(peak_bytes: float, free_bytes: float) -> str:
+    """Tell whether a peak fits into the free memory."""
+    if peak_bytes > machine.USABLE_FRACTION * free_bytes:
+        return DOES_NOT_FIT
+    return TIGHT if peak_bytes > TIGHT_FROM * free_bytes else FITS
+
+
+def of_image(image: Image, found: Store[Image], free_bytes: int | None = None) -> Predictions:
+    """Predict what every method would need.
+
+    Parameters
+    ----------
+    image : Image
+        The file; it need not be here.
+    found : Store
+        What was measured on small files: from `cost_model.latest`.
+    free_bytes : int, optional
+        Free memory; by default what is free now.
+
+    Returns
+    -------
+    Predictions
+        Of the methods that are for files of this kind.
+    """
+    kind = small_files.kind_of(image.dtype, image.slope, image.inter, image.compression)
+    free = machine.free_bytes() if free_bytes is None else free_bytes
+    rows = [_row(cost, image, free) for cost in cost_model.of_kind(found, kind)]
+    rows.sort(key=lambda row: (row.task, row.peak_bytes or 0))
+    return Predictions(image, kind, free, tuple(rows))
+
+
+def _row(cost: cost_model.Costs, image: Image, free: int) -> Prediction:
+    if cost.peak_bytes is None or cost.wall_seconds is None:
+        return Prediction(cost.task, cost.method, None, None, cost.message)
+    peak = cost.peak_bytes.at(image.voxels, image.volumes)
+    seconds = cost.wall_seconds.at(image.voxels, image.volumes)
+    return Prediction(cost.task, cost.method, peak, seconds, verdict(peak, free))
+
+
+def predict(fmri_path: Any, here: Provenance, tasks: Sequence[str] = ()) -> Predictions:
+    """Predict from the header of a file; nothing else of it is read.
+
+    Parameters
+    ----------
+    fmri_path : path
+        A 4D image.
+    here : Provenance
+        The machine and the versions.
+    tasks : sequence of str
+        Names of tasks; all of them if empty.
+
+    Raises
+    ------
+    DataError
+        The header cannot be read, or cannot be true.
+    FigureError
+        Small files were not measured with these versions.
+    """
+    found = of_image(header.read(fmri_path), cost_model.latest(here))
+    return found.of_task(*tasks) if tasks else found

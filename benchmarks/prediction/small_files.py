@@ -1,0 +1,141 @@
+"""Small files of every kind, from which follows how time and memory grow with a file.
+
+What a method needs depends on the kind of the file, on the voxels of a volume, and on the
+number of volumes. Three files of each kind tell the three apart: a small one, one with larger
+volumes, and one with more of them. They are made of the first volumes of the file that is measured
+on, so that none is too large for it.
+"""
+
+from __future__ import annotations
+
+import math
+from dataclasses import replace
+from typing import TYPE_CHECKING
+
+import numpy as np
+
+from benchmarks.files import cache_folder
+from benchmarks.images import generate, variants
+from benchmarks.images.image import Image
+from benchmarks.images.variants import Variant
+from benchmarks.units import MIB
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping, Sequence
+
+#: By the name of a kind of voxels: their type, and whether they are scaled and shifted.
+VOXELS = {
+    "int16": Variant("int16", None, "int16"),
+    "scaled": Variant("int16, scaled", None, "int16", scaled=True),
+    "shifted": Variant("int16, scaled and shifted", None, "int16", scaled=True, shifted=True),
+    "float32": Variant("float32", None, "float32"),
+    "float64": Variant("float64", None, "float64"),
+}
+
+ENDINGS = ("nii", "nii_gz")
+
+#: By the name of a size: least voxels of a volume, and volumes. No method takes more than 8
+#: volumes at a time, so that every file has more blocks than one. The long file has 16 MiB as
+#: int16 and 64 MiB as float64: what is read of memory is off by a fraction of a MiB at most.
+SIZES = {
+    "small": (1 << 16, 16),
+    "wide": (1 << 18, 16),
+    "middle": (1 << 16, 40),
+    "long": (1 << 16, 128),
+}
+
+#: indexed_gzip keeps up to 16 MiB of a file unpacked. Methods that name it are measured on files
+#: above that, with so many bytes; their volumes are those of the run.
+BULKY = {"bulky": 24 * MIB, "bulkier": 48 * MIB}
+
+#: The sizes that most methods are measured on; those that hand arrays to workers, which takes
+#: long, and is the same for volumes of any size; those that read the file again for each volume;
+#: and those that name indexed_gzip.
+USUAL = ("small", "wide", "long")
+HANDED_OVER = ("small", "long")
+READ_AGAIN = ("small", "wide", "middle")
+UNPACKED = tuple(BULKY)
+
+
+def kind_of(dtype: str, slope: float, inter: float, compression: str) -> str:
+    """Return the measured kind that comes nearest to a file, and needs no less to read all of it.
+
+    Parameters
+    ----------
+    dtype : str
+        Type of a voxel on disk.
+    slope, inter : float
+        What values are multiplied by, and what is added.
+    compression : str
+        ``"none"``, or the ending of a compressed file.
+
+    Returns
+    -------
+    str
+        For example ``"scaled_nii_gz"``.
+    """
+    voxel = np.dtype(dtype)
+    whole, scaled = voxel.kind in "iu", (slope, inter) != (1, 0)
+    large = voxel.itemsize > np.dtype("int16" if whole else "float32").itemsize
+    # To read shifted values takes two arrays of float64: as much as any other kind.
+    if inter != 0 or (large if whole else scaled):
+        voxels = "shifted"
+    elif scaled:
+        voxels = "scaled"
+    elif whole:
+        voxels = "int16"
+    else:
+        voxels = "float64" if large else "float32"
+    return f"{voxels}_{'nii' if compression == 'none' else 'nii_gz'}"
+
+
+def planned(image: Image, sizes: Sequence[str], ending: str = "") -> dict[str, Image]:
+    """Return the files that are measured on in the place of another, by their names.
+
+    Parameters
+    ----------
+    image : Image
+        The file that they are made of.
+    sizes : sequence of str
+        `USUAL`, `HANDED_OVER`, `READ_AGAIN` or `UNPACKED`.
+    ending : str
+        The ending that they must have, ``".nii"`` or ``".nii.gz"``; empty for both.
+
+    Returns
+    -------
+    dict of Image
+        A name is that of a kind, and the size: ``"scaled_nii_gz_long"``.
+    """
+    return {
+        f"{voxels}_{written}_{size}": _planned(image, voxels, written, size)
+        for voxels in VOXELS
+        for written in ENDINGS
+        for size in sizes
+        if not ending or ending == f".{written.replace('_', '.')}"
+    }
+
+
+def _planned(image: Image, voxels: str, ending: str, size: str) -> Image:
+    dtype, (x, y, z) = VOXELS[voxels].dtype, image.shape[:3]
+    if size in BULKY:
+        volumes = math.ceil(BULKY[size] / (image.voxels * np.dtype(dtype).itemsize))
+    else:
+        least, volumes = SIZES[size]
+        z = math.ceil(least / (x * y))
+    stem = f"{image.stem}-{image.sha256[:8]}"
+    path = cache_folder() / "sizes" / f"{stem}-{voxels}-{size}.{ending.replace('_', '.')}"
+    return Image(path, (x, y, z, volumes), dtype)
+
+
+def make(image: Image, wanted: Mapping[str, Image]) -> None:
+    """Make those files that are not there, by their names.
+
+    Raises
+    ------
+    DataError
+        One cannot be written.
+    """
+    for name, small in wanted.items():
+        kind = VOXELS[name.partition("_")[0]]
+        variant = replace(kind, slices=small.shape[2], volumes=small.volumes)
+        generate.once(small.path, variants.converted(image, variant))

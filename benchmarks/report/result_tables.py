@@ -1,0 +1,239 @@
+"""Tables of results: the same cells on a terminal, in a notebook, on the site."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any
+
+from benchmarks.gauge.readings import PARTS
+from benchmarks.results.quantities import QUANTITIES
+from benchmarks.results.result import Status
+from benchmarks.units import BYTES_UNITS, format_bytes, format_range, format_seconds, unit_of
+
+from .table import Amount, Name, Table, plain
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping, Sequence
+
+    from benchmarks.results.result import Result
+    from benchmarks.results.statistics import Sample
+    from benchmarks.tasks.task import Method
+
+    from .table import Cell
+
+#: Stands where there is no figure.
+NONE = "–"
+
+#: Label of the row with the least time and memory, where they are those of all methods.
+LEAST = "least possible"
+
+#: What the table of a task shows, besides the range of time, and how far it is from the least if
+#: that is known.
+_SHOWN = ("time", "peak", "kept", "multiplier")
+
+#: The same of a task with many images. A peak says little of workers that keep what they used for
+#: one image, and use it for the next.
+_OF_IMAGES = ("time", "throughput", "whole")
+
+
+class Column:
+    """One quantity of several results, in the unit that fits them.
+
+    Parameters
+    ----------
+    quantity : str
+        A name of `QUANTITIES`.
+    results : sequence of Result
+        All that the unit has to fit.
+    methods : sequence of Method
+        Those of the task. The least is looked for among methods that return the same; without
+        methods, nothing is marked.
+    """
+
+    def __init__(
+        self, quantity: str, results: Sequence[Result], methods: Sequence[Method] = ()
+    ) -> None:
+        self.known = QUANTITIES[quantity]
+        self._quantity = quantity
+        self._groups = {method.name: method.group for method in methods}
+        self._samples = {id(result): self._sample(result) for result in results}
+        medians = [sample.median for sample in self._samples.values() if sample]
+        self._unit, self._size = unit_of(medians, self.known.units)
+        self._bounds = self._least(results)
+
+    @property
+    def heading(self) -> str:
+        """Name of the quantity, with the unit."""
+        return f"{self.known.heading} ({self._unit})" if self._unit else self.known.heading
+
+    def _sample(self, result: Result) -> Sample | None:
+        sample = result.quantity(self._quantity) if not result.failed else None
+        return sample if sample and sample.values else None
+
+    def _least(self, results: Sequence[Result]) -> dict[int, float]:
+        """Return, for each group of several, what the least cannot be told apart from."""
+        members: dict[int, list[Sample]] = {}
+        for result in results if self.known.least_is_best else ():
+            sample = self._samples[id(result)]
+            if sample and result.method in self._groups:
+                members.setdefault(self._groups[result.method], []).append(sample)
+        bounds = {}
+        for group, samples in members.items():
+            if len(samples) > 1:
+                least = min(samples, key=lambda sample: sample.median)
+                bounds[group] = max(least.interval[1], least.median + self.known.smallest)
+        return bounds
+
+    def cell(self, result: Result | None, mark: str = "") -> Cell:
+        """Return the median, or why there is none; a mark stands before it."""
+        if result is None:
+            return NONE
+        if result.failed:
+            return status(result)
+        sample = self._samples[id(result)]
+        if sample is None:
+            return NONE
+        bound = self._bounds.get(self._groups.get(result.method, -1))
+        least = bound is not None and sample.interval[0] <= bound
+        return Amount(mark + self._written(sample.median), sample.median, least=least)
+
+    def range(self, result: Result) -> Cell:
+        """Return the least and the largest value, which a page draws as well."""
+        sample = self._samples[id(result)]
+        if sample is None:
+            return NONE
+        low, high = sample.low, sample.high
+        text = f"{self._written(low)} to {self._written(high)}"
+        return Amount(text, high - low, (low, sample.median, high))
+
+    def of(self, value: float | None) -> Cell:
+        """Return a value that is no result of ours."""
+        return NONE if value is None else Amount(self._written(value), value)
+
+    def _written(self, value: float) -> str:
+        return self.known.write_in(self._size, value)
+
+
+def status(result: Result) -> str:
+    """Return why there are no figures, in a word; or what a method would need."""
+    return result.message.partition(",")[0] if result.status is Status.TOO_LARGE else result.status
+
+
+def of_results(
+    results: Sequence[Result],
+    methods: Sequence[Method] = (),
+    published: Mapping[str, Mapping[str, Any]] | None = None,
+) -> Table:
+    """Make the table of the results of one task.
+
+    Parameters
+    ----------
+    results : sequence of Result
+        One for each row.
+    methods : sequence of Method
+        Those of the task: they tell families, and which of them return the same.
+    published : mapping, optional
+        By the name of a method: ``wall_seconds`` and ``increment_bytes`` as somebody published
+        them, to stand beside ours; None for what was not.
+    """
+    least = {(r.least_seconds, r.least_bytes) for r in results if r.least_seconds is not None}
+    shown = _OF_IMAGES if any(result.images > 1 for result in results) else _SHOWN
+    names = (*shown, "times_least") if least else shown
+    columns = {name: Column(name, results, methods) for name in names}
+    time, peak = (Column(name, results, methods) for name in ("time", "peak"))
+    families = {method.name: method.family for method in methods}
+    rows = [
+        [Name(result.method, families.get(result.method, "")), *_measured(result, columns)]
+        for result in results
+    ]
+    headings = ["method", *(column.heading for column in columns.values())]
+    headings.insert(2, f"range of {time.heading}")
+    if len(least) == 1:
+        seconds, least_bytes = least.pop()
+        row: list[Cell] = [LEAST, time.of(seconds), NONE, peak.of(least_bytes)]
+        rows.append([*row, *[NONE] * (len(headings) - len(row))])
+    if published:
+        headings += [f"{column.heading}, as published" for column in (time, peak)]
+        for cells in rows:
+            figures = published.get(plain(cells[0]), {})
+            cells.append(time.of(figures.get("wall_seconds")))
+            cells.append(peak.of(figures.get("increment_bytes")))
+    return Table(tuple(headings), tuple(map(tuple, rows)))
+
+
+def _measured(result: Result, columns: Mapping[str, Column]) -> list[Cell]:
+    if result.failed:
+        return [status(result), *[NONE] * len(columns)]
+    cells = [column.cell(result, _mark(result, name)) for name, column in columns.items()]
+    return [cells[0], columns["time"].range(result), *cells[1:]]
+
+
+def _mark(result: Result, quantity: str) -> str:
+    """Return the sign of a noisy time."""
+    return "~" if quantity == "time" and result.noise else ""
+
+
+def of_parts(results: Sequence[Result]) -> Table:
+    """Make the table of what the peak of each method consists of."""
+    runs = {id(result): result.peak_run for result in results if not result.failed}
+    unit, size = unit_of([run.peak_bytes for run in runs.values()], BYTES_UNITS)
+    rows: list[tuple[Cell, ...]] = []
+    for result in results:
+        run = runs.get(id(result))
+        values = (*run.parts_bytes, run.peak_bytes) if run else ()
+        cells: list[Cell] = [
+            Amount(QUANTITIES["peak"].write_in(size, value), value) for value in values
+        ]
+        rows.append((result.method, *(cells or (status(result), *[NONE] * len(PARTS)))))
+    return Table(("method", *(f"{part} ({unit})" for part in (*PARTS, "peak"))), tuple(rows))
+
+
+def of_observations(results: Sequence[Result]) -> Table:
+    """Make the table of what each method returned, and what stayed in memory with it."""
+    rows = [
+        (result.method, result.observed, format_bytes(result.kept_bytes.median))
+        if not result.failed
+        else (result.method, status(result), NONE)
+        for result in results
+    ]
+    return Table(("method", "returned", "kept"), tuple(rows))
+
+
+def crossed(titles: Sequence[str], rows: Sequence[Sequence[Result]], quantity: str) -> Table:
+    """Make the table of one quantity: a row for each file, a column for each method.
+
+    Parameters
+    ----------
+    titles : sequence of str
+        Of the rows.
+    rows : sequence of sequences of Result
+        A method may be missing in some of them.
+    quantity : str
+        A name of `QUANTITIES`.
+    """
+    methods = list(dict.fromkeys(result.method for row in rows for result in row))
+    column = Column(quantity, [result for row in rows for result in row])
+    cells = []
+    for title, row in zip(titles, rows, strict=True):
+        by_method = {result.method: result for result in row}
+        cells.append((title, *(column.cell(by_method.get(method)) for method in methods)))
+    return Table((column.heading, *methods), tuple(cells))
+
+
+def remarks(results: Sequence[Result]) -> list[str]:
+    """Return a sentence for each result that needs one: failed, noisy, or blurred."""
+    sentences = []
+    for result in results:
+        if result.failed:
+            sentences.append(f"{result.method}: {result.message}.")
+            continue
+        if result.noise:
+            low, high = result.wall_seconds.interval
+            spread = format_range(format_seconds, low, high)
+            sentences.append(
+                f"{result.method}: noisy time, the true median lies in {spread}; {result.noise}."
+            )
+        if result.memory_runs and not any(run.is_sharp for run in result.memory_runs):
+            last = result.memory_runs[-1]
+            spread = format_range(format_bytes, last.low_bytes, last.high_bytes)
+            sentences.append(f"{result.method}: the peak lies in {spread}.")
+    return sentences

@@ -1,0 +1,170 @@
+"""Tables of text and figures, written for a terminal and for a page."""
+
+from __future__ import annotations
+
+import functools
+import io
+import math
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Any, TypeAlias
+
+from rich.box import SIMPLE
+from rich.console import Console
+from rich.table import Table as RichTable
+
+from benchmarks.units import NARROW_SPACE, SPACE, printable
+
+from .families import FAMILIES
+
+if TYPE_CHECKING:
+    from collections.abc import Sequence
+
+#: Wider than any table here, so that rich never breaks a cell.
+_TEXT_WIDTH = 200
+
+#: What spans more than this factor is drawn on a logarithmic scale, here and in plots.
+LOG_FROM = 30.0
+
+LEAST_MARK = "◂"
+
+
+@dataclass(frozen=True)
+class Amount:
+    """A cell that holds a figure, with what its text does not say.
+
+    Attributes
+    ----------
+    text : str
+        What is read.
+    value : float
+        What its column is sorted by.
+    runs : tuple of float
+        Least, median and largest value of the runs; drawn where it is given.
+    least : bool
+        Whether no other method of its group needs less, as far as the runs can tell.
+    """
+
+    text: str
+    value: float
+    runs: tuple[float, float, float] | None = None
+    least: bool = False
+
+
+@dataclass(frozen=True)
+class Name:
+    """The name of a method, with the sign of its family.
+
+    Attributes
+    ----------
+    text : str
+        The name.
+    family : str
+        A name of `FAMILIES`; empty if it has none.
+    """
+
+    text: str
+    family: str = ""
+
+
+Cell: TypeAlias = "str | Amount | Name"
+
+
+def plain(cell: Cell) -> str:
+    """Return the text of a cell."""
+    return cell if isinstance(cell, str) else cell.text
+
+
+@dataclass(frozen=True)
+class Table:
+    """Headings and rows of cells; the first column names the rows, the others are figures."""
+
+    headings: tuple[str, ...]
+    rows: tuple[tuple[Cell, ...], ...]
+
+    @property
+    def texts(self) -> list[tuple[str, ...]]:
+        """The rows as they are read."""
+        return [tuple(map(plain, row)) for row in self.rows]
+
+    def text(self) -> str:
+        """Return the table as plain text, columns aligned."""
+        table = RichTable(box=SIMPLE, show_edge=False, pad_edge=False, collapse_padding=True)
+        for index, heading in enumerate(self.headings):
+            table.add_column(heading, justify="right" if index else "left", no_wrap=True)
+        for row in self.texts:
+            # Fonts of terminals have no narrow space, and take one that is narrow indeed.
+            table.add_row(*(printable(text).replace(NARROW_SPACE, SPACE) for text in row))
+        output = io.StringIO()
+        # In a notebook, rich would display the table itself instead of writing it.
+        console = Console(
+            file=output,
+            width=_TEXT_WIDTH,
+            highlight=False,
+            markup=False,
+            force_jupyter=False,
+        )
+        console.print(table)
+        return "\n".join(line.rstrip() for line in output.getvalue().splitlines())
+
+    def html(self, caption: str, *, classes: Sequence[str] = (), identity: str = "") -> str:
+        """Return the table as HTML, every text escaped.
+
+        Parameters
+        ----------
+        caption : str
+            What it shows, of which file and machine; how to read it is added.
+        classes : sequence of str
+            For style sheets, besides ``measurements``.
+        identity : str
+            What a link leads to.
+        """
+        amounts = [cell for row in self.rows for cell in row if isinstance(cell, Amount)]
+        families = {cell.family for row in self.rows for cell in row if isinstance(cell, Name)}
+        page: str = template("benchmarks.report", "table.html.jinja").render(
+            table=self,
+            all_families=FAMILIES,
+            least_mark=LEAST_MARK,
+            caption=caption,
+            classes=" ".join(["measurements", *classes]),
+            identity=identity,
+            families=[name for name in FAMILIES if name in families],
+            has_least=any(amount.least for amount in amounts),
+            scale=_Scale([value for amount in amounts for value in amount.runs or ()]),
+        )
+        return page
+
+
+class _Scale:
+    """Where values are drawn: from zero on, or by their logarithms if they lie far apart."""
+
+    #: Size of the drawing, and what is left free on both sides, in units of its own.
+    width, height, edge = 96, 12, 5
+
+    def __init__(self, values: Sequence[float]) -> None:
+        self.values = [value for value in values if value > 0]
+        self.high = max(self.values, default=1.0)
+        self.low = min(self.values, default=1.0)
+        self.is_wide = self.high > LOG_FROM * self.low
+
+    def at(self, value: float) -> float:
+        """Return the place of a value, between the edges of the drawing."""
+        if self.is_wide:
+            share = math.log(max(value, self.low) / self.low) / math.log(self.high / self.low)
+        else:
+            share = max(0.0, value) / self.high
+        return self.edge + share * (self.width - 2 * self.edge)
+
+    def drawn(self, runs: tuple[float, float, float]) -> list[float]:
+        """Return the places of least, median and largest run."""
+        return [round(self.at(value), 1) for value in runs]
+
+
+@functools.cache
+def template(package: str, name: str) -> Any:
+    """Return a template of a package; texts are escaped when they are filled in."""
+    # Only pages need it, and to import it takes time.
+    from jinja2 import Environment, PackageLoader  # noqa: PLC0415
+
+    environment = Environment(loader=PackageLoader(package, "."), autoescape=True)
+    environment.filters["plain"] = plain
+    return environment.get_template(name)

@@ -1,0 +1,1 @@
+"""Readings become stored results: quantities, statistics, provenance, and their files."""

@@ -1,0 +1,265 @@
+"""Measured results on disk: one JSON file for each pair of data file and provenance.
+
+History of the schema
+---------------------
+1 : first.
+2 : fields that have their default value are left out; slope and intercept of the data. Files of
+    schema 1 are read as well.
+
+Results of different machines, versions or data files never meet in one file, so nothing
+can merge them by accident. Each finished run is written at once; a file is replaced whole
+or not at all.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import json
+import os
+import sys
+from dataclasses import asdict, replace
+from typing import TYPE_CHECKING, Any, Generic, TypeVar
+
+import cattrs
+from cattrs.gen import make_dict_unstructure_fn, override
+
+from benchmarks.errors import StoreError
+from benchmarks.files import written_whole
+from benchmarks.gauge.readings import Series
+
+from .dataset import Dataset
+from .provenance import Provenance
+from .result import Result
+
+if TYPE_CHECKING:
+    from collections.abc import Iterable, Iterator
+    from pathlib import Path
+
+if sys.platform != "win32":
+    import fcntl
+
+SCHEMA = 2
+_READABLE = (1, SCHEMA)
+
+#: What a failed attempt to read JSON into a dataclass raises.
+UNREADABLE = (AttributeError, KeyError, TypeError, ValueError, cattrs.BaseValidationError)
+
+Key = tuple[str, str, str]
+D = TypeVar("D", bound=Dataset)
+
+
+def _converter() -> cattrs.Converter:
+    """Return what writes dataclasses without defaults, and refuses values of other types."""
+    found = cattrs.Converter(
+        omit_if_default=True, forbid_extra_keys=True, detailed_validation=False
+    )
+    for wanted, kinds in ((str, str), (int, int), (float, (int, float))):
+        found.register_structure_hook(wanted, _refusing(kinds))
+    # What can be worked out from others is not stored.
+    omitted = override(omit=True)
+    written = make_dict_unstructure_fn(
+        Result, found, _cattrs_omit_if_default=True, least_seconds=omitted, least_bytes=omitted
+    )
+    found.register_unstructure_hook(Result, written)
+    return found
+
+
+def _refusing(kinds: Any) -> Any:
+    def checked(value: Any, _wanted: Any) -> Any:
+        if not isinstance(value, kinds) or isinstance(value, bool):
+            raise TypeError(f"{value!r:.40} stands where another type is expected")
+        return value
+
+    return checked
+
+
+CONVERTER = _converter()
+
+
+class Store(Generic[D]):
+    """The results of one data file under one provenance.
+
+    With ``is_fixed``, they are shown as they are, and nothing is added to them.
+
+    Parameters
+    ----------
+    folder : Path
+        Where results files are; made when the first result is put.
+    data : Dataset
+        The file that is measured on.
+    provenance : Provenance
+        The machine and the versions.
+    path : Path, optional
+        The file itself; by default its name follows from data and provenance.
+
+    Raises
+    ------
+    StoreError
+        There is a results file and it cannot be read. It is left as it is.
+    """
+
+    is_fixed = False
+
+    def __init__(
+        self, folder: Path, data: D, provenance: Provenance, path: Path | None = None
+    ) -> None:
+        self.path = path or folder / f"{data.label}-{provenance.digest[:8]}.json"
+        self.data = data
+        self.provenance = provenance
+        self._results = self._read()
+
+    def get(self, task: str, method: str, cache: str = "warm") -> Result | None:
+        """Return the stored result of a method, or None."""
+        return self._results.get((task, method, cache))
+
+    def fresh(
+        self,
+        task: str,
+        method: str,
+        source_sha256: str,
+        cache: str = "warm",
+        *,
+        local: bool = False,
+    ) -> Result | None:
+        """Return the stored result of a method if it is of the code as it is now, or None.
+
+        This is the one rule for what has to be measured again.
+
+        Parameters
+        ----------
+        task, method : str
+            Names.
+        source_sha256 : str
+            Digest of all that decides what is measured, as it is now.
+        cache : {"warm", "cold"}
+            State of the page cache before each run.
+        local : bool
+            Whether the digest also covers what is of the machine that measures, such as the
+            release of a program; results that come with the project are then as fresh as any.
+        """
+        result = self.get(task, method, cache)
+        if result is None or (local and self.is_fixed):
+            return result
+        return result if result.source_sha256 == source_sha256 else None
+
+    def all(self) -> list[Result]:
+        """Return every stored result."""
+        return list(self._results.values())
+
+    def put(self, *results: Result, dropped: Iterable[Result] = ()) -> None:
+        """Add or replace results, drop others, and write the file.
+
+        Raises
+        ------
+        StoreError
+            The file cannot be written; what it held before is still there.
+        """
+        try:
+            self.path.parent.mkdir(parents=True, exist_ok=True)  # for the lock
+            with locked(self.path.parent):
+                # Another process may have put its results since this one last read.
+                self._results = self._read()
+                self._results |= {_key(result): result for result in results}
+                for result in dropped:
+                    self._results.pop(_key(result), None)
+                with written_whole(self.path) as file:
+                    file.write(encoded(self.provenance, self.data, self.all()))
+        except OSError as error:
+            raise StoreError(
+                f"The results cannot be written to {self.path}: {error.strerror or error}. "
+                "Those stored before are unharmed; make room or check the permissions, "
+                "and run the same command again."
+            ) from error
+
+    def _read(self) -> dict[Key, Result]:
+        if not self.path.exists():
+            return {}
+        return {_key(result): result for result in read(self.path, type(self.data))[2]}
+
+
+def at(path: Path, kind: type[D]) -> Store[D]:
+    """Open the results of a file by its path; raises StoreError if it cannot be read."""
+    provenance, data, _ = read(path, kind)
+    return Store(path.parent, data, provenance, path)
+
+
+def encoded(provenance: Provenance, data: Dataset, results: Iterable[Result]) -> bytes:
+    """Return the content of a results file."""
+    ordered = sorted(results, key=_key)
+    entries = (json.dumps(CONVERTER.unstructure(result)) for result in ordered)
+    head = {"schema": SCHEMA, "provenance": asdict(provenance), "data": data.entry()}
+    parts = [f'"{name}": {json.dumps(value)}' for name, value in head.items()]
+    # A line for each result: short files, and differences that can be read.
+    lines = ",\n".join([*parts, '"results": [\n' + ",\n".join(entries) + "\n]"])
+    return f"{{\n{lines}\n}}\n".encode()
+
+
+def read(path: Path, kind: type[D]) -> tuple[Provenance, D, list[Result]]:
+    """Read a results file.
+
+    Parameters
+    ----------
+    path : Path
+        The file.
+    kind : type
+        The record of what was measured on.
+
+    Raises
+    ------
+    StoreError
+        The file is not JSON, not of this schema, or has parts missing.
+    """
+    advice = "Move it away and measure again, or put back a sound copy."
+    try:
+        content = json.loads(path.read_bytes())
+        schema = content["schema"]
+    except (OSError, ValueError, KeyError, TypeError, RecursionError) as error:
+        raise StoreError(f"{path} is not a readable results file: {error}. {advice}") from error
+    if schema not in _READABLE:
+        raise StoreError(
+            f"{path} has schema {schema!r}, and this version reads schema {SCHEMA}. "
+            "It was written by another version of this project; use that one, or measure again."
+        )
+    try:
+        provenance = CONVERTER.structure(content["provenance"], Provenance)
+        data = kind.from_entry(content["data"], path.parent)
+        return provenance, data, CONVERTER.structure(content["results"], list[Result])
+    except UNREADABLE as error:
+        raise StoreError(f"{path} is damaged: {error}. {advice}") from error
+
+
+def without_series(result: Result) -> Result:
+    """Return a result without memory over time, which is most of what is stored."""
+    runs = tuple(replace(run, series=Series()) for run in result.memory_runs)
+    return replace(result, memory_runs=runs)
+
+
+def _key(result: Result) -> Key:
+    return result.task, result.method, result.cache
+
+
+@contextlib.contextmanager
+def locked(folder: Path, *, wait: bool = True) -> Iterator[None]:
+    """Keep other processes of this package from writing into the folder meanwhile.
+
+    Parameters
+    ----------
+    folder : Path
+        It has to be there.
+    wait : bool
+        Whether to wait until another process is done.
+
+    Raises
+    ------
+    BlockingIOError
+        Another process is writing, and it is not waited for.
+    """
+    if sys.platform == "win32":  # no flock; a lock file would outlive a crash
+        yield
+        return
+    descriptor = os.open(folder, os.O_RDONLY)
+    try:
+        fcntl.flock(descriptor, fcntl.LOCK_EX | (0 if wait else fcntl.LOCK_NB))
+        yield
+    finally:
+        os.close(descriptor)

@@ -1,0 +1,299 @@
+"""Calls whose peak is known beforehand: what the gauge itself is measured with.
+
+Each function needs an amount of memory that follows from its arguments. Those with worker
+processes let them meet through files, as otherwise nobody could say how much is in use at
+one moment. The warm-up call starts the workers, so that the measured call does not.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import mmap
+import tempfile
+import threading
+import time
+from dataclasses import dataclass, field
+from multiprocessing.shared_memory import SharedMemory
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+
+from benchmarks.units import MIB
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
+
+#: Small enough to come from the heap, not from the system (glibc's M_MMAP_THRESHOLD: 128 KiB).
+HEAP_BLOCK_BYTES = 64 * 1024
+
+#: Large enough to come from the system at first, and from the heap once one was freed. When
+#: threads free and fill at once, a block more may be in use; it has to be less than the promise.
+THREAD_BLOCK_BYTES = 256 * 1024
+
+#: joblib copies an array into its file in pieces of this size (`NumpyArrayWrapper.write_array`),
+#: and the allocator keeps the last one.
+JOBLIB_PIECE_MIB = 16
+
+_MEETING_SECONDS = 60.0
+_STEP_SECONDS = 0.001
+
+
+@dataclass(frozen=True)
+class Call:
+    """A call to measure.
+
+    Attributes
+    ----------
+    label : str
+        What it does, for tables.
+    function : callable
+        The function.
+    args : tuple
+        Its arguments.
+    tree : bool
+        Whether it has worker processes.
+    """
+
+    label: str
+    function: Callable[..., Any]
+    args: tuple[Any, ...]
+    tree: bool = field(default=False, kw_only=True)
+
+
+@dataclass(frozen=True)
+class Known(Call):
+    """A call whose need is known.
+
+    Attributes
+    ----------
+    peak_bytes : int
+        What it needs.
+    """
+
+    peak_bytes: int
+
+    @property
+    def bound_bytes(self) -> float:
+        """How far the gauge may be from the truth: what this project promises."""
+        if self.tree:
+            return max(1.0 * MIB, 0.005 * self.peak_bytes)
+        return max(0.6 * MIB, 0.001 * self.peak_bytes)
+
+
+def nothing() -> None:
+    """Need nothing."""
+
+
+def hold(size_mib: int, seconds: float) -> None:
+    """Fill a block and hold it for some time."""
+    block = np.ones(size_mib * MIB, np.uint8)
+    time.sleep(seconds)
+    del block
+
+
+def spike_in_work(size_mib: int, seconds: float) -> int:
+    """Compute, hold a block for a moment, compute on."""
+    total = sum(range(200_000))
+    hold(size_mib, seconds)
+    return total + sum(range(200_000))
+
+
+def heap_again(size_mib: int) -> None:
+    """Fill many small blocks: the heap gives out again what the warm-up call freed."""
+    count = size_mib * MIB // HEAP_BLOCK_BYTES
+    blocks = [np.ones(HEAP_BLOCK_BYTES, np.uint8) for _ in range(count)]
+    del blocks
+
+
+def heap_again_in_threads(size_mib: int) -> None:
+    """Fill blocks in each of two threads at the same time, again and again.
+
+    The first ones that are freed have the allocator keep such blocks in a heap from then on.
+    """
+    meeting = threading.Barrier(2, timeout=_MEETING_SECONDS)
+    count = size_mib * MIB // THREAD_BLOCK_BYTES
+
+    def fill() -> None:
+        for _ in range(3):
+            blocks = [np.ones(THREAD_BLOCK_BYTES, np.uint8) for _ in range(count)]
+            meeting.wait()
+            del blocks
+            meeting.wait()
+
+    threads = [threading.Thread(target=fill) for _ in range(2)]
+    for thread in threads:
+        thread.start()
+    for thread in threads:
+        thread.join()
+
+
+def untouched(size_mib: int) -> None:
+    """Ask for memory and never touch it: the system gives none."""
+    block = np.zeros(size_mib * MIB, np.uint8)
+    time.sleep(0.01)
+    del block
+
+
+def two_workers(size_mib: int, seconds: float) -> None:
+    """Hold a block in each of two workers at the same time."""
+    _in_two_workers(_hold_together, size_mib, seconds)
+
+
+def one_worker_after_the_other(size_mib: int, seconds: float) -> None:
+    """Hold a block in one worker, and then in the other."""
+    _in_two_workers(_hold_in_turn, size_mib, seconds)
+
+
+def one_of_two_workers(size_mib: int, seconds: float) -> None:
+    """Hold a block in one of two workers for a moment."""
+    _in_two_workers(_hold_in_first, size_mib, seconds)
+
+
+def two_workers_map_a_file(path: str, seconds: float) -> None:
+    """Read one file through a memory map in each of two workers at the same time."""
+    _in_two_workers(_map_together, path, seconds)
+
+
+def two_workers_share(size_mib: int, seconds: float) -> None:
+    """Fill a block of shared memory and read it in two workers."""
+    block = SharedMemory(create=True, size=size_mib * MIB)
+    try:
+        _bytes_of(block)[:] = 1
+        _in_two_workers(_attach_together, block.name, seconds)
+    finally:
+        block.close()
+        block.unlink()
+
+
+def busy_workers(seconds: float) -> None:
+    """Use the processor for so long in each of two workers."""
+    _in_two_workers(_use_processor, seconds)
+
+
+def pass_array(size_mib: int, seconds: float) -> None:
+    """Hand an array to two workers: joblib writes it to a file that both map."""
+    block = np.ones(size_mib * MIB, np.uint8)
+    _in_two_workers(_read_together, block, seconds)
+    del block
+
+
+def _in_two_workers(function: Callable[..., None], *args: Any) -> None:
+    from joblib import Parallel, delayed  # noqa: PLC0415 - half of the calls need no workers
+
+    with tempfile.TemporaryDirectory() as meeting:
+        Parallel(n_jobs=2)(delayed(function)(meeting, index, *args) for index in range(2))
+
+
+def _use_processor(_meeting: str, _index: int, seconds: float) -> None:
+    end = time.process_time() + seconds
+    while time.process_time() < end:
+        sum(range(1000))
+
+
+def _hold_together(meeting: str, index: int, size_mib: int, seconds: float) -> None:
+    block = np.ones(size_mib * MIB, np.uint8)
+    _meet(meeting, index, "full")
+    time.sleep(seconds)
+    _meet(meeting, index, "done")
+    del block
+
+
+def _hold_in_turn(meeting: str, index: int, size_mib: int, seconds: float) -> None:
+    _meet(meeting, index, "there")
+    if index == 1:
+        _wait_for(meeting, "first is done")
+    hold(size_mib, seconds)
+    if index == 0:
+        (Path(meeting) / "first is done").touch()
+
+
+def _hold_in_first(meeting: str, index: int, size_mib: int, seconds: float) -> None:
+    _meet(meeting, index, "there")
+    if index == 0:
+        hold(size_mib, seconds)
+    _meet(meeting, index, "done")
+
+
+def _map_together(meeting: str, index: int, path: str, seconds: float) -> None:
+    with Path(path).open("rb") as file, mmap.mmap(file.fileno(), 0, prot=mmap.PROT_READ) as view:
+        pages = np.frombuffer(view, np.uint8)[:: mmap.PAGESIZE]
+        int(pages.sum(dtype=np.int64))
+        _meet(meeting, index, "read")
+        time.sleep(seconds)
+        _meet(meeting, index, "done")
+        del pages
+
+
+def _attach_together(meeting: str, index: int, name: str, seconds: float) -> None:
+    block = SharedMemory(name)
+    try:
+        _read_together(meeting, index, _bytes_of(block), seconds)
+    finally:
+        with contextlib.suppress(BufferError):  # the view lives until this frame is left
+            block.close()
+
+
+def _bytes_of(block: SharedMemory) -> Any:
+    return np.ndarray((block.size,), np.uint8, block.buf)
+
+
+def _read_together(meeting: str, index: int, block: Any, seconds: float) -> None:
+    int(block[:: mmap.PAGESIZE].sum(dtype=np.int64))
+    _meet(meeting, index, "read")
+    time.sleep(seconds)
+    _meet(meeting, index, "done")
+
+
+def _meet(meeting: str, index: int, point: str) -> None:
+    """Wait until both workers have reached a point."""
+    (Path(meeting) / f"{point} {index}").touch()
+    _wait_for(meeting, f"{point} {1 - index}")
+
+
+def _wait_for(meeting: str, name: str) -> None:
+    deadline = time.monotonic() + _MEETING_SECONDS
+    while not (Path(meeting) / name).exists():
+        if time.monotonic() > deadline:
+            raise TimeoutError(f"the other worker did not reach {name!r}")
+        time.sleep(_STEP_SECONDS)
+
+
+def handed(label: str, size_mib: int) -> Known:
+    """Return the call that hands an array to two workers: it is there twice, and a piece."""
+    peak_bytes = (2 * size_mib + JOBLIB_PIECE_MIB) * MIB
+    return Known(label, pass_array, (size_mib, 0.1), peak_bytes, tree=True)
+
+
+def every(file: str | None, file_mib: int = 0) -> list[Known]:
+    """Return all known calls.
+
+    Parameters
+    ----------
+    file : str or None
+        A file to map in two workers; None leaves this call out.
+    file_mib : int
+        Its size.
+    """
+    calls = [
+        Known("nothing", nothing, (), 0),
+        Known("a block for a moment", hold, (16, 0.0005), 16 * MIB),
+        Known("a large block for a moment", hold, (256, 0.005), 256 * MIB),
+        Known("a very large block", hold, (2048, 0.05), 2048 * MIB),
+        Known("a spike in a computation", spike_in_work, (64, 0.001), 64 * MIB),
+        Known("memory that was freed before", heap_again, (244,), 244 * MIB),
+        Known("memory that threads freed before", heap_again_in_threads, (64,), 128 * MIB),
+        Known("memory that is never touched", untouched, (512,), 0),
+        Known("two workers together", two_workers, (512, 0.1), 1024 * MIB, tree=True),
+        Known("two workers in turn", one_worker_after_the_other, (512, 0.1), 512 * MIB, tree=True),
+        Known("one of two workers, shortly", one_of_two_workers, (64, 0.002), 64 * MIB, tree=True),
+        Known("two workers share memory", two_workers_share, (512, 0.1), 512 * MIB, tree=True),
+        handed("an array handed to two workers", 520),
+    ]
+    if file:
+        size = file_mib * MIB
+        mapped = Known(
+            "two workers map a file", two_workers_map_a_file, (file, 0.1), size, tree=True
+        )
+        calls.append(mapped)
+    return calls

@@ -1,0 +1,93 @@
+"""The one measuring loop: whatever is measured takes turns, so that a drift favours nobody."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Any
+
+from .execute import extended
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Sequence
+
+    from benchmarks.results.result import Result
+    from benchmarks.results.store import Store
+
+    from .execute import Failure, Outcome
+    from .order import Batch
+
+    Results = tuple[Result, ...]
+
+
+@dataclass
+class Lot:
+    """Results that are measured together: each interpreter adds runs to all of them.
+
+    Attributes
+    ----------
+    label : str
+        What it is, for progress.
+    results : tuple of Result
+        As far as they are there; replaced as runs come in.
+    store : Store
+        Where they are put after each interpreter, so that an interruption loses one at most.
+    missing : callable
+        Given the results, the batches that they still need.
+    run : callable
+        Carries out a batch in an interpreter, and returns an outcome for each result.
+    accept : callable
+        Given the results with the new runs, returns them as they are stored; refuses some by
+        an error.
+    """
+
+    label: str
+    results: Results
+    store: Store[Any]
+    missing: Callable[[Results], Sequence[Batch]]
+    run: Callable[[Batch], Sequence[Outcome | Failure]]
+    accept: Callable[[Results], Results] = tuple
+
+    @property
+    def left(self) -> Sequence[Batch]:
+        """The batches that are still missing."""
+        return self.missing(self.results)
+
+    @property
+    def runs_left(self) -> int:
+        """How many runs are still missing."""
+        return sum(batch.runs for batch in self.left)
+
+    def turn(self) -> None:
+        """Carry out the next batch, and store what came of it."""
+        outcomes = self.run(self.left[0])
+        pairs = zip(self.results, outcomes, strict=True)
+        self.results = self.accept(tuple(extended(result, outcome) for result, outcome in pairs))
+        self.store.put(*self.results)
+
+
+def rounds(
+    lots: Sequence[Lot],
+    *,
+    begin: Callable[[Lot], None] = lambda _: None,
+    end: Callable[[Lot, Batch], None] = lambda *_: None,
+) -> None:
+    """Carry out all that is missing in turns: A B C, A B C. Those that lack most come first.
+
+    Parameters
+    ----------
+    lots : sequence of Lot
+        What is measured, in the order of a turn.
+    begin, end : callable
+        Told before and after each interpreter, for progress.
+
+    Raises
+    ------
+    BenchmarkError
+        A lot does not accept its results, or they cannot be stored.
+    """
+    while most := max((len(lot.left) for lot in lots), default=0):
+        for lot in [lot for lot in lots if len(lot.left) == most]:
+            batch = lot.left[0]
+            begin(lot)
+            lot.turn()
+            end(lot, batch)

@@ -1,0 +1,189 @@
+"""How often methods are measured, what a result still needs, and when a run is stopped."""
+
+from __future__ import annotations
+
+import os
+from dataclasses import dataclass
+from typing import TYPE_CHECKING
+
+from benchmarks.errors import MethodError
+from benchmarks.gauge import machine
+from benchmarks.results.result import NOISY_FROM
+from benchmarks.units import read_bytes, read_count, read_seconds
+
+from .order import Batch
+
+if TYPE_CHECKING:
+    from benchmarks.results.result import Result
+    from benchmarks.tasks.task import Cache, Method
+
+#: Time runs of each method.
+RUNS = 5
+
+#: Peaks repeat to a fraction of a MiB, so that more memory runs than this say nothing new.
+MEMORY_RUNS = 3
+
+#: If the bounds of a peak are not sharp, so many more runs may be tried.
+BLURRED_RUNS = 2
+
+#: Time runs are added to a noisy result up to this number. From nine values on, the interval
+#: of the median leaves out the least and the largest, so that one outlier does not matter.
+MOST_TIME_RUNS = 9
+
+#: Only to calls shorter than this, s: more runs of the others would cost minutes.
+EXTENDED_SECONDS = 0.1
+
+#: So many runs of each kind follow one another in an interpreter, after one warm-up call: to
+#: start it and to import nilearn takes longer than most calls.
+RUNS_EACH = 3
+
+
+def again() -> bool:
+    """Tell whether a user asked for all to be measured again (``FRESH=1``)."""
+    return os.environ.get("FRESH") == "1"
+
+
+@dataclass(frozen=True)
+class Bounds:
+    """When a run is stopped.
+
+    Attributes
+    ----------
+    seconds : float
+        From the start of the worker, import and warm-up call included.
+    memory_bytes : int or None
+        Memory of its process tree; None for what is usable at the start. It is
+        held in memory runs and in the warm-up call before them, which comes first: nothing
+        watches memory in a time run.
+    """
+
+    seconds: float = 900.0
+    memory_bytes: int | None = None
+
+    @classmethod
+    def chosen(cls, seconds: str | None = None, memory: str | None = None) -> Bounds:
+        """Make bounds from what a user wrote, or else from the environment.
+
+        Parameters
+        ----------
+        seconds, memory : str, optional
+            For example ``"10min"`` and ``"8GiB"``; by default the environment variables
+            ``TIME_LIMIT`` and ``MEMORY_LIMIT``, and else the defaults.
+
+        Raises
+        ------
+        UnitError
+            One of them is not understood.
+        """
+        seconds = seconds or os.environ.get("TIME_LIMIT")
+        memory = memory or os.environ.get("MEMORY_LIMIT")
+        return cls(
+            read_seconds(seconds) if seconds else cls.seconds,
+            read_bytes(memory) if memory else None,
+        )
+
+    def bytes_now(self) -> int:
+        """Return the bound of memory of a run that starts now."""
+        return self.memory_bytes or machine.usable_bytes()
+
+
+@dataclass(frozen=True)
+class Plan:
+    """How the methods of a task are measured.
+
+    Attributes
+    ----------
+    runs : int
+        Time runs of each method; by default the environment variable ``RUNS``, else 5.
+    fresh : bool
+        Whether to measure again what is stored; by default as `again` tells.
+    timed : bool
+        Whether there are time runs; without, memory alone is measured.
+    cache : {"warm", "cold"}
+        Whether the file is dropped from the page cache before each run.
+    bounds : Bounds
+        When a run is stopped; by default the variables ``TIME_LIMIT`` and ``MEMORY_LIMIT``.
+    scheduler : str
+        Address of the Dask scheduler that methods use; by default they start workers here.
+    """
+
+    runs: int
+    fresh: bool
+    timed: bool
+    cache: Cache
+    bounds: Bounds
+    scheduler: str = ""
+
+    @classmethod
+    def of(  # noqa: PLR0913 - all that a user can choose
+        cls,
+        *,
+        runs: int | None = None,
+        fresh: bool | None = None,
+        timed: bool = True,
+        cache: Cache = "warm",
+        bounds: Bounds | None = None,
+        scheduler: str = "",
+    ) -> Plan:
+        """Make a plan, the defaults taken from the environment."""
+        if runs is None:
+            runs = read_count("RUNS=", os.environ.get("RUNS") or str(RUNS))
+        return cls(
+            runs=runs,
+            fresh=again() if fresh is None else fresh,
+            timed=timed,
+            cache=cache,
+            bounds=Bounds.chosen() if bounds is None else bounds,
+            scheduler=scheduler,
+        )
+
+    def missing(self, method: Method, result: Result) -> list[Batch]:
+        """Return the runs that a result still needs; none if it failed."""
+        if result.failed:
+            return []
+        return missing(result, self.runs, timed=self.timed, weighed=method.weighed)
+
+
+def missing(result: Result, runs: int, *, timed: bool = True, weighed: bool = True) -> list[Batch]:
+    """Return what a result still needs, an interpreter each.
+
+    Parameters
+    ----------
+    result : Result
+        What there is.
+    runs : int
+        Number of time runs.
+    timed, weighed : bool
+        Whether there are time runs, and memory runs, at all.
+
+    Raises
+    ------
+    MethodError
+        ``runs`` is less than 1.
+    """
+    if runs < 1:
+        raise MethodError(f"runs is {runs}; there must be at least 1.")
+    sharp = sum(run.is_sharp for run in result.memory_runs)
+    enough = min(runs, MEMORY_RUNS)
+    still = min(enough - sharp, enough + BLURRED_RUNS - len(result.memory_runs))
+    memory = max(0, still) if weighed else 0
+    time = max(0, runs - len(result.time_runs)) if timed else 0
+    more = MOST_TIME_RUNS - len(result.time_runs)
+    if timed and not memory + time and runs > 1 and more > 0 and _is_worth_more_runs(result):
+        return [Batch(time=more)]
+    return _batches(time, memory)
+
+
+def _is_worth_more_runs(result: Result) -> bool:
+    wall = result.wall_seconds
+    return wall.width > NOISY_FROM and wall.median < EXTENDED_SECONDS
+
+
+def _batches(time: int, memory: int) -> list[Batch]:
+    """Spread runs evenly over as few interpreters as may be: 5 are 3 and 2."""
+    count = -(-max(time, memory) // RUNS_EACH)
+
+    def share(runs: int, index: int) -> int:
+        return runs // count + (index < runs % count)
+
+    return [Batch(share(time, index), share(memory, index)) for index in range(count)]

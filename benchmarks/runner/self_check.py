@@ -1,0 +1,150 @@
+"""Measure the gauge with calls whose need is known, before it measures anything else.
+
+What was found is stored as the results of a task named ``gauge``, beside those that rest on
+it, and is fresh as long as the code of the gauge is the same.
+"""
+
+from __future__ import annotations
+
+import functools
+import hashlib
+import mmap
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Any
+
+from benchmarks import progress
+from benchmarks.errors import GaugeError
+from benchmarks.files import PACKAGE
+from benchmarks.gauge import peak
+from benchmarks.results.result import Result
+from benchmarks.units import MIB, format_bytes
+
+from . import known_calls as known
+from .execute import run_once
+from .known_calls import Known
+from .launch import prepared
+from .order import Batch, Order
+from .rounds import Lot, rounds
+from .schedule import MEMORY_RUNS
+
+if TYPE_CHECKING:
+    from benchmarks.results.dataset import Dataset
+    from benchmarks.results.store import Store
+
+TASK = "gauge"
+
+#: What reads a peak; the readings are fresh as long as none of it changes.
+_CODE = ("gauge/*.py", *(f"runner/{n}.py" for n in ("keeper", "known_calls", "order", "worker")))
+
+
+@dataclass(frozen=True)
+class Check:
+    """One known call, and what the gauge read."""
+
+    call: Known
+    read_bytes: float
+
+    @property
+    def error_bytes(self) -> float:
+        """What was read minus the truth."""
+        return self.read_bytes - self.call.peak_bytes
+
+    @property
+    def is_kept(self) -> bool:
+        """Whether the gauge kept what this project promises."""
+        return abs(self.error_bytes) <= self.call.bound_bytes
+
+
+def calls(dataset: Dataset) -> list[Known]:
+    """Return the calls: one process short and long, freed memory, two workers, a shared map."""
+    mapped = -(-dataset.file_bytes // mmap.PAGESIZE) * mmap.PAGESIZE
+    file = (str(dataset.path), 0.05)
+    return [
+        Known("a block for a moment", known.hold, (16, 0.0005), 16 * MIB),
+        Known("a large block for longer", known.hold, (256, 0.05), 256 * MIB),
+        Known("memory that was freed before", known.heap_again, (128,), 128 * MIB),
+        Known("memory that threads freed before", known.heap_again_in_threads, (64,), 128 * MIB),
+        Known("two workers together", known.two_workers, (128, 0.05), 256 * MIB, tree=True),
+        Known("two workers map a file", known.two_workers_map_a_file, file, mapped, tree=True),
+    ]
+
+
+def stored(store: Store[Any]) -> list[Check]:
+    """Return what was found with the present code of the gauge; empty if that is missing."""
+    found = []
+    for call in calls(store.data):
+        result = store.fresh(TASK, call.label, _digest(), local=True)
+        if result is None or result.failed:
+            return []
+        found.append(Check(call, result.peak_bytes.median))
+    # One that was wrong is stored where a check was interrupted before it was repeated.
+    return found if store.is_fixed or all(check.is_kept for check in found) else []
+
+
+def ensure(store: Store[Any]) -> list[Check]:
+    """Measure the gauge unless that was done, and refuse one that is wrong.
+
+    A coarse gauge is not measured: it is labelled, and its figures stand apart.
+
+    Parameters
+    ----------
+    store : Store
+        The results that rest on the gauge.
+
+    Raises
+    ------
+    GaugeError
+        It was off by more than this project promises.
+    StoreError
+        What was found cannot be stored.
+    """
+    if peak.name() != peak.NAME and not store.is_fixed:
+        return []
+    checks = stored(store)
+    if checks or store.is_fixed:
+        return checks
+    progress.say("Measuring the gauge itself on known calls.")
+    return [_checked(call, store) for call in calls(store.data)]
+
+
+def _checked(call: Known, store: Store[Any]) -> Check:
+    """Measure a known call: once if that is right, else as often as any figure is measured."""
+
+    def missing(results: tuple[Result, ...]) -> list[Batch]:
+        (result,) = results
+        if result.memory_runs and Check(call, result.peak_bytes.median).is_kept:
+            return []
+        return [Batch(memory=1)] * (MEMORY_RUNS - len(result.memory_runs))
+
+    def accept(results: tuple[Result, ...]) -> tuple[Result, ...]:
+        (result,) = results
+        if result.failed:
+            raise GaugeError(f"The gauge could not be checked: {call.label}: {result.message}.")
+        if missing(results):
+            return results
+        check = Check(call, result.peak_bytes.median)
+        if not check.is_kept:
+            raise GaugeError(
+                f"The memory gauge is off: {call.label} needs {format_bytes(call.peak_bytes)}, "
+                f"and {format_bytes(check.read_bytes)} were read. Nothing is measured with it. "
+                "Try again on a quiet machine; if it stays, please report the system."
+            )
+        return results
+
+    begun = Result(TASK, call.label, _digest(), raw_bytes=call.peak_bytes)
+    lot = Lot(
+        call.label,
+        (begun,),
+        store,
+        missing,
+        lambda batch: [run_once(prepared(Order(call.function, (call.args,), batch)))],
+        accept,
+    )
+    rounds([lot])
+    return Check(call, lot.results[0].peak_bytes.median)
+
+
+@functools.cache
+def _digest() -> str:
+    paths = sorted(path for pattern in _CODE for path in PACKAGE.glob(pattern))
+    return hashlib.sha256(b"".join(path.read_bytes() for path in paths)).hexdigest()

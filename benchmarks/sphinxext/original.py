@@ -1,0 +1,97 @@
+"""What the original chapter published, and methods shown as it did: ``%time``, ``%memit``."""
+
+from __future__ import annotations
+
+import functools
+import inspect
+import json
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from docutils import nodes
+
+from benchmarks.tasks.task import task_named
+from benchmarks.units import format_bytes, format_seconds
+
+from . import pages
+from .pages import MeasuredDirective
+
+if TYPE_CHECKING:
+    from collections.abc import Sequence
+
+    from docutils.nodes import Node
+    from sphinx.application import Sphinx
+
+    from benchmarks.results.result import Result
+
+
+@functools.cache
+def _published() -> dict[str, Any]:
+    """Return the figures of the original chapter.
+
+    Each has ``wall_seconds`` (IPython's ``%time``) and ``increment_bytes`` (memory_profiler's
+    ``%memit``), or None where the original gives none.
+    """
+    content: dict[str, Any] = json.loads(Path(__file__).with_name("published.json").read_bytes())
+    return content
+
+
+def published_of(results: Sequence[Result]) -> dict[str, dict[str, Any]]:
+    """Return what was published of these methods of a task, by their names."""
+    keys = {(result.task, result.method) for result in results}
+    entries = _published()["results"]
+    return {e["method"]: e for e in entries if (e["task"], e["method"]) in keys}
+
+
+def source_of(task: str) -> str:
+    """Return where the published figures of a task come from, in sentences."""
+    content = _published()
+    return f"{content['source']} {content['remarks'].get(task, '')}".strip()
+
+
+class SnippetDirective(MeasuredDirective):
+    """``.. snippet:: load.get_fdata``: its code, and what IPython would print of it."""
+
+    required_arguments = 1
+
+    def measured(self) -> list[Node]:
+        """Return the code as the example has it, and the lines below it."""
+        task_name, _, name = self.arguments[0].rpartition(".")
+        result = pages.lookup().find(task_name, name)
+        task = task_named(task_name)
+        self.env.note_dependency(str(task.path))
+        source = inspect.getsource(task.method(name).function)
+        store = pages.lookup().store
+        label = [f"# {store.provenance.cpu}"] if store.is_fixed else []
+        lines = "\n".join([*label, *ipython_lines(result)])
+        return [
+            nodes.literal_block(source, source, language="python"),
+            nodes.literal_block(lines, lines, language="text", classes=["ipython-lines"]),
+        ]
+
+
+def ipython_lines(result: Result) -> list[str]:
+    """Return what IPython would print of a method, with the figures measured here.
+
+    ``%time`` and ``%memit`` where time was measured, else the value that it returned. The
+    peak memory of ``%memit`` is that of the process, its baseline included.
+    """
+    call = f"{result.method}({'fmri_paths' if result.images > 1 else 'fmri_path'})"
+    if result.failed:
+        return [f">>> {call}", f"{result.status}: {result.message}"]
+    if not result.time_runs:
+        return [f">>> {call}", result.observed]
+    run = result.peak_run
+    peak, increment = run.baseline_bytes + run.peak_bytes, run.peak_bytes
+    return [
+        f"%time {call}",
+        f"CPU times: total: {format_seconds(result.cpu_seconds.median)}",
+        f"Wall time: {format_seconds(result.wall_seconds.median)}",
+        f"%memit {call}",
+        f"peak memory: {format_bytes(peak)}, increment: {format_bytes(increment)}",
+    ]
+
+
+def setup(app: Sphinx) -> None:
+    """Register the directive."""
+    app.add_directive("snippet", SnippetDirective)

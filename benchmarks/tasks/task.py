@@ -1,0 +1,294 @@
+"""From an example file, or the functions of one, to a task with its methods.
+
+An example is the only place where a method is written.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import functools
+import hashlib
+import inspect
+import re
+import runpy
+import shutil
+import subprocess
+from dataclasses import dataclass, field
+from pathlib import Path
+from types import FunctionType
+from typing import TYPE_CHECKING, Any, Literal, TypeAlias
+
+from benchmarks import files
+from benchmarks.errors import AbsentError, FigureError, MethodError
+
+from . import source
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Sequence
+
+#: State of the page cache before each run.
+Cache: TypeAlias = Literal["warm", "cold"]
+
+#: Largest relative difference between what two methods of a task return: some tens of the
+#: rounding error of float32 (2**-24), in which several methods compute.
+TOLERANCE = 1e-6
+
+#: Methods in a list return the same; in a list of lists, those of one inner list do.
+Methods: TypeAlias = "Sequence[FunctionType] | Sequence[Sequence[FunctionType]]"
+
+_PREFIX = "plot_"
+_VERSION_SECONDS = 10
+
+
+@dataclass(frozen=True)
+class Method:
+    """One way of doing a task.
+
+    Attributes
+    ----------
+    name : str
+        Name of the function.
+    function : function
+        Takes the path of the fMRI file.
+    summary : str
+        First line of its docstring.
+    source_sha256 : str
+        Digest of its code.
+    group : int
+        Methods of one group return the same; those of different groups need not.
+    program : str
+        The program that it starts, if it is a way outside Python.
+    cache : {"warm", "cold"} or None
+        State of the page cache before each run, if it is the same in every comparison.
+    ending : str
+        The ending of the files it is for, ``".nii"`` or ``".nii.gz"``; empty for both.
+    family : str
+        A name of `benchmarks.report.families.FAMILIES`; empty if it belongs to none.
+    weighed : bool
+        Whether its memory is measured too, and what it returns compared.
+    """
+
+    name: str
+    function: Callable[..., Any]
+    summary: str
+    source_sha256: str
+    group: int = 0
+    program: str = ""
+    cache: Cache | None = None
+    ending: str = ""
+    family: str = ""
+    weighed: bool = True
+
+    def takes(self, path: Path) -> bool:
+        """Tell whether it is for files with the ending of a path."""
+        return not self.ending or path.name.endswith(self.ending)
+
+
+@dataclass(frozen=True)
+class Task:
+    """What a reader wants done, and the ways of doing it.
+
+    Attributes
+    ----------
+    name : str
+        ``load`` for ``plot_load.py``; ``notebook`` where the methods are in no file.
+    methods : tuple of Method
+        In the order of the example.
+    tolerance : float
+        Largest relative difference between what two methods return.
+    path : Path or None
+        The example file.
+    absent : dict of str
+        Methods that are left out, and the program that each of them needs.
+    form : str
+        The variant of the file that all of them need; empty if any will do.
+    """
+
+    name: str
+    methods: tuple[Method, ...]
+    tolerance: float = TOLERANCE
+    path: Path | None = None
+    absent: dict[str, str] = field(default_factory=dict, hash=False)
+    form: str = ""
+
+    def method(self, name: str) -> Method:
+        """Return a method by name; raises MethodError with the names there are."""
+        for method in self.methods:
+            if method.name == name:
+                return method
+        known = ", ".join(method.name for method in self.methods)
+        raise MethodError(f"The task {self.name} has no method {name!r}; it has: {known}.")
+
+
+def from_functions(functions: Methods) -> Task:
+    """Make a task of the functions of one file or notebook.
+
+    Parameters
+    ----------
+    functions : sequence of functions, or of such sequences
+        Each takes the path of a file. Names must differ. The functions of one sequence
+        return the same. Globals of their file say more, by name: ``TOLERANCE`` how nearly,
+        ``PROGRAMS`` the program that one needs (left out if it is not on the PATH),
+        ``ENDINGS`` the files that one is for, ``RECOMMENDED`` what the site recommends, ``FORM``
+        the form of the run that all need.
+
+    Raises
+    ------
+    MethodError
+        There is none, one is no plain function, two have one name, or one has no source.
+    """
+    groups = _groups(functions)
+    found = [function for group in groups for function in group]
+    names = _names(found)
+    path = Path(found[0].__code__.co_filename)
+    said = found[0].__globals__
+    programs = said.get("PROGRAMS", {})
+    # To show what was measured elsewhere, a program need not be here.
+    needed = {n: programs[n] for n in names if n in programs and files.measuring()}
+    absent = {name: program for name, program in needed.items() if not shutil.which(program)}
+    methods = tuple(
+        _method(function, group, programs.get(function.__name__, ""))
+        for group, members in enumerate(groups)
+        for function in members
+        if function.__name__ not in absent
+    )
+    return Task(
+        name=_task_name(path),
+        methods=methods,
+        tolerance=said.get("TOLERANCE", TOLERANCE),
+        path=path if path.is_file() else None,
+        absent=absent,
+        form=said.get("FORM", ""),
+    )
+
+
+def _names(functions: Sequence[Any]) -> list[str]:
+    """Return the names of functions, after a look whether they can be methods."""
+    if not functions:
+        raise MethodError("There is no method to measure: METHODS is empty.")
+    for function in functions:
+        if not isinstance(function, FunctionType):
+            raise MethodError(f"{function!r} is no plain function, as a method must be.")
+    names = [function.__name__ for function in functions]
+    if len(set(names)) < len(names):
+        raise MethodError(f"Two methods have the same name: {', '.join(names)}.")
+    return names
+
+
+def _method(function: FunctionType, group: int, program: str) -> Method:
+    digest = source.source_sha256(function)
+    if program:  # another release of it is another method
+        version = program_version(program)
+        digest = hashlib.sha256(f"{digest} {program} {version}".encode()).hexdigest()
+    summary = (inspect.getdoc(function) or "").partition("\n")[0]
+    ending = function.__globals__.get("ENDINGS", {}).get(function.__name__, "")
+    return Method(
+        function.__name__,
+        function,
+        summary,
+        digest,
+        group,
+        program,
+        ending=ending,
+        family=_family(function, program),
+    )
+
+
+@functools.cache
+def program_version(name: str) -> str:
+    """Return the version that a program on the PATH prints of itself; empty if it prints none."""
+    with contextlib.suppress(OSError, subprocess.TimeoutExpired):
+        answer = subprocess.run(
+            [name, "-version"],
+            capture_output=True,
+            text=True,
+            check=False,
+            timeout=_VERSION_SECONDS,
+        )
+        if found := re.search(r"\d+(\.\d+)+", answer.stdout):
+            return found[0]
+    return ""
+
+
+def _family(function: FunctionType, program: str) -> str:
+    if program:
+        return "program"
+    if function.__name__ in function.__globals__.get("RECOMMENDED", ()):
+        return "recommended"
+    return next((name for name in ("nilearn", "nibabel") if source.uses(function, name)), "")
+
+
+def _groups(functions: Sequence[Any]) -> list[list[FunctionType]]:
+    """Return the functions by what they return: a flat list is one group."""
+    if not any(isinstance(item, (list, tuple)) for item in functions):
+        return [list(functions)]
+    return [list(item) if isinstance(item, (list, tuple)) else [item] for item in functions]
+
+
+def from_example(path: Path) -> Task:
+    """Read the task of an example file, without running what its guard holds.
+
+    Raises
+    ------
+    MethodError
+        The file has no list METHODS, or a method is not usable.
+    """
+    definitions = runpy.run_path(str(path), run_name="definitions")
+    if "METHODS" not in definitions:
+        raise MethodError(f"{path} has no list METHODS of the functions to measure.")
+    return from_functions(definitions["METHODS"])
+
+
+def example_paths() -> dict[str, Path]:
+    """Return the example file of each task, by the task's name.
+
+    A file that defines no ``METHODS`` is a page about something else.
+    """
+    paths = sorted(files.EXAMPLES.glob(f"{_PREFIX}*.py"))
+    return {
+        _task_name(path): path
+        for path in paths
+        if re.search(r"^METHODS\b", path.read_text(), re.MULTILINE)
+    }
+
+
+def _task_name(path: Path) -> str:
+    if path.parent.resolve() == files.EXAMPLES:
+        return path.stem.removeprefix(_PREFIX)
+    # An edited copy of an example keeps its prefix, so that it is never taken for the example.
+    return path.stem if path.is_file() else "notebook"
+
+
+@functools.cache
+def task_named(name: str) -> Task:
+    """Return the task of an example by its name; a variant behind it (``@``) is left aside.
+
+    Raises
+    ------
+    FigureError
+        There is no example of that name.
+    """
+    name = name.partition("@")[0]
+    paths = example_paths()
+    if name not in paths:
+        raise FigureError(f"There is no task {name!r}; there are: {', '.join(paths)}.")
+    return from_example(paths[name])
+
+
+def method_named(task_name: str, method_name: str) -> Method:
+    """Return a method by its name.
+
+    Raises
+    ------
+    AbsentError
+        The program that it needs is not installed.
+    FigureError
+        There is no such task or method.
+    """
+    task = task_named(task_name)
+    if method_name in task.absent:
+        raise AbsentError(f"{task.absent[method_name]} is not installed.")
+    try:
+        return task.method(method_name)
+    except MethodError as error:
+        raise FigureError(str(error)) from error
