@@ -34,11 +34,7 @@ def cache_folder() -> Path:
 
 
 def results_folder() -> Path:
-    """Return the folder of measured results (``FMRI_BENCH_RESULTS`` moves it).
-
-    They belong to the build, so ``make clean`` removes them. Outside a checkout there is
-    no build folder, and they are kept beside the cached data.
-    """
+    """Return the folder of measured results, of the build; ``FMRI_BENCH_RESULTS`` moves it."""
     moved = os.environ.get("FMRI_BENCH_RESULTS")
     if moved:
         return Path(moved)

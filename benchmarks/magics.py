@@ -1,8 +1,4 @@
-"""``%measure`` and ``%%measure`` in IPython and Jupyter: time, peak and kept of any code.
-
-Like ``%time`` and ``%memit`` in one, but from fresh interpreters: what the session holds already
-neither hides memory nor adds to it. The names that the code uses travel along.
-"""
+"""``%measure`` and ``%%measure`` in IPython: time, peak and kept, from fresh interpreters."""
 
 from __future__ import annotations
 

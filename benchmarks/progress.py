@@ -14,14 +14,12 @@ from .units import format_duration
 if TYPE_CHECKING:
     from types import TracebackType
 
+#: Sphinx-gallery replaces standard error while an example runs, and would swallow progress.
 _stream: TextIO | None = None
 
 
 def send_to(stream: TextIO | None) -> None:
-    """Send progress to a stream from now on; None is standard error as it is at the time.
-
-    Sphinx-gallery replaces standard error while an example runs, and would swallow it.
-    """
+    """Send progress to a stream from now on; None is standard error as it is at the time."""
     global _stream  # noqa: PLW0603
     _stream = stream
 
@@ -32,15 +30,7 @@ def say(line: str) -> None:
 
 
 class Meter:
-    """Progress over the runs of one task.
-
-    Parameters
-    ----------
-    task : str
-        Name of the task.
-    wanted : dict
-        Number of runs that each method still needs.
-    """
+    """Progress over the runs of one task, given how many each method still needs."""
 
     def __init__(self, task: str, wanted: dict[str, int]) -> None:
         self._task = task
@@ -79,19 +69,7 @@ class Meter:
         )
 
     def finished(self, method: str, runs: int, left: int, note: str) -> None:
-        """Count runs; after the last of a method, print its line.
-
-        Parameters
-        ----------
-        method : str
-            Name of the method.
-        runs : int
-            How many runs were made.
-        left : int
-            How many runs it still needs: more than thought for a noisy one, none if it failed.
-        note : str
-            Its figures so far, for the line.
-        """
+        """Count runs, and those left; after the last of a method, print its line with a note."""
         self._done[method] += runs
         self._wanted[method] = self._done[method] + left
         total = sum(self._wanted.values())

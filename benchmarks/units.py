@@ -1,7 +1,4 @@
-"""Write seconds, bytes and ratios the way the site shows them.
-
-Three significant digits: measured times rarely repeat to more than that.
-"""
+"""Write amounts as the site shows them: in three digits, since times rarely repeat to more."""
 
 from __future__ import annotations
 
@@ -69,34 +66,18 @@ def format_seconds(seconds: float) -> str:
 
 
 def format_bytes(size_bytes: float) -> str:
-    """Write a size in MiB or GiB, for example ``0.05 MiB``, ``333 MiB`` or ``3.84 GiB``.
-
-    Below one MiB two decimals are written: memory is counted in pages of 4 KiB, and the
-    third digit of so small an amount says nothing.
-    """
+    """Write a size in MiB or GiB, for example ``0.05 MiB``, ``333 MiB`` or ``3.84 GiB``."""
     if abs(size_bytes) >= 1000 * MIB:
         return f"{significant(size_bytes / GIB)}{SPACE}GiB"
     if abs(size_bytes) < MIB:
+        # Memory is counted in pages of 4 KiB: the third digit of so little says nothing.
         # Adding zero makes a zero of a minus zero.
         return f"{round(size_bytes / MIB, 2) + 0.0:.2f}{SPACE}MiB"
     return f"{significant(size_bytes / MIB)}{SPACE}MiB"
 
 
 def unit_of(values: Sequence[float], units: Sequence[tuple[str, float]]) -> tuple[str, float]:
-    """Choose the unit in which most of a column is written with few digits.
-
-    Parameters
-    ----------
-    values : sequence of float
-        Of the column; those that are not above zero have no say.
-    units : sequence of (str, float)
-        Names and sizes, the smallest first; without any, a plain number.
-
-    Returns
-    -------
-    tuple of str and float
-        The largest unit that the geometric mean holds at least once; else the smallest.
-    """
+    """Choose a column's unit: the largest that the geometric mean holds, else the smallest."""
     logarithms = [math.log(value) for value in values if value > 0]
     middle = math.exp(sum(logarithms) / len(logarithms)) if logarithms else 0.0
     fitting = [unit for unit in units if unit[1] <= middle]
@@ -128,44 +109,19 @@ def format_range(write: Callable[[float], str], low: float, high: float) -> str:
 
 
 def read_count(name: str, text: str) -> int:
-    """Read a count as a user writes it.
-
-    Parameters
-    ----------
-    name : str
-        What stands before it where it is written, for the error: ``"RUNS="``.
-    text : str
-        A whole number of at least 1.
-
-    Raises
-    ------
-    UnitError
-        It is something else.
-    """
+    """Read a whole number of at least 1, ``name`` before it in the UnitError raised for others."""
     if not text.isascii() or not text.isdigit() or int(text) < 1:
         raise UnitError(f"{name}{printable(text)} is not a whole number of at least 1.")
     return int(text)
 
 
 def read_bytes(text: str) -> int:
-    """Read a size as a user writes it, for example ``"8GiB"``, ``"500 MB"`` or ``"1.5GiB"``.
-
-    Raises
-    ------
-    UnitError
-        It is no size above zero with a unit.
-    """
+    """Read a size such as ``8GiB``, ``500 MB`` or ``1.5GiB``; raises UnitError for others."""
     return round(_read(text, _SIZES, "a size such as 500MiB or 8GiB"))
 
 
 def read_seconds(text: str) -> float:
-    """Read a time as a user writes it, for example ``"90"``, ``"90s"`` or ``"10min"``.
-
-    Raises
-    ------
-    UnitError
-        It is no time above zero.
-    """
+    """Read a time such as ``90``, ``90s`` or ``10min``; raises UnitError for others."""
     return _read(text, _TIMES | {"": 1}, "a time such as 90 or 10min")
 
 
@@ -179,10 +135,7 @@ def _read(text: str, units: dict[str, int], what: str) -> float:
 
 
 def printable(text: str) -> str:
-    """Return a text without what could steer a terminal, such as the name of a file may hold.
-
-    Control characters, and those that no encoding has, are replaced.
-    """
+    """Return a text without control characters, which could steer a terminal."""
     return "".join(
         "\N{REPLACEMENT CHARACTER}" if c != "\n" and unicodedata.category(c)[0] == "C" else c
         for c in text

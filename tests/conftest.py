@@ -26,7 +26,7 @@ def apart(tmp_path_factory, monkeypatch):
 @pytest.fixture(autouse=True)
 def _trusted_gauge(request, monkeypatch):
     """Spare the seconds in which the gauge checks itself, but in the tests of that."""
-    if request.module.__name__ != "test_selfcheck":
+    if request.module.__name__ != "test_self_check":
         monkeypatch.setattr(self_check, "ensure", lambda *_, **__: [])
 
 

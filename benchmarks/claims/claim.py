@@ -1,9 +1,4 @@
-"""Statements that measurements can support or contradict, and their verdicts.
-
-A claim bounds one ratio (or one value) from below, from above, or both. The spread of the
-runs decides: the ratio of two quantities reaches from the least over the largest to the
-largest over the least of their runs.
-"""
+"""Statements that measurements can support or contradict: the spread of the runs decides."""
 
 from __future__ import annotations
 
@@ -126,22 +121,7 @@ class Claim:
     def judge(
         self, find: Callable[[str, str], Result], packages: Mapping[str, str], data: Dataset
     ) -> tuple[Verdict, str]:
-        """Return the verdict, and the measured value in words.
-
-        Parameters
-        ----------
-        find : callable
-            Gives the result of a task and method.
-        packages : mapping of str
-            Versions of the packages that were measured.
-        data : Dataset
-            The file that was measured on.
-
-        Raises
-        ------
-        FigureError
-            A result is missing, stale, or without figures.
-        """
+        """Return verdict and value in words; raises FigureError if a figure is absent or stale."""
         if not self.applies(packages, data):
             return Verdict.ELSEWHERE, ""
         try:

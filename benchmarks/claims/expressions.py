@@ -31,13 +31,7 @@ class Term:
 
     @classmethod
     def parse(cls, text: str) -> Term:
-        """Read ``load.get_fdata.time``.
-
-        Raises
-        ------
-        FigureError
-            The text is not three names joined by points, or the quantity is not one.
-        """
+        """Read ``load.get_fdata.time``; raises FigureError if that names no quantity."""
         match = _TERM.fullmatch(text.strip())
         if not match:
             raise FigureError(f"{text!r} is not of the form task.method.quantity.")
@@ -52,22 +46,13 @@ class Term:
 
 @dataclass(frozen=True)
 class Expression:
-    """A quantity, or a ratio: ``a.b.time``, ``a.b.time / a.c.time``.
-
-    With three terms it is ``a.b.time / (a.c.time - a.d.time)``: how often it takes.
-    """
+    """A quantity ``a.b.time``, a ratio ``a / b``, or ``a / (b - c)``: how often it takes."""
 
     terms: tuple[Term, ...]
 
     @classmethod
     def parse(cls, text: str) -> Expression:
-        """Read an expression as the pages write it.
-
-        Raises
-        ------
-        FigureError
-            The text is neither a quantity nor a ratio of those of one kind.
-        """
+        """Read a quantity or a ratio; raises FigureError if it is none, or its units differ."""
         match = _BREAK_EVEN.fullmatch(text.strip())
         parts = match.groups() if match else text.split("/")
         if not match and len(parts) > 2:  # noqa: PLR2004
@@ -78,18 +63,7 @@ class Expression:
         return cls(terms)
 
     def evaluate(self, find: Callable[[str, str], Result]) -> Interval:
-        """Return the value from stored results.
-
-        Parameters
-        ----------
-        find : callable
-            Gives the result of a task and method, or raises FigureError.
-
-        Raises
-        ------
-        FigureError
-            A result is missing, stale, or without figures.
-        """
+        """Return the value of stored results; raises FigureError if one is missing or stale."""
         intervals = []
         for term in self.terms:
             sample = find(term.task, term.method).quantity(term.quantity)

@@ -51,17 +51,7 @@ class Releases(Protocol):
 
 @dataclass(frozen=True)
 class Judgement:
-    """What the measurements say of a claim.
-
-    Attributes
-    ----------
-    verdict : Verdict
-        Of all that it was judged by.
-    value : str
-        The measured value in words; empty where there is none.
-    where : str
-        By what it was judged, as it stands behind the verdict.
-    """
+    """What the measurements say of a claim: verdict, value in words, and by what it was judged."""
 
     verdict: Verdict
     value: str = ""
@@ -130,11 +120,8 @@ def of_releases(claim: Claim, across: Releases) -> list[tuple[Under, Judgement]]
 def contradicted(
     claims: Sequence[Claim], across: Releases
 ) -> list[tuple[Claim, Under, Judgement]]:
-    """Return the claims that a release contradicts, each with this release.
-
-    That is due to the release only if another one does not contradict it, and a change is marked
-    between the two. Else it is due to the run, which may be shorter than that of the site.
-    """
+    """Return claims that a release contradicts and another does not, a change marked between."""
+    # Else it is due to the run, which may be shorter than that of the site.
     found = []
     for claim in claims:
         judged = [] if claim.changed_in else of_releases(claim, across)
@@ -185,10 +172,7 @@ def _of_changes(claim: Claim, across: Releases) -> Judgement:
 def rows(
     claims: Sequence[Claim], lookup: Lookup, opened: Callable[[], Releases]
 ) -> list[dict[str, str]]:
-    """Judge claims as the pages do, and by each release that contradicts one.
-
-    Parameters are those of `of_pages`.
-    """
+    """Judge claims as the pages do, and by each release that contradicts one."""
     found = [_row(claim, of_pages(claim, lookup, opened)) for claim in claims]
     return found + [
         _row(claim, judgement, under.title)
@@ -235,13 +219,7 @@ def has_contradicted(rows: Sequence[dict[str, str]]) -> bool:
 
 
 def written_claims() -> list[Claim]:
-    """Read the claims that the last build found in the pages.
-
-    Raises
-    ------
-    FigureError
-        There was no build, or a page has changed since.
-    """
+    """Read the claims of the last build; raises FigureError without one, or if pages changed."""
     path = files.CLAIMS
     pages = [*files.DOC.glob("*.rst"), *files.EXAMPLES.glob("*.py")]
     if not path.exists() or any(page.stat().st_mtime > path.stat().st_mtime for page in pages):
@@ -250,13 +228,7 @@ def written_claims() -> list[Claim]:
 
 
 def collected_claims() -> list[Claim]:
-    """Read the claims of the pages, by a build of the reference results if there was no other.
-
-    Raises
-    ------
-    FigureError
-        The pages cannot be read.
-    """
+    """Read the claims of the pages, by a build if none was; raises FigureError if that fails."""
     with contextlib.suppress(FigureError):
         return written_claims()
     with tempfile.TemporaryDirectory() as folder:

@@ -67,18 +67,7 @@ class Lookup:
         return reference_store.ADVICE if self.is_fixed else self._advice
 
     def store_of(self, task_name: str) -> Store[Any] | None:
-        """Return the results on what a task is measured on, or None if there is no such file.
-
-        Parameters
-        ----------
-        task_name : str
-            Name of a task; behind an ``@`` the variant, if it is not the file itself.
-
-        Raises
-        ------
-        FigureError
-            There is no such variant.
-        """
+        """Return the store of ``task`` or ``task@variant``, or None; may raise FigureError."""
         try:
             return self._opened(task_name.partition("@")[2])
         except DataError as error:
@@ -134,24 +123,10 @@ class Lookup:
     def of_task(
         self, task_name: str, methods: Sequence[str] = (), *, whole: bool = True
     ) -> list[Result]:
-        """Return the results of a task's methods, in the order of the example.
+        """Return the results of a task's methods, or of some, in the order of the example.
 
-        Parameters
-        ----------
-        task_name : str
-            As for `store_of`.
-        methods : sequence of str
-            Names of the methods; all of them if empty.
-        whole : bool
-            Whether every method must be there; else those that were never measured on this
-            file are left out.
-
-        Methods whose program is not installed are left out always.
-
-        Raises
-        ------
-        FigureError
-            There is no such task, or a result is missing or stale.
+        Without ``whole``, those that were never measured on this file are left out. Methods whose
+        program is not installed are left out always. Raises FigureError as `find`.
         """
         task, store = tasks.task_named(task_name), self.store_of(task_name)
         names = [
@@ -177,19 +152,7 @@ class Lookup:
 
 
 class Under(Lookup):
-    """The results under one release of each of some packages.
-
-    Parameters
-    ----------
-    name : str
-        Name of the release.
-    stores : dict of Store
-        Its results, by the name of a variant.
-    packages : tuple of str
-        The packages; the one that claims are about comes first.
-    advice : str
-        How to have them measured.
-    """
+    """The results under one release of each of some packages; claims are about the first one."""
 
     def __init__(
         self, name: str, stores: dict[str, Store[Any]], packages: tuple[str, ...], advice: str

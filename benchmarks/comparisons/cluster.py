@@ -31,29 +31,7 @@ INSTALL = "Install it with: pip install 'dask[distributed]'."
 
 
 def parts(address: str, names: Sequence[str], runs: int | None, bounds: Bounds) -> list[Part]:
-    """Return what is measured on a scheduler: what takes time, then what methods return.
-
-    All of it is measured anew each time, since nothing tells whether the workers are the same as
-    before.
-
-    Parameters
-    ----------
-    address : str
-        Of the scheduler, such as ``tcp://127.0.0.1:8786``.
-    names : sequence of str
-        Of tasks: the one task alone.
-    runs : int or None
-        Time runs of each method.
-    bounds : Bounds
-        When a run is stopped.
-
-    Raises
-    ------
-    MethodError
-        It is another task.
-    ClusterError
-        As `check`.
-    """
+    """Return what is measured on a scheduler; raises MethodError for any other task."""
     many = MANY_IMAGES
     if list(names) != [many.task]:
         raise MethodError(
@@ -62,6 +40,7 @@ def parts(address: str, names: Sequence[str], runs: int | None, bounds: Bounds) 
     check(address)
     # How much is sent, and that work goes on beside a broken image, is read off what is returned.
     observed = (many.sent, many.sent_images, many.broken)
+    # Anew each time, since nothing tells whether the workers are the same as before.
     asked: dict[str, Any] = {"fresh": True, "bounds": bounds, "scheduler": address}
     return [
         Part(many.task, Plan.of(runs=runs, **asked), many.on_cluster),
@@ -76,19 +55,7 @@ def results_folder(address: str) -> Path:
 
 
 def check(address: str) -> None:
-    """Make sure that a scheduler answers, and that its workers can do the work.
-
-    Parameters
-    ----------
-    address : str
-        Of the scheduler.
-
-    Raises
-    ------
-    ClusterError
-        Dask is not installed, nobody answers, there is no worker, or workers lack a package or do
-        not see the folder of temporary files.
-    """
+    """Make sure that a scheduler answers, and its workers are fit; raises ClusterError if not."""
     try:
         # An extra, and slow to import.
         from distributed import Client  # noqa: PLC0415

@@ -16,8 +16,7 @@ from benchmarks.report import result_tables
 from benchmarks.report.captions import caption, titled
 from benchmarks.results import reference_store
 from benchmarks.results.result import Result, Status
-from benchmarks.runner import launch, self_check
-from benchmarks.runner.execute import run_once
+from benchmarks.runner import execute, launch, self_check
 from benchmarks.runner.order import Order
 from benchmarks.runner.rounds import Lot, rounds
 from benchmarks.runner.schedule import Plan
@@ -162,22 +161,7 @@ def compare(  # noqa: PLR0913 - each choice has a default
 
 
 def compared(task: Task, store: Store[Image], plan: Plan) -> Comparison:
-    """Measure what is not fresh of a task on a file, and return all of it.
-
-    Parameters
-    ----------
-    task : Task
-        All its methods have to be for files of this kind.
-    store : Store
-        The results about the file.
-    plan : Plan
-        How the methods are measured.
-
-    Raises
-    ------
-    BenchmarkError
-        As `compare`.
-    """
+    """Measure what is not fresh of a task on a file, and return all of it; raises as `compare`."""
     names = [method.name for method in task.methods]
     # What least times rest on is measured in turns with the methods.
     kernels = roofline.methods(task.name, names, store.data, plan.cache) if plan.timed else []
@@ -214,15 +198,13 @@ def _measured(task: Task, store: Store[Image], plan: Plan) -> dict[str, Result]:
 
 
 def _settled(task: Task, store: Store[Image], method: Method, plan: Plan) -> Result | None:
-    """Return a stored result if it is fresh and gave figures.
-
-    A kernel that raised an error will do so again: some systems cannot drop a file from memory.
-    """
+    """Return a stored result if it is fresh and gave figures, or is the error of a kernel."""
     local = bool(method.program)
     result = store.fresh(task.name, method.name, method.source_sha256, plan.cache, local=local)
     if result is None or not result.failed:
         return result
-    return result if not method.weighed and result.status is Status.RAISED else None
+    # A kernel will raise again: some systems cannot drop a file from memory.
+    return result if not method.weighed and result.status == Status.RAISED else None
 
 
 def _too_large(
@@ -294,7 +276,7 @@ def _run(
         reduced=reduced,
     )
     variables = {launch.SCHEDULER: plan.scheduler} if plan.scheduler else {}
-    return run_once(launch.prepared(order, variables=variables), plan.bounds)
+    return execute.run_once(launch.prepared(order, variables=variables), plan.bounds)
 
 
 def _check_agreement(task: Task, results: dict[str, Result], method: Method) -> None:
@@ -307,11 +289,7 @@ def _check_agreement(task: Task, results: dict[str, Result], method: Method) -> 
 
 
 def _script_argument(task: Task) -> str | None:
-    """Return the file given to an example that was started as a script.
-
-    Only then does the command line speak of the methods' file: in a notebook, or while
-    Sphinx runs, it belongs to somebody else.
-    """
+    """Return the file given to an example run as a script: else the arguments are not for it."""
     if task.path is None or not sys.argv[0] or Path(sys.argv[0]).resolve() != task.path.resolve():
         return None
     sys.excepthook = _without_traceback

@@ -53,17 +53,7 @@ _SHOWN = ("time", "peak")
 
 @dataclass(frozen=True)
 class Slope:
-    """A straight line through measurements.
-
-    Attributes
-    ----------
-    value : float
-        What one more costs: ms or MiB for each MiB of raw size, image or worker.
-    error : float
-        Standard error of it, in the same unit.
-    start : float
-        Where the line begins, in ms or MiB.
-    """
+    """A line: ms or MiB for each MiB, image or worker, its standard error, and where it begins."""
 
     value: float
     error: float
@@ -71,13 +61,7 @@ class Slope:
 
     @classmethod
     def through(cls, xs: Sequence[float], ys: Sequence[float]) -> Slope:
-        """Fit a line by least squares, every point counted alike.
-
-        Parameters
-        ----------
-        xs, ys : sequence of float
-            At least `LEAST_POINTS`, at two places or more.
-        """
+        """Fit a line by least squares to `LEAST_POINTS` or more, at two places or more."""
         (value, start), covariance = np.polyfit(xs, ys, 1, cov=True)
         return cls(float(value), float(np.sqrt(covariance[0, 0])), float(start))
 
@@ -182,15 +166,7 @@ class Growth:
 
 
 def of_lengths(found: Sequence[tuple[Image, Iterable[Result]]], caption: str) -> Growth:
-    """Gather the results of methods on longer and longer files.
-
-    Parameters
-    ----------
-    found : sequence of (Image, results)
-        For each length; the methods are the same everywhere.
-    caption : str
-        The file and the machine, in one line.
-    """
+    """Gather the results of the same methods on longer and longer files."""
     columns = [{result.method: result for result in results} for _, results in found]
     return Growth(
         RAW_SIZE,
@@ -220,15 +196,7 @@ def compare_lengths(methods: Methods, *, runs: int | None = None) -> Growth:
 
 
 def of_images(found: Sequence[tuple[Image, Iterable[Result]]], provenance: Provenance) -> Growth:
-    """Gather the results of methods on more and more images.
-
-    Parameters
-    ----------
-    found : sequence of (Image, results)
-        For each number of images; the methods are the same everywhere.
-    provenance : Provenance
-        The machine and the versions.
-    """
+    """Gather the results of the same methods on more and more images."""
     one = replace(found[0][0], images=1)
     growth = of_lengths(found, f"Copies of {caption(one, provenance)}")
     return replace(growth, axis=IMAGES, places=tuple(float(image.images) for image, _ in found))
@@ -277,17 +245,7 @@ def compare_jobs(
 
 
 def of_jobs(workers: Sequence[int], results: Sequence[Result], caption: str) -> Growth:
-    """Gather the results of one work with more and more workers.
-
-    Parameters
-    ----------
-    workers : sequence of int
-        How many, for each result.
-    results : sequence of Result
-        One for each of them.
-    caption : str
-        The file and the machine, in one line.
-    """
+    """Gather the results of one work, one for each number of workers."""
     shared = results[0].images > 1
     row = "images shared by all workers" if shared else "the same work in each worker"
     return Growth(WORKERS, tuple(map(float, workers)), {row: tuple(results)}, caption)

@@ -39,17 +39,7 @@ VERIFYING_RUNS = 3
 
 @dataclass(frozen=True)
 class Part:
-    """One table of what is measured.
-
-    Attributes
-    ----------
-    task : str
-        Name of the task.
-    plan : Plan
-        How it is measured.
-    methods : tuple of str
-        Names of its methods; all of them if empty.
-    """
+    """One table of what is measured: a task, how, and which of its methods (all if empty)."""
 
     task: str
     plan: Plan
@@ -69,28 +59,7 @@ def run(
     target: Path | None,
     folder: Path | None = None,
 ) -> Iterator[Comparison]:
-    """Measure tasks on a file, one after the other.
-
-    Parameters
-    ----------
-    wanted : sequence of Part
-        What is measured.
-    fmri_path : str or None
-        As `benchmarks.compare` takes it.
-    target : Path or None
-        A results file to write; after each task, so that an interruption loses none.
-    folder : Path, optional
-        Where results are kept; by default those of own files.
-
-    Yields
-    ------
-    Comparison
-
-    Raises
-    ------
-    BenchmarkError
-        The file, the target or a method is not fit.
-    """
+    """Measure tasks in turn, and write the target after each; raises BenchmarkError."""
     workspace = _ready(fmri_path, folder or files.own_results_folder())
     if target:
         _refuse_target(target)
@@ -144,15 +113,7 @@ def _write(target: Path, results: Store[Image], measured: list[Result]) -> None:
 
 @dataclass(frozen=True)
 class Verified:
-    """Predictions beside what was then measured.
-
-    Attributes
-    ----------
-    predicted : Predictions
-        What was predicted.
-    measured : dict of Result
-        What was measured, by task and method.
-    """
+    """Predictions beside what was then measured, by task and method."""
 
     predicted: Predictions
     measured: dict[tuple[str, str], Result]
@@ -194,20 +155,7 @@ class Verified:
 
 
 def verified(predicted: Predictions, bounds: Bounds) -> Verified:
-    """Run every method that was predicted to fit, some times for time and for memory.
-
-    Parameters
-    ----------
-    predicted : Predictions
-        For a file.
-    bounds : Bounds
-        When a run is stopped.
-
-    Raises
-    ------
-    BenchmarkError
-        As `run`.
-    """
+    """Run every method that was predicted to fit, for time and memory; raises BenchmarkError."""
     workspace = _ready(str(predicted.image.path), files.own_results_folder())
     names = dict.fromkeys(row.task for row in predicted.rows)
     found = {}

@@ -24,19 +24,7 @@ SAME = "the same within the spread"
 
 @dataclass(frozen=True)
 class Row:
-    """One quantity of one method, in both sets.
-
-    Attributes
-    ----------
-    task, method, quantity : str
-        Names.
-    first, second : str
-        Medians with their units.
-    ratio : float or None
-        Of the medians, second over first.
-    verdict : str
-        What can be said in the face of the spread.
-    """
+    """One quantity of one method in both sets: medians, second over first, and a verdict."""
 
     task: str
     method: str
@@ -78,23 +66,7 @@ class Differences:
 
 
 def between(first: Path, second: Path, *, different_files: bool = False) -> Differences:
-    """Compare two results files.
-
-    Parameters
-    ----------
-    first, second : Path
-        Results files, as ``fmri-bench run --json`` writes them; or folders of them, as there is
-        one for each release.
-    different_files : bool
-        Whether the two may be about different fMRI files.
-
-    Raises
-    ------
-    StoreError
-        One of them cannot be read.
-    DataError
-        They are about different files, or have no method in common.
-    """
+    """Compare two results files, or folders of them; raises StoreError or DataError."""
     (here, names, results), (there, other_names, others) = _read(first), _read(second)
     remarks = _circumstances(here, there)
     if names.keys() != other_names.keys():

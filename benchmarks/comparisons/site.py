@@ -40,15 +40,7 @@ class Site(Lookup):
 
     @classmethod
     def in_use(cls) -> Site:
-        """Open the results of the file in use.
-
-        Raises
-        ------
-        DataError
-            There is no such file.
-        StoreError
-            Its results cannot be read.
-        """
+        """Open the results of the file in use; raises DataError, StoreError or FigureError."""
         return cls(Workspace.chosen())
 
     def method(self, task_name: str, method_name: str) -> Method:
@@ -61,13 +53,7 @@ class Site(Lookup):
         return roofline.completed(result, store)
 
     def roofline(self, task_name: str, method_name: str) -> Roofline:
-        """Return the least that a method could need; parameters are those of `find`.
-
-        Raises
-        ------
-        FigureError
-            The method has no least time, or what it rests on is not measured.
-        """
+        """Return the least that a method could need; raises FigureError if it is not known."""
         store = self.store_of(task_name)
         task = task_named(task_name).name
         found = roofline.roofline(task, method_name, store) if store else None
@@ -84,13 +70,7 @@ class Site(Lookup):
         return self._small
 
     def gauge_checks(self) -> list[Check]:
-        """Return what the gauge read of known calls; empty for a coarse gauge.
-
-        Raises
-        ------
-        FigureError
-            The gauge was not checked yet.
-        """
+        """Return the gauge's checks, none of a coarse one; raises FigureError if not made yet."""
         checks = self_check.stored(self.store)
         if not checks and peak.name() == peak.NAME:
             raise FigureError(f"The memory gauge is not checked yet. {self.advice}")
@@ -101,13 +81,7 @@ class Site(Lookup):
         return self.digest(self._small, *(self.store_of(f"@{name}") for name in ("", *VARIANTS)))
 
     def stores(self) -> dict[str, Store[Image]]:
-        """Return all of it, by the names that it has among the reference results.
-
-        Raises
-        ------
-        FigureError
-            Small files of the run were not measured.
-        """
+        """Return all by the names of the reference; raises FigureError as `small_files`."""
         opened = {name: self.store_of(f"@{name}") for name in ("", *VARIANTS)}
         stores = {reference_store.name_of(name): one for name, one in opened.items() if one}
         return stores | {reference_store.SIZES: self.small_files()}

@@ -1,8 +1,4 @@
-"""What the tools that readers know say of the same call: each in a fresh process.
-
-Every tool gets the call after one warm-up call, as our own gauge does. What it says is its
-*increment*: what it reports beyond the memory before the call.
-"""
+"""What other tools say of a call, after one warm-up: memory beyond that before; each afresh."""
 
 from __future__ import annotations
 
@@ -106,20 +102,7 @@ TOOLS: dict[str, tuple[list[str], str]] = {
 
 
 def increment_bytes(tool: str, call: Call) -> float:
-    """Return what a tool says of a call.
-
-    Parameters
-    ----------
-    tool : str
-        A name of `TOOLS`.
-    call : Call
-        What is measured, once.
-
-    Raises
-    ------
-    MethodError
-        The tool failed.
-    """
+    """Return what a tool of `TOOLS` says of a call, bytes; raises MethodError if it failed."""
     start, code = TOOLS[tool]
     return _answer(tool, start, code, call) * MIB
 
@@ -146,11 +129,5 @@ def _answer(tool: str, start: list[str], code: str, call: Call) -> float:
 
 
 def time_magic_cpu_seconds(call: Call) -> float:
-    """Return the CPU time that IPython's ``%time`` reports of a call, s.
-
-    Raises
-    ------
-    MethodError
-        IPython failed.
-    """
+    """Return the CPU time of a call that ``%time`` reports, s; raises MethodError if it failed."""
     return _answer("%time", _IPYTHON, _TIME, call)

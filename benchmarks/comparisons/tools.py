@@ -17,8 +17,8 @@ from benchmarks.images.workspace import Workspace
 from benchmarks.report.captions import titled
 from benchmarks.report.table import Table
 from benchmarks.results.result import Result
-from benchmarks.runner import known_calls, self_check
-from benchmarks.runner.execute import Failure, Outcome, run_once
+from benchmarks.runner import execute, known_calls, self_check
+from benchmarks.runner.execute import Failure, Outcome
 from benchmarks.runner.launch import prepared
 from benchmarks.runner.order import Batch, Order
 from benchmarks.runner.rounds import Lot, rounds
@@ -220,7 +220,7 @@ def _lot(
 
 def _ours(batch: Batch, call: known_calls.Call) -> Outcome:
     """Return what our own clock or gauge says of a call."""
-    outcome = run_once(prepared(Order(call.function, (call.args,), batch)))
+    outcome = execute.run_once(prepared(Order(call.function, (call.args,), batch)))
     if isinstance(outcome, Failure):
         raise MethodError(f"{peak.NAME} failed on {call.label!r}: {outcome.message}.")
     return outcome

@@ -15,11 +15,7 @@ COLD_FRACTION = 0.01
 
 
 def give_back() -> None:
-    """Free what nothing refers to, and return free heap memory to the system.
-
-    Without this, memory that was freed before hides the next use of it: the allocator keeps
-    it, and the process does not grow.
-    """
+    """Free what nothing refers to: freed memory that the allocator keeps hides the next use."""
     gc.collect()
     if sys.platform == "linux":
         trim = getattr(ctypes.CDLL(None), "malloc_trim", None)
@@ -28,22 +24,12 @@ def give_back() -> None:
 
 
 def make_cold(path: str) -> None:
-    """Drop a file's pages from the page cache.
-
-    Parameters
-    ----------
-    path : str
-        The file; it is written to disk first, since pages that are not cannot be dropped.
-
-    Raises
-    ------
-    BenchmarkError
-        The system or the file system keeps the pages, as one in memory does.
-    """
+    """Drop a file's pages from the page cache; raises BenchmarkError if the system keeps them."""
     if not hasattr(os, "posix_fadvise"):
         raise BenchmarkError("A cold page cache can be had on Linux only.")
     descriptor = os.open(path, os.O_RDONLY)
     try:
+        # Pages that are not on the disk yet cannot be dropped.
         os.fsync(descriptor)
         os.posix_fadvise(descriptor, 0, 0, os.POSIX_FADV_DONTNEED)
         cached = cached_fraction(descriptor)

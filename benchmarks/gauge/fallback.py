@@ -1,10 +1,4 @@
-"""Peak memory of one process where nobody may watch it: macOS, Windows, some sandboxes.
-
-The system keeps the highest memory of a process's whole life, and does not let it be set
-back. A warm-up call was made before, so that this peak is that of a call, but processes
-that the call starts are not seen. Figures read this way carry another gauge's name, and are
-never put beside those of Linux.
-"""
+"""Peak memory of one process where nobody may watch it: macOS, Windows, some sandboxes."""
 
 from __future__ import annotations
 
@@ -23,17 +17,14 @@ def resident_bytes() -> int:
 
 
 def peak_bytes() -> int:
-    """Return the highest resident memory in the life of this process.
-
-    On Linux this is VmHWM, since ``ru_maxrss`` is inherited through fork and exec. On macOS
-    it is ``ru_maxrss``, in bytes there (getrusage(2)), which a spawned process does not
-    inherit. On Windows it is the peak working set.
-    """
+    """Return the highest resident memory in the life of this process, not only of a call."""
+    # ru_maxrss is inherited through fork and exec; VmHWM is of this process.
     if sys.platform == "linux":
         return procfs.field_kib(Path("/proc/self/status").read_bytes(), b"VmHWM:") * 1024
     if sys.platform == "win32":
         peak: int = psutil.Process().memory_info().peak_wset
         return peak
+    # macOS: in bytes (getrusage(2)), and not inherited by a spawned process.
     import resource  # noqa: PLC0415 - not on Windows
 
     return resource.getrusage(resource.RUSAGE_SELF).ru_maxrss

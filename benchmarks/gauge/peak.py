@@ -1,13 +1,4 @@
-"""From what the kernel counted, tick by tick, to peak, kept and their bounds.
-
-Linux keeps the highest resident memory of each process and lets its owner set that mark
-back. A watcher reads and resets the marks of the whole process tree about every ms, so that
-no spike is missed however short. One process without shared memory: the mark is the answer.
-Several processes: pages that they share are counted once, and as the marks of two processes
-need not fall on one moment, the truth is given as an interval, low to high.
-
-Pure arithmetic on what `sampler` has read; sizes are in KiB until the end.
-"""
+"""From what `sampler` read (KiB), tick by tick, to a peak and the interval that holds it."""
 
 from __future__ import annotations
 
@@ -62,40 +53,23 @@ def name() -> str:
 
 @dataclass(frozen=True)
 class Tick:
-    """The process tree at one moment, summed over processes (KiB).
-
-    Attributes
-    ----------
-    seconds : float
-        When, by the monotonic clock.
-    processes : int
-        How many processes there were.
-    private, file, shmem : int
-        Anonymous pages, pages of files, shared memory; pages counted once a process.
-    moving : int
-        The part whose sharing has to be read again if it moved.
-    files : int
-        Files of the tree in /dev/shm, mapped by somebody or not: each counts once.
-    spike : int
-        By how much marks rose above both ends of the time since the last tick.
-    certain : bool
-        Whether at most one process moved meanwhile, so that the spike is no upper bound.
-    mark : int
-        Sum of the marks.
-    most_shmem : int
-        Shared memory of the process that has most of it.
-    """
+    """The process tree at one moment of the monotonic clock (KiB, pages once a process)."""
 
     seconds: float
     processes: int
     private: int
     file: int
     shmem: int
+    #: The part whose sharing has to be read again if it moved.
     moving: int
+    #: Files of the tree in /dev/shm, mapped by somebody or not: each counts once.
     files: int
+    #: By how much marks rose above both ends of the time since the last tick.
     spike: int
+    #: Whether at most one process moved meanwhile, so that the spike is no upper bound.
     certain: bool
     mark: int
+    #: Shared memory of the process that has most of it.
     most_shmem: int = 0
 
     @property
@@ -106,27 +80,17 @@ class Tick:
 
 @dataclass(frozen=True)
 class Sharing:
-    """What was counted more than once, read from ``start`` to ``end`` (KiB).
-
-    Attributes
-    ----------
-    start, end : float
-        When it was read, by the monotonic clock.
-    size : int
-        `Tick.moving` at that time.
-    repeated : int
-        Pages of files.
-    repeated_private : int
-        Anonymous pages that forked processes still share.
-    hidden_shmem : int
-        Shared memory that is in no file of /dev/shm, counted once.
-    """
+    """What was counted more than once, read from ``start`` to ``end`` (KiB)."""
 
     start: float
     end: float
+    #: `Tick.moving` at that time.
     size: int
+    #: Pages of files.
     repeated: int
+    #: Anonymous pages that forked processes still share.
     repeated_private: int
+    #: Shared memory that is in no file of /dev/shm, counted once.
     hidden_shmem: int
 
 
@@ -155,21 +119,10 @@ class Parts:
 
 @dataclass(frozen=True)
 class Reading:
-    """Peak over one call, in bytes above the baseline.
-
-    Attributes
-    ----------
-    peak_bytes : int
-        What is published: the upper end, where the marks of processes leave an interval.
-    low_bytes, high_bytes : int
-        The truth lies between the two. For one process they differ by the lag alone.
-    private_bytes, shared_bytes, shmem_bytes : int
-        The parts of the peak; they add up to ``peak_bytes``.
-    series : Series
-        Memory over time.
-    """
+    """Peak over one call, bytes above the baseline: the upper end, where there is an interval."""
 
     peak_bytes: int
+    #: The truth lies between the two, which differ by the lag alone for one process.
     low_bytes: int
     high_bytes: int
     private_bytes: int
@@ -218,18 +171,14 @@ def _total(parts: Parts) -> float:
 
 
 def _split(peak_bytes: int, at_peak: Parts) -> list[int]:
-    """Split a peak into its parts, bytes.
-
-    The mark of one process knows no parts; they are those of the tick that reached highest,
-    and the largest takes the difference.
-    """
+    """Split a peak (bytes) as the highest tick is; the largest part takes the difference."""
     parts = [round(part * _KIB) for part in (at_peak.private, at_peak.shared, at_peak.shmem)]
     parts[parts.index(max(parts))] += peak_bytes - sum(parts)
     return parts
 
 
 def _above(parts: Sequence[Parts], ticks: Sequence[Tick], index: int) -> tuple[float, Parts]:
-    """Return low and high above the baseline for the time up to one tick."""
+    """Return low and high above the baseline up to a tick: marks need not fall on one moment."""
     ends = (parts[index - 1], parts[index])
     larger = max(ends, key=lambda part: part.total) - parts[0]
     spike = ticks[index].spike
@@ -237,15 +186,13 @@ def _above(parts: Sequence[Parts], ticks: Sequence[Tick], index: int) -> tuple[f
 
 
 def parts_at(tick: Tick, sharings: Sequence[Sharing]) -> Parts:
-    """Split a tick into private, shared and /dev/shm, each page counted once.
-
-    Between two readings of the sharing, it is taken to follow the size of the shared part.
-    """
+    """Split a tick into private, shared and /dev/shm, each page counted once (KiB)."""
     if tick.processes == 1:
         # What one process shares, it shares with processes that are not of the tree, such
         # as the pages of the interpreter; that was so before the call too.
         own = tick.file - sharings[0].repeated
         return Parts(tick.private, own, max(tick.shmem, tick.files))
+    # Between two readings of the sharing, it is taken to follow the size of the shared part.
     after = bisect.bisect([sharing.start for sharing in sharings], tick.seconds)
     a, b = sharings[max(after - 1, 0)], sharings[min(after, len(sharings) - 1)]
     if abs(b.size - a.size) > MOVED_KIB:

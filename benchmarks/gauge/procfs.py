@@ -1,8 +1,4 @@
-"""What Linux tells of processes under /proc: memory, descendants, CPU time.
-
-All of it is for one's own processes and needs no privilege. Sizes are in KiB, the unit of
-/proc. Formats: proc(5), and Documentation/filesystems/proc.rst of the kernel.
-"""
+"""Memory, descendants and CPU time under /proc, in KiB: proc(5), and proc.rst of the kernel."""
 
 from __future__ import annotations
 
@@ -29,26 +25,10 @@ def field_kib(content: bytes, name: bytes) -> int:
 
 
 class ProcessMemory:
-    """The counters of one process, through descriptors that stay open.
-
-    Attributes
-    ----------
-    mark_kib : int
-        Highest resident memory since the last `read` (VmHWM).
-    resident_kib : int
-        Resident memory now (VmRSS).
-    private_kib, file_kib, shmem_kib : int
-        Its parts: anonymous pages, pages of files, shared memory.
-    forked : bool
-        Whether it shares its anonymous pages with its parent until they are written.
-
-    Raises
-    ------
-    OSError
-        The process is gone.
-    """
+    """Counters of one process (KiB), descriptors stay open; raises OSError once it is gone."""
 
     def __init__(self, pid: int, *, forked: bool = False) -> None:
+        #: Whether it shares its anonymous pages with its parent until they are written.
         self.forked = forked
         self._status = os.open(f"/proc/{pid}/status", os.O_RDONLY)
         self._reset: int | None = None
@@ -147,13 +127,7 @@ def descendants(root: int) -> set[int]:
 
 
 def is_fork(pid: int) -> bool:
-    """Tell whether a process still runs the program of its parent.
-
-    Raises
-    ------
-    OSError
-        The process is gone.
-    """
+    """Tell whether a process still runs its parent's program; raises OSError if it is gone."""
     content = Path(f"/proc/{pid}/stat").read_bytes()
     flags = content[content.rfind(b")") + 2 :].split()[6]
     return bool(int(flags) & PF_FORKNOEXEC)
@@ -169,10 +143,7 @@ def is_running(pid: int) -> bool:
 
 
 def is_tracker(pid: int) -> bool:
-    """Tell whether a process is a resource tracker of multiprocessing or loky.
-
-    It ends by itself when those it serves are gone, and then removes their shared memory.
-    """
+    """Tell whether it is a resource tracker of multiprocessing or loky, which ends by itself."""
     try:
         return b"resource_tracker" in Path(f"/proc/{pid}/cmdline").read_bytes()
     except OSError:

@@ -151,13 +151,7 @@ class TreeSampler:
                 self.read_sharing()
 
     def read_sharing(self) -> bool:
-        """Read which pages are shared; what moved meanwhile is no one moment's truth.
-
-        Returns
-        -------
-        bool
-            Whether nothing moved, so that the reading was kept.
-        """
+        """Read which pages are shared; tell whether nothing moved, so that the reading is kept."""
         processes = dict(self._processes)
         forked = any(process.forked for process in processes.values())
         before = self._moving_kib(processes, private=forked)

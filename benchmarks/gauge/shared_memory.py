@@ -19,11 +19,7 @@ ROOM_BYTES = 2_000_000_000
 
 
 def shared_memory() -> Path | None:
-    """Return the file system in memory where joblib puts arrays for workers, or None.
-
-    It is None where there is none, or too little room in it, as in a container by default.
-    joblib then takes a disk.
-    """
+    """Return the file system in memory where joblib puts arrays, or None if it takes a disk."""
     shm = Path("/dev/shm")  # noqa: S108 - not a temporary folder, but memory
     if not shm.is_dir() or not os.access(shm, os.W_OK):
         return None
@@ -32,17 +28,7 @@ def shared_memory() -> Path | None:
 
 
 class ShmFiles:
-    """Files that the tree made in the file system in memory.
-
-    A folder of our own holds what joblib writes. Shared memory of Python stands beside it, by
-    a name that it chooses; such a file is the tree's if it is new and one of its processes
-    maps it.
-
-    Parameters
-    ----------
-    folder : Path or None
-        Our own folder; None if there is no such file system.
-    """
+    """Files of the tree in /dev/shm: joblib's in our folder, and new ones beside that it maps."""
 
     def __init__(self, folder: Path | None) -> None:
         self._folder = folder

@@ -1,9 +1,4 @@
-"""Which fMRI file is measured on, and whether it is fit for that.
-
-In this order: a path (argument of an example, or ``FMRI=``); a named data set (``DATA=``);
-the development fMRI run of nilearn, where it is at hand or can be downloaded soon; else the
-EPI scan that nibabel is packaged with, made longer.
-"""
+"""Which fMRI file is measured on: a path, else FMRI=, DATA=, nilearn's run, nibabel's scan."""
 
 from __future__ import annotations
 
@@ -141,20 +136,7 @@ def _cached_development_fmri() -> Path | None:
 
 
 def describe(path: Path, reason: str) -> Image:
-    """Read a file's header and digest.
-
-    Parameters
-    ----------
-    path : Path
-        The file.
-    reason : str
-        Why it was taken, as a sentence.
-
-    Raises
-    ------
-    DataError
-        It is no 4D image, or its header cannot be true; see `headers.read`.
-    """
+    """Return a file's header, digest, and why it was taken (a sentence); raises DataError."""
     image = header.read(path)
     try:
         sha256 = _digest(image.path, image.file_bytes, image.path.stat().st_mtime_ns)
@@ -170,13 +152,7 @@ def _digest(path: Path, _file_bytes: int, _mtime_ns: int) -> str:
 
 
 def check(image: Image) -> None:
-    """Read the data to the end once, as every figure takes for granted that this works.
-
-    Raises
-    ------
-    DataError
-        The data end early, or the compressed stream is damaged.
-    """
+    """Read the data to their end once; raises DataError if they end early or are damaged."""
     img: Any = nib.load(image.path)
     expected = getattr(img.dataobj, "offset", 0) + image.raw_bytes
     found = 0

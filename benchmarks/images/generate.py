@@ -40,22 +40,7 @@ _HEADER = "slope-1"
 
 
 def example4d() -> Path:
-    """Return the EPI scan packaged with nibabel, extended in time; make it if need be.
-
-    Its two volumes are averaged, and seeded noise that is correlated in time is added, in
-    proportion to the signal of each voxel. Shape 128 x 96 x 24 x 150, int16, unscaled,
-    written as .nii.gz and as .nii.
-
-    Returns
-    -------
-    Path
-        The .nii.gz file; the .nii file is beside it.
-
-    Raises
-    ------
-    DataError
-        It cannot be written.
-    """
+    """Return nibabel's EPI scan with noise, 128 x 96 x 24 x 150, int16, .nii.gz beside a .nii."""
     compressed = cache_folder() / f"example4d-{VOLUMES}-volumes-{_HEADER}.nii.gz"
     plain = compressed.with_suffix("")
     if compressed.exists() and plain.exists():
@@ -82,22 +67,7 @@ def example4d() -> Path:
 
 
 def joined(image: Image, times: int) -> Path:
-    """Return a run joined to itself so many times along time; make it if need be.
-
-    The voxels are copied as they are on disk, so type and scaling stay the same.
-
-    Parameters
-    ----------
-    image : Image
-        A NIfTI file.
-    times : int
-        How often its volumes appear in the new file.
-
-    Raises
-    ------
-    DataError
-        It is no single-file NIfTI image, or the longer file cannot be written.
-    """
+    """Return a run joined to itself so often; raises DataError if it is no single NIfTI file."""
     ending = ".nii.gz" if image.compression == "gz" else ".nii"
     name = f"{image.stem}-x{times}-{image.sha256[:8]}{ending}"
     if not is_single_nifti(image.path):
@@ -112,20 +82,7 @@ def is_single_nifti(path: Path) -> bool:
 
 
 def copied(image: Image, volumes: int, times: int = 1) -> Callable[[BinaryIO], None]:
-    """Return what writes the first volumes of a NIfTI file, so many times along time.
-
-    Parameters
-    ----------
-    image : Image
-        The file.
-    volumes, times : int
-        How many volumes, and how often.
-
-    Returns
-    -------
-    callable
-        Writes header and voxels, these as they are on disk, to the stream that it is given.
-    """
+    """Return what writes the first volumes to a stream, as they are on disk, so many times."""
     img: Any = nib.load(image.path)
     header = img.header.copy()
     header.set_data_shape((*image.shape[:3], volumes * times))
@@ -164,25 +121,7 @@ def _copy(path: Path, stream: BinaryIO, offset: int = 0, size_bytes: int = -1) -
 
 
 def once(path: Path, write: Callable[[BinaryIO], None]) -> Path:
-    """Write a file that is not there yet, whole or not at all.
-
-    Parameters
-    ----------
-    path : Path
-        Compressed on the way if it ends in .gz.
-    write : callable
-        Writes the content to the stream that it is given.
-
-    Returns
-    -------
-    Path
-        The same path.
-
-    Raises
-    ------
-    DataError
-        The file cannot be written.
-    """
+    """Write a file if it is not there, packed if .gz, whole or not at all; raises DataError."""
     if path.exists():
         return path
     try:

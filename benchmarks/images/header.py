@@ -1,8 +1,4 @@
-"""What the header of a NIfTI file says, checked before anybody believes it.
-
-Nothing here reads a voxel, and nothing is allocated by what a header promises: of a file of
-any size, some hundred bytes are looked at.
-"""
+"""What the header of a NIfTI file says, checked before it is believed; no voxel is read."""
 
 from __future__ import annotations
 
@@ -155,11 +151,7 @@ def _refuse_others(path: Path, file_bytes: int) -> None:
 
 
 def _stored(path: Path) -> Any:
-    """Return the header of a single NIfTI file as it is stored, or None for other formats.
-
-    nibabel reads as many bytes of extensions as the header says there are before the voxels,
-    so that this number is looked at first.
-    """
+    """Return a NIfTI file's header, or None; refuses an absurd offset: nibabel reads to it."""
     try:
         with contextlib.closing(ImageOpener(str(path))) as stream:
             block = stream.read(nib.Nifti2Header.sizeof_hdr)

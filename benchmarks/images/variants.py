@@ -1,8 +1,4 @@
-"""Variants of the BOLD file: plain or compressed, short or long, other types, many copies.
-
-Each is made once from the file that is measured on, and kept in the cache folder. Copies alone are
-made by the worker of each measurement (`benchmarks.runner.worker`), and go with it.
-"""
+"""Variants of the BOLD file, each made once and kept in the cache folder; copies by the worker."""
 
 from __future__ import annotations
 
@@ -47,38 +43,26 @@ _SAVED_VOXEL_BYTES = 8
 
 @dataclass(frozen=True)
 class Variant:
-    """One way to write the file.
+    """One way to write the file."""
 
-    Attributes
-    ----------
-    title : str
-        What it is, for tables.
-    compressed : bool or None
-        Whether it ends in .nii.gz or .nii; None for what the file has.
-    dtype : str
-        Type of a voxel; empty for the voxels as they are in the file.
-    scaled, shifted : bool
-        Whether values have to be multiplied, and added to, when they are read.
-    times : int
-        How often the short file is joined to itself.
-    volumes, slices : int
-        Of a converted file: how many volumes, 0 for as many as reach `CONVERTED_VOXELS`; how many
-        slices of each, from the middle one on, 0 for all. If there are fewer, they begin again.
-    images : int
-        How many copies there are. They are made for each measurement, and removed.
-    each : str
-        The variant that is copied.
-    """
-
+    #: What it is, for tables.
     title: str
+    #: Whether it ends in .nii.gz or .nii; None for what the file has.
     compressed: bool | None
+    #: Type of a voxel; empty for the voxels as they are in the file.
     dtype: str = ""
+    #: Whether values have to be multiplied, and added to, when they are read.
     scaled: bool = False
     shifted: bool = False
+    #: How often the short file is joined to itself.
     times: int = 1
+    #: Of a converted file: how many volumes, 0 for as many as reach `CONVERTED_VOXELS`; how many
+    #: slices of each, from the middle one on, 0 for all. If there are fewer, they begin again.
     volumes: int = 0
     slices: int = 0
+    #: How many copies there are. They are made for each measurement, and removed.
     images: int = 1
+    #: The variant that is copied.
     each: str = ""
 
 
@@ -213,20 +197,7 @@ def _rewritten(image: Image, volumes: int) -> Callable[[BinaryIO], None]:
 
 
 def converted(image: Image, variant: Variant) -> Callable[[BinaryIO], None]:
-    """Return what writes the first volumes with another type, the same values but for rounding.
-
-    Parameters
-    ----------
-    image : Image
-        What is measured on.
-    variant : Variant
-        With a type.
-
-    Returns
-    -------
-    callable
-        Writes header and voxels to the stream that it is given.
-    """
+    """Return what writes the first volumes with another type, the same values but for rounding."""
     img: Any = nib.load(image.path)
     *space, there = image.shape
     reaching = max(LEAST_VOLUMES, math.ceil(CONVERTED_VOXELS / math.prod(space)))

@@ -1,8 +1,4 @@
-"""The file that is measured on, its variants, and the results about each of them.
-
-This is the one place that answers whether results are of this machine, or those that come with
-the project.
-"""
+"""The file, its variants, and the results about each: of this machine, or of the reference."""
 
 from __future__ import annotations
 

@@ -10,8 +10,8 @@ from benchmarks import progress
 from benchmarks.images.workspace import Workspace
 from benchmarks.results.result import Result
 from benchmarks.results.store import without_series
-from benchmarks.runner import self_check
-from benchmarks.runner.execute import Failure, Outcome, run_once
+from benchmarks.runner import execute, self_check
+from benchmarks.runner.execute import Failure, Outcome
 from benchmarks.runner.launch import ALL_GIVEN_BACK, HIDDEN_PACKAGE, prepared
 from benchmarks.runner.order import Batch, Order
 from benchmarks.runner.rounds import Lot, rounds
@@ -70,7 +70,7 @@ class _Job:
         # What names the hidden package has large files, since its buffers grow in steps.
         if batch.memory and start.hidden:
             start = replace(start, variables=ALL_GIVEN_BACK)
-        outcome = run_once(start)
+        outcome = execute.run_once(start)
         if isinstance(outcome, Failure):
             return [outcome] * len(calls)
         return list(outcome.each(len(calls)))

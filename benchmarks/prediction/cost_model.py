@@ -1,9 +1,4 @@
-"""What a method needs for any file: fitted to what it needed for small ones.
-
-Time and peak are taken as a sum of three parts: a fixed one, one that grows with the voxels of a
-volume, and one that grows with the voxels of the run. What was measured on `small_files` is stored
-as it was read; the parts are worked out when they are asked for.
-"""
+"""Time and peak for any file: a fixed part, one by a volume's voxels, one by the run's."""
 
 from __future__ import annotations
 
@@ -50,22 +45,11 @@ _TIE = 1e-6
 
 @dataclass(frozen=True)
 class Cost:
-    """How one quantity grows, in its unit: s or bytes.
-
-    Attributes
-    ----------
-    fixed : float
-        What it is for any file.
-    per_volume_voxel : float
-        What a voxel of a volume adds.
-    per_voxel : float
-        What a voxel of the run adds, or of the runs that are read if it is read again and again.
-    again : bool
-        Whether the n-th volume costs as much as n volumes.
-    """
+    """How a quantity (s or bytes) grows; `again`: the n-th volume costs as much as n volumes."""
 
     fixed: float
     per_volume_voxel: float
+    #: Of the run, or of the runs that are read if it is read again and again.
     per_voxel: float
     again: bool = False
 
@@ -83,24 +67,10 @@ class Cost:
         *,
         again: bool = False,
     ) -> Cost:
-        """Fit the parts to measurements, none below zero, each measurement by what it can be off.
-
-        The fewest parts that explain all of them are taken: what is noise in a small file would
-        be large in a large one.
-
-        Parameters
-        ----------
-        images : sequence of Image
-            What was measured on.
-        values : sequence of float
-            What was measured, s or bytes.
-        noise : sequence of float
-            What each value can be off by, above zero, in the same unit.
-        again : bool
-            Whether the n-th volume costs as much as n volumes.
-        """
+        """Fit the fewest parts, none below 0, that explain values but for noise (same unit)."""
         rows = np.array([_sizes(image.voxels, image.volumes, again=again) for image in images])
         off = np.array(noise)
+        # The fewest parts: what is noise in a small file would be large in a large one.
         parts = _least_squares(rows / off[:, None], np.array(values) / off)
         fixed, per_volume_voxel, per_voxel = map(float, parts)
         return cls(fixed, per_volume_voxel, per_voxel, again)
@@ -112,11 +82,7 @@ def _sizes(voxels: int, volumes: int, *, again: bool) -> tuple[float, float, flo
 
 
 def _least_squares(rows: npt.NDArray[Any], values: npt.NDArray[Any]) -> npt.NDArray[Any]:
-    """Return the fewest parts, none below zero, that come within 1 of each value.
-
-    With three parts, all choices of those that are above zero can be tried. If none comes so near,
-    it is the nearest.
-    """
+    """Return the fewest parts, none below zero, within 1 of each value; else the nearest."""
     best, least = np.zeros(_PARTS), np.inf
     for count in range(1, _PARTS + 1):
         for chosen in itertools.combinations(range(_PARTS), count):
@@ -133,17 +99,7 @@ def _least_squares(rows: npt.NDArray[Any], values: npt.NDArray[Any]) -> npt.NDAr
 
 @dataclass(frozen=True)
 class Costs:
-    """What a method needs for files of one kind.
-
-    Attributes
-    ----------
-    task, method : str
-        Names.
-    wall_seconds, peak_bytes : Cost or None
-        How time and peak grow; None where the method failed.
-    message : str
-        Why it has no figures, as a sentence; else empty.
-    """
+    """What a method needs for files of one kind; None, and why in a sentence, where it failed."""
 
     task: str
     method: str
@@ -153,20 +109,7 @@ class Costs:
 
 
 def latest(here: Provenance) -> Store[Image]:
-    """Open what was last measured on this machine, on small files of whatever run.
-
-    Parameters
-    ----------
-    here : Provenance
-        The machine and the versions. The file system may be another one.
-
-    Raises
-    ------
-    FigureError
-        Nothing was measured with these versions, or an example has changed since.
-    StoreError
-        It cannot be read.
-    """
+    """Open what small files took here last; raises FigureError if of other versions, or stale."""
     for path in sorted(files.small_results_folder().glob("*.json"), key=_changed, reverse=True):
         found, image, _ = read(path, Image)
         if replace(found, file_system=here.file_system).digest == here.digest:
@@ -191,15 +134,7 @@ def name(task: str, size: str) -> str:
 
 
 def of_kind(found: Store[Image], kind: str) -> list[Costs]:
-    """Return what each method needs for files of a kind, in the order of the names.
-
-    Parameters
-    ----------
-    found : Store
-        From `latest`.
-    kind : str
-        From `small_files.kind_of`.
-    """
+    """Return what each method needs for files of a kind (from `small_files.kind_of`)."""
     by_method: dict[tuple[str, str], dict[str, Result]] = {}
     for result in found.all():
         task, _, size = result.task.partition("@")

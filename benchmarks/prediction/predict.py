@@ -28,17 +28,7 @@ TIGHT_FROM = 0.7
 
 @dataclass(frozen=True)
 class Prediction:
-    """What one method would need.
-
-    Attributes
-    ----------
-    task, method : str
-        Names.
-    peak_bytes, wall_seconds : float or None
-        None where the method failed on small files.
-    verdict : str
-        `FITS`, `TIGHT` or `DOES_NOT_FIT`; or why there is no prediction.
-    """
+    """What one method would need, and a verdict: `FITS`, `TIGHT`, `DOES_NOT_FIT`; or why None."""
 
     task: str
     method: str
@@ -49,19 +39,7 @@ class Prediction:
 
 @dataclass(frozen=True)
 class Predictions:
-    """What every method would need for one file.
-
-    Attributes
-    ----------
-    image : Image
-        The file.
-    kind : str
-        The kind of files whose measurements were taken.
-    free_bytes : int
-        Memory that is free now.
-    rows : tuple of Prediction
-        By task, the leanest first.
-    """
+    """What every method would need for a file: by task, the leanest first; what is free now."""
 
     image: Image
     kind: str
@@ -152,23 +130,6 @@ def _row(cost: cost_model.Costs, image: Image, free: int) -> Prediction:
 
 
 def predict(fmri_path: Any, here: Provenance, tasks: Sequence[str] = ()) -> Predictions:
-    """Predict from the header of a file; nothing else of it is read.
-
-    Parameters
-    ----------
-    fmri_path : path
-        A 4D image.
-    here : Provenance
-        The machine and the versions.
-    tasks : sequence of str
-        Names of tasks; all of them if empty.
-
-    Raises
-    ------
-    DataError
-        The header cannot be read, or cannot be true.
-    FigureError
-        Small files were not measured with these versions.
-    """
+    """Predict from the header of a file alone, for all tasks or some; raises as `latest`."""
     found = of_image(header.read(fmri_path), cost_model.latest(here))
     return found.of_task(*tasks) if tasks else found

@@ -70,15 +70,7 @@ _ENDINGS = (".nii", ".nii.gz")
 
 @dataclass(frozen=True)
 class Roofline:
-    """The least that a method could need on this machine.
-
-    Attributes
-    ----------
-    parts : dict of float
-        What the time consists of: seconds by the name of a rate.
-    peak_bytes : int
-        Least memory.
-    """
+    """The least that a method could need here: seconds by the name of a rate, and bytes."""
 
     parts: dict[str, float]
     peak_bytes: int
@@ -103,13 +95,7 @@ def need_of(task: str, method: str, image: Image) -> Need | None:
 
 
 def work_of(need: Need, image: Image, cache: str) -> list[Work]:
-    """Return the work that has to be done.
-
-    Returns
-    -------
-    list of dict
-        One after the other. Of those in one dictionary, the longest counts.
-    """
+    """Return the steps of work, one after the other; in one dictionary, the longest counts."""
     volumes = image.volumes
     part = need.volumes(volumes) / volumes
     reading = "read_cold" if cache == "cold" else "read"
@@ -130,19 +116,7 @@ def work_of(need: Need, image: Image, cache: str) -> list[Work]:
 
 
 def methods(task: str, names: Iterable[str], image: Image, cache: str) -> list[Method]:
-    """Return the kernels that the least times of methods rest on, as methods themselves.
-
-    Parameters
-    ----------
-    task : str
-        Name of the task.
-    names : iterable of str
-        Names of its methods.
-    image : Image
-        The file that is measured on.
-    cache : str
-        Whether the file is in the page cache: ``"warm"`` or ``"cold"``.
-    """
+    """Return the kernels that the least times of methods rest on, as methods themselves."""
     needs = [need for name in names if (need := need_of(task, name, image))]
     rates = {rate for need in needs for work in work_of(need, image, cache) for rate in work}
     if needs and task == chapter.SHOWN_WITH:

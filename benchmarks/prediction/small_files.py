@@ -1,10 +1,4 @@
-"""Small files of every kind, from which follows how time and memory grow with a file.
-
-What a method needs depends on the kind of the file, on the voxels of a volume, and on the
-number of volumes. Three files of each kind tell the three apart: a small one, one with larger
-volumes, and one with more of them. They are made of the first volumes of the file that is measured
-on, so that none is too large for it.
-"""
+"""Small files of every kind: they tell apart what grows with a volume, and with their number."""
 
 from __future__ import annotations
 
@@ -58,22 +52,7 @@ UNPACKED = tuple(BULKY)
 
 
 def kind_of(dtype: str, slope: float, inter: float, compression: str) -> str:
-    """Return the measured kind that comes nearest to a file, and needs no less to read all of it.
-
-    Parameters
-    ----------
-    dtype : str
-        Type of a voxel on disk.
-    slope, inter : float
-        What values are multiplied by, and what is added.
-    compression : str
-        ``"none"``, or the ending of a compressed file.
-
-    Returns
-    -------
-    str
-        For example ``"scaled_nii_gz"``.
-    """
+    """Return the nearest measured kind that needs no less to be read, as ``scaled_nii_gz``."""
     voxel = np.dtype(dtype)
     whole, scaled = voxel.kind in "iu", (slope, inter) != (1, 0)
     large = voxel.itemsize > np.dtype("int16" if whole else "float32").itemsize
@@ -90,22 +69,7 @@ def kind_of(dtype: str, slope: float, inter: float, compression: str) -> str:
 
 
 def planned(image: Image, sizes: Sequence[str], ending: str = "") -> dict[str, Image]:
-    """Return the files that are measured on in the place of another, by their names.
-
-    Parameters
-    ----------
-    image : Image
-        The file that they are made of.
-    sizes : sequence of str
-        `USUAL`, `HANDED_OVER`, `READ_AGAIN` or `UNPACKED`.
-    ending : str
-        The ending that they must have, ``".nii"`` or ``".nii.gz"``; empty for both.
-
-    Returns
-    -------
-    dict of Image
-        A name is that of a kind, and the size: ``"scaled_nii_gz_long"``.
-    """
+    """Return the small files to make of an image, by kind and size, as ``scaled_nii_gz_long``."""
     return {
         f"{voxels}_{written}_{size}": _planned(image, voxels, written, size)
         for voxels in VOXELS
@@ -128,13 +92,7 @@ def _planned(image: Image, voxels: str, ending: str, size: str) -> Image:
 
 
 def make(image: Image, wanted: Mapping[str, Image]) -> None:
-    """Make those files that are not there, by their names.
-
-    Raises
-    ------
-    DataError
-        One cannot be written.
-    """
+    """Make those files that are not there, of the first volumes; raises DataError if it cannot."""
     for name, small in wanted.items():
         kind = VOXELS[name.partition("_")[0]]
         variant = replace(kind, slices=small.shape[2], volumes=small.volumes)

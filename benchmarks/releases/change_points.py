@@ -1,9 +1,4 @@
-"""Where a figure changed from one release to the next.
-
-A change lies between two releases if no run from before it reaches a run from after it, back to
-the last change and on to the next; and if it is large enough to matter to a reader. A release that
-was measured at a bad moment is no change: the runs of its neighbours reach across.
-"""
+"""Where a figure changed: all runs since the last change differ from all up to the next."""
 
 from __future__ import annotations
 
@@ -17,27 +12,13 @@ if TYPE_CHECKING:
 
 
 def steps(samples: Sequence[Sample | None], quantity: str, *, shared: bool = False) -> list[int]:
-    """Return which releases changed a figure.
-
-    Parameters
-    ----------
-    samples : sequence of Sample or None
-        The runs under each release, oldest first; None where there is no figure.
-    quantity : str
-        ``"time"`` or ``"peak"``.
-    shared : bool
-        Whether workers share the work.
-
-    Returns
-    -------
-    list of int
-        Indices of the first release with the new figure.
-    """
+    """Return the indices of the releases that brought a new ``time`` or ``peak``."""
     least = SHARED_PEAK_RATIO if shared and quantity == "peak" else LEAST_RATIO[quantity]
     forward = _one_way(samples, quantity, least)
     # Back from the newest, what is found is the last release with the old figure.
     back = _one_way(samples[::-1], quantity, least)
     backward = {_next(samples, len(samples) - 1 - n) for n in back}
+    # One measured at a bad moment is no change: the runs of its neighbours reach across.
     found = sorted(forward & backward)
     # What one of the two ways found alone was a change to the other, and is none any more.
     while wrong := [

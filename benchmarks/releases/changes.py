@@ -39,21 +39,7 @@ _PACKAGES = ("nilearn", "nibabel")
 
 @dataclass(frozen=True)
 class Change:
-    """One figure that changed from one release to the next.
-
-    Attributes
-    ----------
-    task, method : str
-        Names; the task with the form of the run.
-    heading : str
-        What changed: name of a quantity, or of what was observed.
-    index : int
-        Of the release that brought it.
-    before, after : str
-        The figure under the release before, and under this one.
-    words : str
-        What happened.
-    """
+    """One figure that changed between two releases; the index is that of the later one."""
 
     task: str
     method: str
@@ -263,10 +249,7 @@ def _task_name(task: str, method: str) -> str:
 
 
 def _every() -> list[Under]:
-    """Open what was measured under each release, oldest first.
-
-    Of the file in use and this machine; where there is none, of the reference machine.
-    """
+    """Open what was measured under each release, here or on the reference; raises FigureError."""
     workspace = Workspace.chosen()
     found = [] if workspace.is_reference else measured_here(workspace.image)
     if len(found) > 1:
@@ -278,11 +261,7 @@ def _every() -> list[Under]:
 
 
 def measured_here(image: Image) -> list[Under]:
-    """Return what was measured of a file under each release, oldest first.
-
-    Of several machines that share the folder, it is the one that measured last. A release under
-    which nothing was measured is left out.
-    """
+    """Return what was measured under each release, oldest first, by the machine of the latest."""
     # A short file is its own short variant: one results file is about both.
     forms = {about.released or "" for about in chapter.TASKS.values()} | {"short"}
     made = {form: variants.find(image, form) if form else image for form in forms}

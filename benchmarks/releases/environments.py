@@ -1,9 +1,4 @@
-"""The releases that are compared, and where the environment of each is.
-
-`RELEASES` is the one list of them. ``noxfile.py`` beside it makes an environment for each. In all
-but that of the newest releases, other packages have the versions that are installed beside this
-module, so that what differs is due to nilearn or nibabel.
-"""
+"""The releases that are compared, and where the environment that nox makes for each is."""
 
 from __future__ import annotations
 
@@ -29,15 +24,7 @@ _SHARED = ("numpy", "scipy", "pandas", "scikit-learn", "joblib", "isal", "indexe
 
 @dataclass(frozen=True)
 class Release:
-    """A release of nilearn with one of nibabel.
-
-    Attributes
-    ----------
-    nilearn, nibabel : str
-        Their versions; empty for the newest there is.
-    name : str
-        What it is called where there may be no points, such as in the name of a folder.
-    """
+    """A release of nilearn with one of nibabel, empty for the newest; no points in the name."""
 
     nilearn: str
     nibabel: str

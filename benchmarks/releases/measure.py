@@ -1,9 +1,4 @@
-"""Measure the same methods under several releases of nilearn and nibabel, in turns.
-
-Every interpreter of one release is followed by one of the next, so that a machine that becomes
-slower does so for all of them. The methods of a task share an interpreter: to import nilearn takes
-longer than most of them. Each release has a results file of its own.
-"""
+"""Measure methods under several releases in turns, so that a drift of the machine is in all."""
 
 from __future__ import annotations
 
@@ -18,8 +13,8 @@ from benchmarks.errors import DisagreementError, MethodError, StoreError
 from benchmarks.images.workspace import Workspace
 from benchmarks.results.result import Result, Status
 from benchmarks.results.store import Store, locked, without_series
-from benchmarks.runner import self_check
-from benchmarks.runner.execute import Failure, Outcome, extended, run_once
+from benchmarks.runner import execute, self_check
+from benchmarks.runner.execute import Failure, Outcome, extended
 from benchmarks.runner.launch import HIDDEN_PACKAGE, prepared
 from benchmarks.runner.order import Batch, Order
 from benchmarks.runner.rounds import Lot, rounds
@@ -63,10 +58,7 @@ class Session:
 
 @dataclass(frozen=True)
 class _Group:
-    """Methods of one task that follow one another in an interpreter, on one variant of the file.
-
-    All or none of them may import `HIDDEN_PACKAGE`.
-    """
+    """Methods of a task that share an interpreter: all or none may import `HIDDEN_PACKAGE`."""
 
     task: Task
     methods: tuple[Method, ...]
@@ -96,18 +88,7 @@ class _Group:
 
 
 def measure(*, fresh: bool = False) -> None:
-    """Measure what is not measured yet under the releases whose environment is ready.
-
-    Parameters
-    ----------
-    fresh : bool
-        Whether to measure again what is stored.
-
-    Raises
-    ------
-    BenchmarkError
-        The file or the store is not fit, or no environment is ready.
-    """
+    """Measure what is missing (fresh: all) under the ready releases; raises BenchmarkError."""
     workspace = Workspace.ready()
     self_check.ensure(workspace.store)
     folder = environments.releases_folder()
@@ -181,6 +162,7 @@ def _groups(images: dict[str, Image]) -> list[_Group]:
         if about.released is None:
             continue
         task = tasks.from_example(tasks.example_paths()[name])
+        # They share an interpreter: to import nilearn takes longer than most of them.
         alike: dict[tuple[str, bool], list[Method]] = {}
         for method in task.methods:
             form = chapter.form_of(name, method.name)
@@ -231,7 +213,7 @@ def _outcomes(
     # release.
     calls = tuple((group.methods[index].name, str(group.image.path)) for index in indices)
     order = Order(Named(str(group.task.path)), calls, batch, reduced=True)
-    outcome = run_once(prepared(order, hidden=group.hidden, python=str(session.python)))
+    outcome = execute.run_once(prepared(order, hidden=group.hidden, python=str(session.python)))
     if isinstance(outcome, Outcome):
         return list(outcome.each(len(calls)))
     if len(calls) > 1:

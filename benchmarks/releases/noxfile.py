@@ -1,9 +1,4 @@
-"""Make an environment for each release: what ``make releases`` starts first.
-
-A session makes its environment and nothing else. The releases are then measured in turns by one
-process (``fmri-bench releases``): sessions one after the other would take a drift of the machine
-for a difference between releases.
-"""
+"""Make an environment for each release; ``fmri-bench releases`` then measures all in turns."""
 
 from __future__ import annotations
 

@@ -1,9 +1,4 @@
-"""Families of methods: a colour and a shape for each, the same in plots, tables and pages.
-
-The colours are those of Okabe and Ito's palette, which colour-blind readers tell apart
-(https://jfly.uni-koeln.de/color/). The shapes tell families apart in grey, and where no colour
-is shown at all.
-"""
+"""Families of methods: a colour and a shape for each, the same in plots, tables and pages."""
 
 from __future__ import annotations
 
@@ -15,29 +10,18 @@ INK = "#333333"
 
 @dataclass(frozen=True)
 class Family:
-    """Methods that work with the same tools.
-
-    Attributes
-    ----------
-    title : str
-        What it is called.
-    sign : str
-        Stands before the name of a method in a table.
-    marker : str
-        The same shape in a plot, as matplotlib names it.
-    colour : str
-        On a light ground.
-    dark_colour : str
-        On a dark ground.
-    """
+    """Methods that work with the same tools; ``marker`` is ``sign`` as matplotlib names it."""
 
     title: str
     sign: str
     marker: str
+    #: On a light ground, and on a dark one.
     colour: str
     dark_colour: str
 
 
+#: Colours of Okabe and Ito's palette (https://jfly.uni-koeln.de/color/), which colour-blind
+#: readers tell apart; shapes for those who see grey, or no colour at all.
 FAMILIES = {
     "recommended": Family("recommended", "◆", "D", "#007a59", "#2fc79b"),
     "nilearn": Family("nilearn", "●", "o", "#0072b2", "#56b4e9"),

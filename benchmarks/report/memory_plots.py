@@ -26,15 +26,7 @@ COLOURS = (RUN_COLOUR, "#009e73", "#e69f00")
 
 
 def plot_each(results: Sequence[Result], title: str) -> Figure:
-    """Draw the memory of the process tree over time: a panel for each method, its parts stacked.
-
-    Parameters
-    ----------
-    results : sequence of Result
-        Those without memory runs are left out.
-    title : str
-        What the plot shows, as a phrase.
-    """
+    """Draw memory over time, its parts stacked: a panel for each method with memory runs."""
     shown = [result for result in results if result.series.seconds]
     figure, panels = plt.subplots(
         max(1, len(shown)),
@@ -71,15 +63,7 @@ def _draw_over_time(axes: Axes, result: Result) -> None:
 
 
 def plot_parts(results: Sequence[Result], title: str) -> Figure:
-    """Draw the peak of each method as a bar, stacked of its parts.
-
-    Parameters
-    ----------
-    results : sequence of Result
-        Those without figures are left out.
-    title : str
-        What the plot shows, as a phrase.
-    """
+    """Draw the peak of each method that has figures as a bar, stacked of its parts."""
     shown = [result for result in results if not result.failed and result.memory_runs]
     figure, axes = plt.subplots(
         figsize=(WIDTH_INCHES, 1.4 + 0.45 * max(1, len(shown))), layout="constrained"
@@ -105,17 +89,7 @@ def plot_parts(results: Sequence[Result], title: str) -> Figure:
 
 
 def plot_looks(series: Series, every_seconds: float, title: str) -> Figure:
-    """Draw memory over time, and what looking at intervals would have seen.
-
-    Parameters
-    ----------
-    series : Series
-        Memory above the baseline.
-    every_seconds : float
-        The interval.
-    title : str
-        What the plot shows, as a phrase.
-    """
+    """Draw memory over time, and what a look every so many seconds would have seen."""
     figure, axes = plt.subplots(figsize=(WIDTH_INCHES, 3.2), layout="constrained")
     total = [sum(values) / MIB for values in zip(*series.parts_bytes, strict=True)]
     axes.fill_between(series.seconds, total, step="pre", color=RUN_COLOUR, alpha=0.3)

@@ -125,19 +125,7 @@ def _tick(known: Quantity, value: float) -> str:
 def plot_lines(
     titles: Sequence[str], rows: Sequence[Sequence[Result]], quantity: str, title: str
 ) -> Figure:
-    """Draw one quantity against the methods, a line for each file, every run a dot.
-
-    Parameters
-    ----------
-    titles : sequence of str
-        Names of the files.
-    rows : sequence of sequences of Result
-        For each file, its results in the order of the axis.
-    quantity : str
-        A name of `QUANTITIES`.
-    title : str
-        What the plot shows, as a phrase.
-    """
+    """Draw one quantity against the methods, a line for each file, every run a dot."""
     known = QUANTITIES[quantity]
     figure, axes = plt.subplots(figsize=(WIDTH_INCHES, 3.6), layout="constrained")
     medians = [
@@ -177,22 +165,7 @@ def plot_growth(
     labels: tuple[str, str],
     title: str,
 ) -> Figure:
-    """Draw how something grows: every run a dot, and straight lines through them.
-
-    Parameters
-    ----------
-    places : sequence of float
-        Along the x axis.
-    points : mapping
-        By the name of a row: the values at each place.
-    lines : mapping
-        By the name of a row: where its line begins, and its slope. A row that has none is drawn
-        from median to median.
-    labels : tuple of str
-        Of the x axis and of the y axis.
-    title : str
-        What the plot shows, as a phrase.
-    """
+    """Draw how rows grow: runs as dots, and lines by start and slope, or else through medians."""
     figure, axes = plt.subplots(figsize=(WIDTH_INCHES, 3.8), layout="constrained")
     looks = itertools.cycle(LOOKS)
     for (name, values), (colour, dot, line) in zip(points.items(), looks, strict=False):
@@ -213,17 +186,7 @@ def plot_growth(
 
 
 def plot_heat(table: Table, values: Sequence[Sequence[float]], title: str) -> Figure:
-    """Draw a table as a heat map, its figures in the cells.
-
-    Parameters
-    ----------
-    table : Table
-        Texts of the cells.
-    values : sequence of sequences of float
-        What the colours follow; NaN for a cell without a figure.
-    title : str
-        What the plot shows, as a phrase.
-    """
+    """Draw a table as a heat map: values are what the colours follow, NaN without a figure."""
     names = table.headings[1:]
     size = WIDTH_INCHES, 1.8 + 0.4 * len(table.rows)
     figure, axes = plt.subplots(figsize=size, layout="constrained")
@@ -246,22 +209,7 @@ def plot_releases(
     quantity: str,
     title: str,
 ) -> Figure:
-    """Draw one quantity over releases: a panel for each method, every run a dot.
-
-    The line goes through the medians. An upright line between two releases marks a change.
-
-    Parameters
-    ----------
-    versions : sequence of tuples of str
-        Of the packages, for each release.
-    rows : mapping
-        By the name of a method: its runs under each release, None where there are none; and the
-        releases that changed it.
-    quantity : str
-        A name of `QUANTITIES`.
-    title : str
-        What the plot shows, as a phrase.
-    """
+    """Draw a quantity over releases, a panel for each method; an upright line marks a change."""
     lines = -(-len(rows) // _PANELS)
     size = WIDTH_INCHES * 1.4, 0.9 + 1.7 * lines
     figure, grid = plt.subplots(lines, _PANELS, figsize=size, layout="constrained", squeeze=False)

@@ -38,15 +38,7 @@ _OF_IMAGES = ("time", "throughput", "whole")
 class Column:
     """One quantity of several results, in the unit that fits them.
 
-    Parameters
-    ----------
-    quantity : str
-        A name of `QUANTITIES`.
-    results : sequence of Result
-        All that the unit has to fit.
-    methods : sequence of Method
-        Those of the task. The least is looked for among methods that return the same; without
-        methods, nothing is marked.
+    The least is looked for among methods that return the same; without methods, nothing is marked.
     """
 
     def __init__(
@@ -115,7 +107,7 @@ class Column:
 
 def status(result: Result) -> str:
     """Return why there are no figures, in a word; or what a method would need."""
-    return result.message.partition(",")[0] if result.status is Status.TOO_LARGE else result.status
+    return result.message.partition(",")[0] if result.status == Status.TOO_LARGE else result.status
 
 
 def of_results(
@@ -199,17 +191,7 @@ def of_observations(results: Sequence[Result]) -> Table:
 
 
 def crossed(titles: Sequence[str], rows: Sequence[Sequence[Result]], quantity: str) -> Table:
-    """Make the table of one quantity: a row for each file, a column for each method.
-
-    Parameters
-    ----------
-    titles : sequence of str
-        Of the rows.
-    rows : sequence of sequences of Result
-        A method may be missing in some of them.
-    quantity : str
-        A name of `QUANTITIES`.
-    """
+    """Make the table of one quantity: a row for each file, a column for each method."""
     methods = list(dict.fromkeys(result.method for row in rows for result in row))
     column = Column(quantity, [result for row in rows for result in row])
     cells = []

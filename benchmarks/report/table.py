@@ -30,37 +30,20 @@ LEAST_MARK = "◂"
 
 @dataclass(frozen=True)
 class Amount:
-    """A cell that holds a figure, with what its text does not say.
-
-    Attributes
-    ----------
-    text : str
-        What is read.
-    value : float
-        What its column is sorted by.
-    runs : tuple of float
-        Least, median and largest value of the runs; drawn where it is given.
-    least : bool
-        Whether no other method of its group needs less, as far as the runs can tell.
-    """
+    """A cell that holds a figure, with what its text does not say."""
 
     text: str
+    #: What its column is sorted by.
     value: float
+    #: Least, median and largest value of the runs; drawn where it is given.
     runs: tuple[float, float, float] | None = None
+    #: Whether no other method of its group needs less, as far as the runs can tell.
     least: bool = False
 
 
 @dataclass(frozen=True)
 class Name:
-    """The name of a method, with the sign of its family.
-
-    Attributes
-    ----------
-    text : str
-        The name.
-    family : str
-        A name of `FAMILIES`; empty if it has none.
-    """
+    """The name of a method, with the sign of its family in `FAMILIES`; empty if it has none."""
 
     text: str
     family: str = ""

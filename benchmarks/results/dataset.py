@@ -9,46 +9,31 @@ if TYPE_CHECKING:
 
 
 class Dataset(Protocol):
-    """A file that was measured on.
-
-    Attributes
-    ----------
-    path : Path
-        Where it is.
-    name : str
-        Name of the file.
-    label : str
-        What names of results files about it begin with; other bytes, another label.
-    description : str
-        What it is, in one line.
-    raw_bytes, file_bytes : int
-        Its size as an array, and on disk.
-    sha256 : str
-        Digest of its bytes.
-    reason : str
-        Why this file was taken, as a sentence.
-    images : int
-        How many copies of the file a method is given.
-    """
+    """A file that was measured on."""
 
     @property
-    def path(self) -> Path: ...  # noqa: D102 - described above, as the others
+    def path(self) -> Path:
+        """Where it is."""
+
     @property
-    def name(self) -> str: ...  # noqa: D102
+    def label(self) -> str:
+        """What names of results files about it begin with; other bytes, another label."""
+
     @property
-    def label(self) -> str: ...  # noqa: D102
+    def description(self) -> str:
+        """What it is, in one line."""
+
     @property
-    def description(self) -> str: ...  # noqa: D102
+    def raw_bytes(self) -> int:
+        """Its size as an array."""
+
     @property
-    def raw_bytes(self) -> int: ...  # noqa: D102
+    def file_bytes(self) -> int:
+        """Its size on disk."""
+
     @property
-    def file_bytes(self) -> int: ...  # noqa: D102
-    @property
-    def sha256(self) -> str: ...  # noqa: D102
-    @property
-    def reason(self) -> str: ...  # noqa: D102
-    @property
-    def images(self) -> int: ...  # noqa: D102
+    def images(self) -> int:
+        """How many copies of the file a method is given."""
 
     def meets(self, condition: str) -> bool:
         """Tell whether it is as a condition asks; raises FigureError if there is none."""

@@ -34,44 +34,23 @@ THREAD_SETTINGS = ("OMP_NUM_THREADS", "OPENBLAS_NUM_THREADS", "MKL_NUM_THREADS")
 
 @dataclass(frozen=True)
 class Provenance:
-    """What a figure depends on besides the method and the file.
-
-    Attributes
-    ----------
-    cpu : str
-        Model name of the processor.
-    cores : float
-        Cores that this process may use: by its affinity, and by the quota of its cgroup.
-    memory_bytes : int
-        Memory of the machine, or the limit of its cgroup where that is less.
-    system : str
-        Operating system, kernel release, and whether it runs in a virtual machine.
-    python : str
-        Python implementation and version.
-    packages : dict of str
-        Versions of the installed `PACKAGES`.
-    zlib : str
-        The library that Python inflates .gz files with, and its version.
-    threads : str
-        `THREAD_SETTINGS` in force.
-    file_system : str
-        Type of the file system that the data file is on.
-    arrays_for_workers : str
-        Where joblib puts large arrays for workers: in memory or on a disk.
-    gauge : str
-        How memory was read; figures of different gauges are not comparable.
-    """
+    """What a figure depends on besides the method and the file."""
 
     cpu: str
+    #: That this process may use: by its affinity, and by the quota of its cgroup.
     cores: float
+    #: Of the machine, or the limit of its cgroup where that is less.
     memory_bytes: int
     system: str
     python: str
     packages: dict[str, str] = field(hash=False)
     zlib: str
     threads: str
+    #: Its type, where the data file is.
     file_system: str
+    #: Where joblib puts large ones: in memory or on a disk.
     arrays_for_workers: str
+    #: How memory was read; figures of different gauges are not comparable.
     gauge: str
 
     @property
@@ -97,15 +76,7 @@ class Provenance:
 
 
 def here(gauge: str, path: Path) -> Provenance:
-    """Describe this machine and this environment.
-
-    Parameters
-    ----------
-    gauge : str
-        Name of the memory gauge in use.
-    path : Path
-        The data file.
-    """
+    """Describe this machine and environment, with the memory gauge and the data file in use."""
     return Provenance(
         cpu=_cpu_model(),
         cores=_cores(),

@@ -28,32 +28,20 @@ if TYPE_CHECKING:
 
 @dataclass(frozen=True)
 class Quantity:
-    """What the faces need to know of one quantity.
-
-    Attributes
-    ----------
-    heading : str
-        Its name in tables and plots.
-    field : str
-        The attribute of `Result` that holds it.
-    write : callable
-        Writes a value with its unit.
-    smallest : float
-        The smallest amount that means anything; ratios take nothing as less.
-    drawn_in : float
-        The unit of plots, so that their ticks are round numbers.
-    units : tuple of (str, float)
-        What a column of it can be written in: names, and sizes.
-    least_is_best : bool
-        Whether tables mark the least figure.
-    """
+    """What the faces need to know of one quantity."""
 
     heading: str
+    #: The attribute of `Result` that holds it.
     field: str
+    #: Writes a value with its unit.
     write: Callable[[float], str]
+    #: The smallest amount that means anything; ratios take nothing as less.
     smallest: float
+    #: The unit of plots, so that their ticks are round numbers.
     drawn_in: float = 1.0
+    #: What a column of it can be written in: names, and sizes.
     units: tuple[tuple[str, float], ...] = ()
+    #: Whether tables mark the least figure.
     least_is_best: bool = True
 
     def write_in(self, unit: float, value: float) -> str:
@@ -98,17 +86,7 @@ _WORDS = {"time": ("faster", "slower"), "peak": ("leaner", "needs more")}
 
 
 def differ(one: Sample, other: Sample, quantity: str, least_ratio: float = 1.0) -> bool:
-    """Tell whether two samples differ: no run of one reaches the other, nor are medians close.
-
-    Parameters
-    ----------
-    one, other : Sample
-        Runs of the same call in two circumstances.
-    quantity : str
-        One of `LEAST_RATIO`.
-    least_ratio : float
-        How many times the medians have to differ.
-    """
+    """Tell whether two samples differ: no run of one reaches the other, nor are medians close."""
     smallest = QUANTITIES[quantity].smallest
     both = (Interval.of(sample, smallest) for sample in (one, other))
     less, more = sorted(both, key=lambda interval: interval.median)

@@ -1,9 +1,4 @@
-"""The results that come with the project: of one machine, for those that cannot measure.
-
-They are results files as a build writes them, about one file: ``run.json``, and ``run@short.json``
-and so on for its variants; and a folder for the releases. With ``MEASURE=0`` a build shows them
-and measures nothing. What is shown of them says so: the name of the processor carries the label.
-"""
+"""The results that come with the project, of one machine: builds with ``MEASURE=0`` show them."""
 
 from __future__ import annotations
 
@@ -37,20 +32,7 @@ _DRAWN = (_RUN, f"{_RUN}@short")
 
 
 class Reference(Store[D]):
-    """A results file of the project: it is read, and never written to by a measurement.
-
-    Parameters
-    ----------
-    path : Path
-        The file.
-    kind : type
-        The record of what was measured on; its path is a name beside the results.
-
-    Raises
-    ------
-    StoreError
-        It cannot be read.
-    """
+    """A results file of the project, never measured into; raises StoreError if unreadable."""
 
     is_fixed = True
 
@@ -65,7 +47,7 @@ class Reference(Store[D]):
 
 
 def name_of(variant: str, release: str = "") -> str:
-    """Return the name of the file with the results on a variant, under a release."""
+    """Return the name of the file of a variant, such as ``run@short``, under a release."""
     name = f"{_RUN}@{variant}" if variant else _RUN
     return f"{RELEASES}/{release}/{name}" if release else name
 
@@ -82,18 +64,7 @@ def opened(path: Path, kind: type[D]) -> Reference[D]:
 
 
 def write(stores: Mapping[str, Store[D]]) -> None:
-    """Replace reference results: those of the site, or those of the releases.
-
-    Parameters
-    ----------
-    stores : mapping of Store
-        By the name of a file: from `name_of`, and `SIZES`; or all from `name_of` with a release.
-
-    Raises
-    ------
-    StoreError
-        They cannot be written.
-    """
+    """Replace the results of the site, or of releases, by file name; may raise StoreError."""
     pattern = f"{RELEASES}/*/*.json" if next(iter(stores)).startswith(RELEASES) else "*.json"
     try:
         for name, found in stores.items():

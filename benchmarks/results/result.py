@@ -1,8 +1,4 @@
-"""The result of a method: its raw runs, and what follows from them.
-
-Medians, ranges and intervals are derived when they are asked for, so that a better statistic
-needs no new measurement.
-"""
+"""The raw runs of a method; medians, ranges and intervals are derived when asked for."""
 
 from __future__ import annotations
 
@@ -112,7 +108,7 @@ class Result:
     @property
     def failed(self) -> bool:
         """Whether there are no figures."""
-        return self.status is not Status.OK
+        return self.status != Status.OK
 
     @property
     def wall_seconds(self) -> Sample:
@@ -195,13 +191,7 @@ class Result:
 
     @property
     def observed(self) -> str:
-        """What was returned as Python writes it, or what an array is.
-
-        Raises
-        ------
-        FigureError
-            The method has no figures, and why.
-        """
+        """What was returned, or what an array is; raises FigureError if there are no figures."""
         self._refuse_failed()
         if self.returned is None:
             raise FigureError("There is no value: no run of this method has finished.")
@@ -214,13 +204,7 @@ class Result:
             raise error(f"{self.task}.{self.method} has no figures: {self.message}")
 
     def quantity(self, name: str) -> Sample:
-        """Return one of `QUANTITIES` by its name.
-
-        Raises
-        ------
-        FigureError
-            There is no such quantity, or the method has no figures, and why.
-        """
+        """Return one of `QUANTITIES` by its name; raises FigureError if it has no figures."""
         if name not in QUANTITIES:
             known = ", ".join(QUANTITIES)
             raise FigureError(f"There is no quantity {name!r}; there are: {known}.")

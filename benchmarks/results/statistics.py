@@ -25,13 +25,7 @@ class Sample:
 
     @property
     def median(self) -> float:
-        """Middle value, of an even number the upper one: a value that was read in a run.
-
-        Raises
-        ------
-        FigureError
-            There is no value.
-        """
+        """Middle value, or the upper of two, which a run gave; raises FigureError without any."""
         return statistics.median_high(self._seen())
 
     @property

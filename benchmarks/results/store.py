@@ -18,6 +18,7 @@ import json
 import os
 import sys
 from dataclasses import asdict, replace
+from enum import StrEnum
 from typing import TYPE_CHECKING, Any, Generic, TypeVar
 
 import cattrs
@@ -42,7 +43,7 @@ SCHEMA = 2
 _READABLE = (1, SCHEMA)
 
 #: What a failed attempt to read JSON into a dataclass raises.
-UNREADABLE = (AttributeError, KeyError, TypeError, ValueError, cattrs.BaseValidationError)
+UNREADABLE = (AttributeError, KeyError, TypeError, ValueError, cattrs.ForbiddenExtraKeysError)
 
 Key = tuple[str, str, str]
 D = TypeVar("D", bound=Dataset)
@@ -54,7 +55,9 @@ def _converter() -> cattrs.Converter:
         omit_if_default=True, forbid_extra_keys=True, detailed_validation=False
     )
     for wanted, kinds in ((str, str), (int, int), (float, (int, float))):
-        found.register_structure_hook(wanted, _refusing(kinds))
+        found.register_structure_hook(wanted, _strict(kinds))
+    # An enumeration of texts is more than a text.
+    found.register_structure_hook(StrEnum, lambda value, kind: kind(value))
     # What can be worked out from others is not stored.
     omitted = override(omit=True)
     written = make_dict_unstructure_fn(
@@ -64,7 +67,7 @@ def _converter() -> cattrs.Converter:
     return found
 
 
-def _refusing(kinds: Any) -> Any:
+def _strict(kinds: Any) -> Any:
     def checked(value: Any, _wanted: Any) -> Any:
         if not isinstance(value, kinds) or isinstance(value, bool):
             raise TypeError(f"{value!r:.40} stands where another type is expected")
@@ -195,20 +198,7 @@ def encoded(provenance: Provenance, data: Dataset, results: Iterable[Result]) ->
 
 
 def read(path: Path, kind: type[D]) -> tuple[Provenance, D, list[Result]]:
-    """Read a results file.
-
-    Parameters
-    ----------
-    path : Path
-        The file.
-    kind : type
-        The record of what was measured on.
-
-    Raises
-    ------
-    StoreError
-        The file is not JSON, not of this schema, or has parts missing.
-    """
+    """Read a results file; raises StoreError if it is no JSON, of another schema, or damaged."""
     advice = "Move it away and measure again, or put back a sound copy."
     try:
         content = json.loads(path.read_bytes())
@@ -240,20 +230,7 @@ def _key(result: Result) -> Key:
 
 @contextlib.contextmanager
 def locked(folder: Path, *, wait: bool = True) -> Iterator[None]:
-    """Keep other processes of this package from writing into the folder meanwhile.
-
-    Parameters
-    ----------
-    folder : Path
-        It has to be there.
-    wait : bool
-        Whether to wait until another process is done.
-
-    Raises
-    ------
-    BlockingIOError
-        Another process is writing, and it is not waited for.
-    """
+    """Keep others from writing into a folder; raises BlockingIOError if one is not waited for."""
     if sys.platform == "win32":  # no flock; a lock file would outlive a crash
         yield
         return

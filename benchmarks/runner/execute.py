@@ -81,9 +81,8 @@ def measure(
     *args, **kwargs
         Its arguments.
     runs : int
-        Number of time runs; of memory runs there are as many, but at most
-        `schedule.MEMORY_RUNS`. A noisy result gets more time runs, up to
-        `schedule.MOST_TIME_RUNS`.
+        Number of time runs; of memory runs there are as many, but three at most. A noisy result
+        gets more time runs, up to nine.
     cache : {"warm", "cold"}
         Whether the files among the arguments are dropped from the page cache before each run.
     bounds : Bounds
@@ -132,12 +131,7 @@ def extended(result: Result, outcome: Outcome | Failure) -> Result:
 
 
 def run_once(given: Prepared, bounds: Bounds = DEFAULT_BOUNDS) -> Outcome | Failure:
-    """Carry out one order, its runs one after the other, in a fresh interpreter.
-
-    What the worker is given and answers goes through files without a name, and its keeper
-    hangs on this process by a pipe: if this process is killed, neither a file nor a process
-    stays.
-    """
+    """Carry out an order in a fresh interpreter; a kill of this one leaves no file or process."""
     killed_before = _kernel_kills()
     held = Assignment(given.payload, given.weighed, bounds.seconds, bounds.bytes_now())
     with tempfile.TemporaryFile() as answer, tempfile.TemporaryFile() as printed:

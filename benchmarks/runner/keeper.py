@@ -1,13 +1,4 @@
-"""Keep one worker: start it, watch it, end its whole tree, and leave nothing behind.
-
-`launch` starts this as ``python -m benchmarks.runner.keeper``, with an assignment on
-standard input, which stays open as long as the runner lives. Worker and keeper each write
-one line of JSON to standard output.
-
-During a time run the keeper sleeps. During a memory run it is the sibling that watches: a
-thread in the worker would be starved by the interpreter's lock. During the warm-up call
-before both it looks now and then whether the bound of memory is held.
-"""
+"""Keep one worker: start it, watch it, end its whole tree, and leave nothing behind."""
 
 from __future__ import annotations
 
@@ -48,7 +39,7 @@ _PR_SET_CHILD_SUBREAPER = 36
 
 
 class Keeper:
-    """One worker from start to end."""
+    """One worker, watched from outside: the interpreter's lock would starve a thread in it."""
 
     def __init__(self, given: Assignment, shm: Path | None, scratch: Path) -> None:
         self._given = given
@@ -113,7 +104,7 @@ class Keeper:
         }
 
     def _pace(self, *, measuring: bool) -> float:
-        """Return how long to wait for an event, in ms."""
+        """Return how long to wait for an event, in ms; in time runs, until the bound of time."""
         if self._asleep:
             return max(0.0, self._given.most_seconds - (time.monotonic() - self._started)) * 1000
         return (TICK_SECONDS if measuring else IDLE_SECONDS) * 1000
@@ -186,7 +177,7 @@ def _kill(pids: Iterable[int]) -> None:
 
 
 def main() -> None:
-    """Read the assignment, keep the worker, report."""
+    """Read the assignment from standard input, keep the worker, report in one line of JSON."""
     import ctypes  # noqa: PLC0415 - not needed by those who import the constants
 
     ctypes.CDLL(None).prctl(_PR_SET_CHILD_SUBREAPER, 1, 0, 0, 0)

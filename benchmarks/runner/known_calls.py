@@ -1,9 +1,4 @@
-"""Calls whose peak is known beforehand: what the gauge itself is measured with.
-
-Each function needs an amount of memory that follows from its arguments. Those with worker
-processes let them meet through files, as otherwise nobody could say how much is in use at
-one moment. The warm-up call starts the workers, so that the measured call does not.
-"""
+"""Calls whose peak is known beforehand: what the gauge itself is measured with."""
 
 from __future__ import annotations
 
@@ -41,19 +36,7 @@ _STEP_SECONDS = 0.001
 
 @dataclass(frozen=True)
 class Call:
-    """A call to measure.
-
-    Attributes
-    ----------
-    label : str
-        What it does, for tables.
-    function : callable
-        The function.
-    args : tuple
-        Its arguments.
-    tree : bool
-        Whether it has worker processes.
-    """
+    """A call to measure, its label for tables; ``tree`` tells whether it has worker processes."""
 
     label: str
     function: Callable[..., Any]
@@ -63,13 +46,7 @@ class Call:
 
 @dataclass(frozen=True)
 class Known(Call):
-    """A call whose need is known.
-
-    Attributes
-    ----------
-    peak_bytes : int
-        What it needs.
-    """
+    """A call whose need is known."""
 
     peak_bytes: int
 
@@ -107,10 +84,7 @@ def heap_again(size_mib: int) -> None:
 
 
 def heap_again_in_threads(size_mib: int) -> None:
-    """Fill blocks in each of two threads at the same time, again and again.
-
-    The first ones that are freed have the allocator keep such blocks in a heap from then on.
-    """
+    """Fill blocks in two threads at once, again and again: once freed, they come from a heap."""
     meeting = threading.Barrier(2, timeout=_MEETING_SECONDS)
     count = size_mib * MIB // THREAD_BLOCK_BYTES
 
@@ -181,6 +155,7 @@ def pass_array(size_mib: int, seconds: float) -> None:
 def _in_two_workers(function: Callable[..., None], *args: Any) -> None:
     from joblib import Parallel, delayed  # noqa: PLC0415 - half of the calls need no workers
 
+    # The warm-up call starts the workers, so that the measured call does not.
     with tempfile.TemporaryDirectory() as meeting:
         Parallel(n_jobs=2)(delayed(function)(meeting, index, *args) for index in range(2))
 
@@ -246,7 +221,7 @@ def _read_together(meeting: str, index: int, block: Any, seconds: float) -> None
 
 
 def _meet(meeting: str, index: int, point: str) -> None:
-    """Wait until both workers have reached a point."""
+    """Wait until both workers have reached a point: else nobody knows what is in use at once."""
     (Path(meeting) / f"{point} {index}").touch()
     _wait_for(meeting, f"{point} {1 - index}")
 
@@ -263,37 +238,3 @@ def handed(label: str, size_mib: int) -> Known:
     """Return the call that hands an array to two workers: it is there twice, and a piece."""
     peak_bytes = (2 * size_mib + JOBLIB_PIECE_MIB) * MIB
     return Known(label, pass_array, (size_mib, 0.1), peak_bytes, tree=True)
-
-
-def every(file: str | None, file_mib: int = 0) -> list[Known]:
-    """Return all known calls.
-
-    Parameters
-    ----------
-    file : str or None
-        A file to map in two workers; None leaves this call out.
-    file_mib : int
-        Its size.
-    """
-    calls = [
-        Known("nothing", nothing, (), 0),
-        Known("a block for a moment", hold, (16, 0.0005), 16 * MIB),
-        Known("a large block for a moment", hold, (256, 0.005), 256 * MIB),
-        Known("a very large block", hold, (2048, 0.05), 2048 * MIB),
-        Known("a spike in a computation", spike_in_work, (64, 0.001), 64 * MIB),
-        Known("memory that was freed before", heap_again, (244,), 244 * MIB),
-        Known("memory that threads freed before", heap_again_in_threads, (64,), 128 * MIB),
-        Known("memory that is never touched", untouched, (512,), 0),
-        Known("two workers together", two_workers, (512, 0.1), 1024 * MIB, tree=True),
-        Known("two workers in turn", one_worker_after_the_other, (512, 0.1), 512 * MIB, tree=True),
-        Known("one of two workers, shortly", one_of_two_workers, (64, 0.002), 64 * MIB, tree=True),
-        Known("two workers share memory", two_workers_share, (512, 0.1), 512 * MIB, tree=True),
-        handed("an array handed to two workers", 520),
-    ]
-    if file:
-        size = file_mib * MIB
-        mapped = Known(
-            "two workers map a file", two_workers_map_a_file, (file, 0.1), size, tree=True
-        )
-        calls.append(mapped)
-    return calls

@@ -1,7 +1,4 @@
-"""Pickle an order, and start the interpreter that carries it out.
-
-Through a keeper that watches it on Linux, alone elsewhere.
-"""
+"""Pickle an order, and start its interpreter: through a keeper on Linux, alone elsewhere."""
 
 from __future__ import annotations
 
@@ -46,24 +43,11 @@ _KEEPER_SECONDS = 10
 
 @dataclass(frozen=True)
 class Prepared:
-    """An order on its way, and the interpreter that it is for.
-
-    Attributes
-    ----------
-    payload : bytes
-        The pickled `Order`.
-    weighed : bool
-        Whether there are runs under the memory gauge.
-    hidden : bool
-        Whether `HIDDEN_PACKAGE` cannot be imported.
-    variables : dict of str
-        More environment variables of the worker.
-    python : str
-        The interpreter.
-    """
+    """A pickled `Order` on its way, as for `Assignment`, and the interpreter that it is for."""
 
     payload: bytes
     weighed: bool
+    #: Whether `HIDDEN_PACKAGE` cannot be imported.
     hidden: bool = True
     variables: dict[str, str] = field(default_factory=dict, hash=False)
     python: str = sys.executable
@@ -82,20 +66,7 @@ def prepared(
     variables: dict[str, str] | None = None,
     python: str = sys.executable,
 ) -> Prepared:
-    """Pickle an order.
-
-    Parameters
-    ----------
-    order : Order
-        What is carried out.
-    hidden, variables, python
-        As `Prepared` has them; by default a package is hidden unless the function names it.
-
-    Raises
-    ------
-    MethodError
-        Something of it cannot be pickled.
-    """
+    """Pickle an order, a package hidden unless it is named; raises MethodError if that fails."""
     try:
         payload: bytes = cloudpickle.dumps(order)
     except (pickle.PicklingError, TypeError, AttributeError, ValueError) as error:
@@ -115,15 +86,7 @@ def files_of(*given: Any) -> tuple[str, ...]:
 
 
 def environment(*, hidden: bool, here: bool = True) -> dict[str, str]:
-    """Return the environment variables of a worker, inherited by the processes it starts.
-
-    Parameters
-    ----------
-    hidden : bool
-        Whether `HIDDEN_PACKAGE` cannot be imported.
-    here : bool
-        Whether the worker has the packages of this interpreter; else it has those of its own.
-    """
+    """Return the environment variables of a worker, with our packages ``here``, else its own."""
     # Methods of an importable module are sent by its name.
     # An empty entry of the path is the folder that a session works in.
     searched = [entry or str(Path.cwd()) for entry in sys.path] if here else []
@@ -136,22 +99,7 @@ def environment(*, hidden: bool, here: bool = True) -> dict[str, str]:
 def with_keeper(
     given: Assignment, start: Prepared, answer: IO[bytes], printed: IO[bytes]
 ) -> dict[str, Any]:
-    """Carry out an order through a keeper, which ends the whole tree in every case.
-
-    Parameters
-    ----------
-    given : Assignment
-        For the keeper.
-    start : Prepared
-        The same order, and its interpreter.
-    answer, printed : file
-        For standard output and standard error of keeper and worker.
-
-    Returns
-    -------
-    dict
-        What the worker (``"worker"``) and the keeper (``"keeper"``) answered.
-    """
+    """Carry out an order by a keeper, which ends the whole tree; return what it and worker say."""
     with subprocess.Popen(
         [start.python, "-P", "-m", "benchmarks.runner.keeper"],
         stdin=subprocess.PIPE,
@@ -191,11 +139,7 @@ def _let_go(keeper: subprocess.Popen[bytes]) -> None:
 def alone(
     given: Assignment, start: Prepared, answer: IO[bytes], printed: IO[bytes]
 ) -> dict[str, Any]:
-    """Carry out an order without a keeper: macOS, Windows, some sandboxes.
-
-    The bound of memory is not held here, and what a killed process had started stays.
-    Parameters and return value are those of `with_keeper`.
-    """
+    """Do without a keeper: no bound of memory, and what a killed worker had started stays."""
     ended, left = "", 0
     with (
         # Methods write files too; on Windows one may still be open.

@@ -13,10 +13,7 @@ if TYPE_CHECKING:
 
 @dataclass(frozen=True)
 class Batch:
-    """Runs that follow one another in one interpreter, so many of each kind.
-
-    Those under the clock come before those under the memory gauge.
-    """
+    """Runs in one interpreter, so many of each kind; those under the clock come first."""
 
     time: int = 0
     memory: int = 0
@@ -29,55 +26,35 @@ class Batch:
 
 @dataclass(frozen=True)
 class Order:
-    """What a worker is to carry out.
+    """What a worker is to carry out."""
 
-    Attributes
-    ----------
-    function : callable
-        What is called.
-    calls : tuple of tuples
-        The arguments of each call. All runs of one come before those of the next.
-    batch : Batch
-        The runs of each call.
-    kwargs : dict
-        Arguments of every call, by name.
-    cold_paths : tuple of str
-        Files that are dropped from the page cache before each run.
-    copies : int
-        How many copies of the file are made; the one call is then given their paths.
-    reduced : bool
-        Whether the last memory run of each call is to say what was returned.
-    frozen : bool
-        Whether what was imported is left out of garbage collection.
-    """
-
+    #: What is called.
     function: Callable[..., Any]
+    #: The arguments of each call. All runs of one come before those of the next.
     calls: tuple[tuple[Any, ...], ...]
+    #: The runs of each call.
     batch: Batch
+    #: Arguments of every call, by name.
     kwargs: dict[str, Any] = field(default_factory=dict)
+    #: Files that are dropped from the page cache before each run.
     cold_paths: tuple[str, ...] = ()
+    #: How many copies of the file are made; the one call is then given their paths.
     copies: int = 0
+    #: Whether the last memory run of each call is to say what was returned.
     reduced: bool = False
+    #: Whether what was imported is left out of garbage collection.
     frozen: bool = False
 
 
 @dataclass(frozen=True)
 class Assignment:
-    """What a keeper is given: an order for its worker, and what that is held to.
+    """What a keeper is given: an order for its worker, and what that is held to."""
 
-    Attributes
-    ----------
-    payload : bytes
-        The pickled `Order`.
-    weighed : bool
-        Whether there are runs under the memory gauge.
-    most_seconds : float
-        When the worker is stopped.
-    most_bytes : int
-        At how much memory its process tree is stopped.
-    """
-
+    #: The pickled `Order`.
     payload: bytes
+    #: Whether there are runs under the memory gauge.
     weighed: bool
+    #: When the worker is stopped.
     most_seconds: float
+    #: At how much memory its process tree is stopped.
     most_bytes: int

@@ -21,30 +21,21 @@ if TYPE_CHECKING:
 
 @dataclass
 class Lot:
-    """Results that are measured together: each interpreter adds runs to all of them.
+    """Results that are measured together: each interpreter adds runs to all of them."""
 
-    Attributes
-    ----------
-    label : str
-        What it is, for progress.
-    results : tuple of Result
-        As far as they are there; replaced as runs come in.
-    store : Store
-        Where they are put after each interpreter, so that an interruption loses one at most.
-    missing : callable
-        Given the results, the batches that they still need.
-    run : callable
-        Carries out a batch in an interpreter, and returns an outcome for each result.
-    accept : callable
-        Given the results with the new runs, returns them as they are stored; refuses some by
-        an error.
-    """
-
+    #: What it is, for progress.
     label: str
+    #: As far as they are there; replaced as runs come in.
     results: Results
-    store: Store[Any]
+    #: Where they are put after each interpreter, so that an interruption loses one at most; or
+    #: nowhere, until they are all there.
+    store: Store[Any] | None
+    #: Given the results, the batches that they still need.
     missing: Callable[[Results], Sequence[Batch]]
+    #: Carries out a batch in an interpreter, and returns an outcome for each result.
     run: Callable[[Batch], Sequence[Outcome | Failure]]
+    #: Given the results with the new runs, returns them as they are stored; refuses some by an
+    #: error.
     accept: Callable[[Results], Results] = tuple
 
     @property
@@ -62,7 +53,8 @@ class Lot:
         outcomes = self.run(self.left[0])
         pairs = zip(self.results, outcomes, strict=True)
         self.results = self.accept(tuple(extended(result, outcome) for result, outcome in pairs))
-        self.store.put(*self.results)
+        if self.store:
+            self.store.put(*self.results)
 
 
 def rounds(

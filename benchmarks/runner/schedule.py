@@ -62,19 +62,7 @@ class Bounds:
 
     @classmethod
     def chosen(cls, seconds: str | None = None, memory: str | None = None) -> Bounds:
-        """Make bounds from what a user wrote, or else from the environment.
-
-        Parameters
-        ----------
-        seconds, memory : str, optional
-            For example ``"10min"`` and ``"8GiB"``; by default the environment variables
-            ``TIME_LIMIT`` and ``MEMORY_LIMIT``, and else the defaults.
-
-        Raises
-        ------
-        UnitError
-            One of them is not understood.
-        """
+        """Read bounds, by default ``TIME_LIMIT`` and ``MEMORY_LIMIT``; may raise UnitError."""
         seconds = seconds or os.environ.get("TIME_LIMIT")
         memory = memory or os.environ.get("MEMORY_LIMIT")
         return cls(
@@ -89,29 +77,19 @@ class Bounds:
 
 @dataclass(frozen=True)
 class Plan:
-    """How the methods of a task are measured.
+    """How the methods of a task are measured."""
 
-    Attributes
-    ----------
-    runs : int
-        Time runs of each method; by default the environment variable ``RUNS``, else 5.
-    fresh : bool
-        Whether to measure again what is stored; by default as `again` tells.
-    timed : bool
-        Whether there are time runs; without, memory alone is measured.
-    cache : {"warm", "cold"}
-        Whether the file is dropped from the page cache before each run.
-    bounds : Bounds
-        When a run is stopped; by default the variables ``TIME_LIMIT`` and ``MEMORY_LIMIT``.
-    scheduler : str
-        Address of the Dask scheduler that methods use; by default they start workers here.
-    """
-
+    #: Time runs of each method; by default the environment variable ``RUNS``, else 5.
     runs: int
+    #: Whether to measure again what is stored; by default as `again` tells.
     fresh: bool
+    #: Whether there are time runs; without, memory alone is measured.
     timed: bool
+    #: Whether the file is dropped from the page cache before each run.
     cache: Cache
+    #: When a run is stopped; by default the variables ``TIME_LIMIT`` and ``MEMORY_LIMIT``.
     bounds: Bounds
+    #: Address of the Dask scheduler that methods use; by default they start workers here.
     scheduler: str = ""
 
     @classmethod
@@ -145,22 +123,7 @@ class Plan:
 
 
 def missing(result: Result, runs: int, *, timed: bool = True, weighed: bool = True) -> list[Batch]:
-    """Return what a result still needs, an interpreter each.
-
-    Parameters
-    ----------
-    result : Result
-        What there is.
-    runs : int
-        Number of time runs.
-    timed, weighed : bool
-        Whether there are time runs, and memory runs, at all.
-
-    Raises
-    ------
-    MethodError
-        ``runs`` is less than 1.
-    """
+    """Return what a result still needs, an interpreter each; raises MethodError if runs < 1."""
     if runs < 1:
         raise MethodError(f"runs is {runs}; there must be at least 1.")
     sharp = sum(run.is_sharp for run in result.memory_runs)

@@ -1,8 +1,4 @@
-"""Measure the gauge with calls whose need is known, before it measures anything else.
-
-What was found is stored as the results of a task named ``gauge``, beside those that rest on
-it, and is fresh as long as the code of the gauge is the same.
-"""
+"""Measure the gauge with calls whose need is known, before it measures anything else."""
 
 from __future__ import annotations
 
@@ -19,8 +15,8 @@ from benchmarks.gauge import peak
 from benchmarks.results.result import Result
 from benchmarks.units import MIB, format_bytes
 
+from . import execute
 from . import known_calls as known
-from .execute import run_once
 from .known_calls import Known
 from .launch import prepared
 from .order import Batch, Order
@@ -77,26 +73,13 @@ def stored(store: Store[Any]) -> list[Check]:
         if result is None or result.failed:
             return []
         found.append(Check(call, result.peak_bytes.median))
-    # One that was wrong is stored where a check was interrupted before it was repeated.
-    return found if store.is_fixed or all(check.is_kept for check in found) else []
+    return found
 
 
 def ensure(store: Store[Any]) -> list[Check]:
-    """Measure the gauge unless that was done, and refuse one that is wrong.
+    """Measure the gauge unless that was done; raises GaugeError if it breaks its promise.
 
     A coarse gauge is not measured: it is labelled, and its figures stand apart.
-
-    Parameters
-    ----------
-    store : Store
-        The results that rest on the gauge.
-
-    Raises
-    ------
-    GaugeError
-        It was off by more than this project promises.
-    StoreError
-        What was found cannot be stored.
     """
     if peak.name() != peak.NAME and not store.is_fixed:
         return []
@@ -135,12 +118,13 @@ def _checked(call: Known, store: Store[Any]) -> Check:
     lot = Lot(
         call.label,
         (begun,),
-        store,
+        None,
         missing,
-        lambda batch: [run_once(prepared(Order(call.function, (call.args,), batch)))],
+        lambda batch: [execute.run_once(prepared(Order(call.function, (call.args,), batch)))],
         accept,
     )
     rounds([lot])
+    store.put(*lot.results)  # not before it was right: readings that are wrong are refused
     return Check(call, lot.results[0].peak_bytes.median)
 
 

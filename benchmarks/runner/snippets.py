@@ -17,13 +17,7 @@ _FILE = "<measured>"
 
 
 def names(source: str) -> set[str]:
-    """Return every name that a piece of code reads or writes.
-
-    Raises
-    ------
-    MethodError
-        It is no Python.
-    """
+    """Return every name that code reads or writes; raises MethodError if it is no Python."""
     try:
         tree = ast.parse(source)
     except (SyntaxError, ValueError) as error:
@@ -34,20 +28,7 @@ def names(source: str) -> set[str]:
 
 
 def run(source: str, given: dict[str, Any]) -> tuple[dict[str, Any], Any]:
-    """Run a piece of code.
-
-    Parameters
-    ----------
-    source : str
-        An expression, or statements.
-    given : dict
-        The names that it uses.
-
-    Returns
-    -------
-    tuple
-        The names that the code leaves behind, and the value of its last expression.
-    """
+    """Run code with given names; return those that it leaves, and its last expression's value."""
     statements, expression = _compiled(source)
     namespace = dict(given)
     if statements:
@@ -69,13 +50,7 @@ def _compiled(source: str) -> tuple[CodeType | None, CodeType | None]:
 
 @dataclass
 class Named:
-    """The functions of a file by their names: whoever calls one reads the file first.
-
-    Attributes
-    ----------
-    path : str
-        Path of the file.
-    """
+    """The functions of a file by their names: whoever calls one reads the file first."""
 
     path: str
 

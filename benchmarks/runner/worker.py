@@ -1,8 +1,4 @@
-"""Carry out an order: what `keeper` starts as ``python -m benchmarks.runner.worker``.
-
-Standard input holds the pickled order. The answer, one line of JSON, goes to what standard
-output was at the start; whatever the method prints goes to standard error.
-"""
+"""Carry out an order: what `keeper` starts as ``python -m benchmarks.runner.worker``."""
 
 from __future__ import annotations
 
@@ -30,17 +26,9 @@ if TYPE_CHECKING:
 
 
 def die_with_parent(lifeline: int) -> None:
-    """Have the kernel end this process group as soon as the other end of a pipe closes.
-
-    The keeper holds the other end and never writes to it, so that even a kill of the keeper
-    leaves no process behind. No thread and no handler is needed: F_SETSIG chooses the signal
-    that O_ASYNC sends when a pipe hangs up (fcntl(2), Linux).
-
-    Parameters
-    ----------
-    lifeline : int
-        File descriptor of the end to read from.
-    """
+    """Have the kernel end this process group as soon as the other end of a pipe closes."""
+    # The keeper holds the other end, so that even a kill of it leaves no process behind. F_SETSIG
+    # chooses the signal that O_ASYNC sends when a pipe hangs up (fcntl(2), Linux).
     import fcntl  # noqa: PLC0415 - Linux alone comes here
 
     os.set_inheritable(lifeline, False)  # noqa: FBT003
@@ -89,15 +77,7 @@ def weighed_alone(call: Callable[[], Any]) -> tuple[Any, MemoryRun]:
 
 
 def carry_out(order: Order, line: Line | None) -> dict[str, Any]:
-    """Warm up, and make the runs of each call.
-
-    Returns
-    -------
-    dict
-        ``timed``: fields of `TimeRun`. ``weighed``: fields of `MemoryRun`, unless a keeper
-        reports them. ``returned``: fields of `Returned` for each call, where the order asks for
-        them.
-    """
+    """Warm up, make the runs, return fields of `TimeRun`, `MemoryRun` and `Returned` by kind."""
     content: dict[str, Any] = {"timed": [], "weighed": [], "returned": []}
     if order.copies:
         order = _copied(order)
@@ -153,8 +133,9 @@ def _weigh(
 
 
 def main() -> None:
-    """Read the order, carry it out, answer."""
+    """Read the pickled order from standard input, carry it out, answer in one line of JSON."""
     answer = os.fdopen(os.dup(1), "w", encoding="utf-8")
+    # Whatever the method prints goes to standard error.
     os.dup2(2, 1)
     line = None
     if len(sys.argv) > 1:

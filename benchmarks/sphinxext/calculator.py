@@ -52,13 +52,7 @@ class CalculatorDirective(MeasuredDirective):
     """``.. calculator::``: from shape, type and ending to peak and time of each method."""
 
     def measured(self) -> list[Node]:
-        """Return the form.
-
-        Raises
-        ------
-        FigureError
-            Small files of the run were not measured.
-        """
+        """Return the form; raises FigureError if small files of the run were not measured."""
         lookup = pages.lookup()
         return [Calculator(content=_content(lookup.small_files()), image=lookup.data)]
 
@@ -67,13 +61,7 @@ class PredictedDirective(MeasuredDirective):
     """``.. predicted::``: what was predicted for the run, beside what was measured of it."""
 
     def measured(self) -> list[Node]:
-        """Return the table.
-
-        Raises
-        ------
-        FigureError
-            Small files of the run were not measured.
-        """
+        """Return the table; raises FigureError if small files of the run were not measured."""
         lookup = pages.lookup()
         predicted = predict.of_image(lookup.data, lookup.small_files())
         results = {(result.task, result.method): result for result in lookup.store.all()}

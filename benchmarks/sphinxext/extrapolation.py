@@ -1,8 +1,4 @@
-"""``.. extrapolation:: 1000 100000``: what so many runs would take, worked out from a few.
-
-It is assumed that every run is like the one of the site, that its time grows with its raw size,
-and that no file waits for its disk.
-"""
+"""``.. extrapolation:: 1000 100000``: what so many runs take, by raw size, no disk waited for."""
 
 from __future__ import annotations
 
@@ -59,13 +55,7 @@ class ExtrapolationDirective(MeasuredDirective):
 
 
 def table(lookup: Site, counts: Sequence[int]) -> Table:
-    """Return what one run takes, and so many.
-
-    Raises
-    ------
-    FigureError
-        One of the results is missing or stale, or the method failed.
-    """
+    """Return what one run takes, and so many; raises FigureError if a result is missing."""
     many, columns = MANY_IMAGES, (1, *counts)
     name = f"{many.task}@{many.form}"
     image, few = lookup.data, lookup.data_of(name)

@@ -25,8 +25,7 @@ if TYPE_CHECKING:
 class GrowthDirective(MeasuredDirective):
     """``.. growth:: growth``: a quantity at each length of the run, and the slope.
 
-    Or for each number of images with ``:images:``. Or with ``:workers: 1 2 4``, which gives that
-    of each method, on a ``:form:`` of the run.
+    With ``:images:``, by number of images; ``:workers: 1 2 4``, by method, on a ``:form:``.
     """
 
     required_arguments = 1

@@ -1,8 +1,4 @@
-"""Small intersphinx inventories for builds without a network, made of hand-written lists.
-
-Intersphinx tries each project online first. Where that fails it takes the inventory written
-here, which holds the names that our pages use; the links still point to the online pages.
-"""
+"""Small intersphinx inventories, made of hand-written lists, for projects not to be reached."""
 
 from __future__ import annotations
 
@@ -29,11 +25,7 @@ def location(name: str) -> str:
 
 
 def write(app: Sphinx, _config: Config) -> None:
-    """Compile every list ``_inventories/NAME.txt`` of the sources.
-
-    A line of a list is that of an inventory: name, domain and role, priority, address
-    relative to the project's site, title (``-`` for the name itself).
-    """
+    """Compile ``_inventories/*.txt``; a line: name domain:role priority address title (or -)."""
     for path in sorted((Path(app.srcdir) / LISTS).glob("*.txt")):
         target = Path(app.srcdir) / location(path.stem)
         target.parent.mkdir(parents=True, exist_ok=True)

@@ -31,13 +31,7 @@ if TYPE_CHECKING:
 
 
 class FigureRole(MeasuredRole):
-    """``:measured:`load.get_fdata.time``` or ``:ratio:`a.b.time / a.c.time```.
-
-    Parameters
-    ----------
-    terms : int
-        1 for a quantity, 2 for a ratio.
-    """
+    """``:measured:`load.get_fdata.time``` (1 term) or ``:ratio:`a.b.time / a.c.time``` (2)."""
 
     def __init__(self, terms: int) -> None:
         self._terms = terms

@@ -27,11 +27,7 @@ if TYPE_CHECKING:
 
 @functools.cache
 def _published() -> dict[str, Any]:
-    """Return the figures of the original chapter.
-
-    Each has ``wall_seconds`` (IPython's ``%time``) and ``increment_bytes`` (memory_profiler's
-    ``%memit``), or None where the original gives none.
-    """
+    """Return the original's ``wall_seconds`` (%time) and ``increment_bytes`` (%memit), or None."""
     content: dict[str, Any] = json.loads(Path(__file__).with_name("published.json").read_bytes())
     return content
 
@@ -71,11 +67,7 @@ class SnippetDirective(MeasuredDirective):
 
 
 def ipython_lines(result: Result) -> list[str]:
-    """Return what IPython would print of a method, with the figures measured here.
-
-    ``%time`` and ``%memit`` where time was measured, else the value that it returned. The
-    peak memory of ``%memit`` is that of the process, its baseline included.
-    """
+    """Return what ``%time`` and ``%memit`` would print, or the value if time was not measured."""
     call = f"{result.method}({'fmri_paths' if result.images > 1 else 'fmri_path'})"
     if result.failed:
         return [f">>> {call}", f"{result.status}: {result.message}"]

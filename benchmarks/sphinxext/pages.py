@@ -1,9 +1,4 @@
-"""What pages showed, so that they are read again when a figure may have changed.
-
-A page that shows figures remembers the digest of the results file it was read with. It is
-read again when that changes, whatever the times of the files say, and as long as it has a
-problem: a warning of one build would otherwise be silent in the next.
-"""
+"""What pages showed: one is read again when a figure may have changed, or after a problem."""
 
 from __future__ import annotations
 
@@ -44,17 +39,7 @@ _lookup: Site | None = None
 
 @dataclass
 class Page:
-    """What one page showed.
-
-    Attributes
-    ----------
-    digest : str
-        Of the results file; empty after a problem.
-    claims : list
-        Its claims, each with what the measurements say.
-    lists_claims : bool
-        Whether it has a table of the claims of all pages.
-    """
+    """What one page showed: the results' digest (empty after a problem), and judged claims."""
 
     digest: str
     claims: list[tuple[Claim, Judgement]] = field(default_factory=list)
@@ -132,11 +117,7 @@ def problem(env: BuildEnvironment, message: str, location: Any) -> None:
 def outdated(
     app: Sphinx, env: BuildEnvironment, added: set[str], _changed: set[str], _removed: set[str]
 ) -> Sequence[str]:
-    """Return the pages whose figures are no longer those of the results file.
-
-    And those of the gallery: each build draws their plots anew, and a plot may change where the
-    text does not.
-    """
+    """Return pages whose figures may be others now, and the gallery's: plots are drawn anew."""
     now = digest()
     old = {name for name, page in all_pages(env).items() if page.digest != now or not now}
     gallery = getattr(app.config, "sphinx_gallery_conf", {}).get("gallery_dirs", "")
@@ -195,13 +176,7 @@ class MeasuredDirective(SphinxDirective):
             return [nodes.paragraph("", f"[{error}]", classes=["figure-missing"])]
 
     def measured(self) -> list[Node]:
-        """Return the content.
-
-        Raises
-        ------
-        FigureError
-            A figure is missing or stale, or the directive is not understood.
-        """
+        """Return the content; raises FigureError if it is missing, stale or not understood."""
         raise NotImplementedError
 
 
@@ -225,13 +200,7 @@ class MeasuredRole(SphinxRole):
         return [nodes.inline(self.rawtext, text, classes=["figure"])], []
 
     def written(self) -> str:
-        """Return the figure as the page shows it.
-
-        Raises
-        ------
-        FigureError
-            It is missing or stale, or the role is not understood.
-        """
+        """Return the figure; raises FigureError if it is missing, stale or not understood."""
         raise NotImplementedError
 
 

@@ -1,9 +1,4 @@
-"""What theme and diagrams leave out: levels of headings, drawings inside the page, the banner.
-
-Diagrams are put into the page as SVG, drawn while the site is built. The drawing needs no script,
-no network and no browser; inside the page, unlike in an ``object``, it can carry a role and a
-label for screen readers.
-"""
+"""What theme and diagrams leave out: levels of headings, drawings inside the page, the banner."""
 
 from __future__ import annotations
 
@@ -49,6 +44,7 @@ def visit(translator: HTML5Translator, node: mermaid) -> None:
     _, path = render_mm(translator, node["code"], node["options"], "svg")
     if path is None:
         raise MermaidError("the mermaid command cannot be run")
+    # Inside the page, unlike in an object, a drawing can carry a role and a label.
     label = html.escape(node.get("alt", "diagram"), quote=True)
     svg = _XML_HEAD.sub("", Path(path).read_text(encoding="utf-8"))
     svg = re.sub(r"<svg\b", f'<svg role="img" aria-label="{label}"', svg, count=1)

@@ -1,8 +1,4 @@
-"""Do two methods return the same? Reduce what they return, and compare that.
-
-The whole arrays never leave the worker: a method's return value is reduced to its shape,
-two sums over all voxels, and values at evenly spread voxels.
-"""
+"""Do two methods return the same? Compare shape, sums and some voxels, not whole arrays."""
 
 from __future__ import annotations
 
@@ -115,20 +111,12 @@ def _joined(kind: str, parts: list[Returned]) -> Returned:
 
 
 def largest_difference(one: Returned, other: Returned) -> float:
-    """Return the largest relative difference of two reduced arrays of equal shape.
-
-    Single voxels are compared relative to the largest sampled value. Sums are compared
-    relative to what they can be at most: by Cauchy and Schwarz, a sum of n values is at
-    most the square root of n times the sum of their squares.
-
-    Returns
-    -------
-    float
-        No unit; NaN in one place counts as equal to NaN in the same place.
-    """
+    """Return the largest relative difference of two arrays; NaN equals NaN in the same place."""
     a, b = np.array(one.sample), np.array(other.sample)
     scale = np.nanmax(np.abs([a, b]), initial=0.0)
     squares = max(one.sums[1], other.sums[1])
+    # Sums are compared relative to what they can be at most: by Cauchy and Schwarz, a sum of n
+    # values is at most the square root of n times the sum of their squares.
     scales = [scale] * a.size + [np.sqrt(np.prod(one.shape, dtype=float) * squares), squares]
     a, b = np.append(a, one.sums), np.append(b, other.sums)
     differences = np.abs(a - b) / np.where(np.array(scales) > 0, scales, 1.0)
@@ -137,21 +125,12 @@ def largest_difference(one: Returned, other: Returned) -> float:
 
 
 def check(names: tuple[str, str], one: Returned, other: Returned, tolerance: float) -> None:
-    """Refuse two methods of a task that return different things.
-
-    Parameters
-    ----------
-    names : tuple of str
-        Names of the two methods.
-    one, other : Returned
-        What they returned.
-    tolerance : float
-        Largest relative difference that counts as equal.
+    """Refuse two methods that differ by more than a relative tolerance, naming both.
 
     Raises
     ------
     DisagreementError
-        With both names and the largest difference.
+        With the largest relative difference.
     """
     pair = f"{names[0]} and {names[1]} disagree"
     advice = "Nothing of them is published; mend one, or compare them in tasks of their own."

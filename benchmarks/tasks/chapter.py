@@ -1,7 +1,4 @@
-"""All that the package says of single tasks, and that their examples do not say themselves.
-
-A task that is not here is measured, shown and predicted all the same.
-"""
+"""All that the package says of single tasks; one that is not here is measured all the same."""
 
 from __future__ import annotations
 
@@ -14,55 +11,37 @@ if TYPE_CHECKING:
 
 @dataclass(frozen=True)
 class Need:
-    """What a method cannot do without; the least time and memory follow from it.
+    """What a method cannot do without; the least time and memory follow from it."""
 
-    Attributes
-    ----------
-    volumes : callable
-        How many volumes a compressed file has to be unpacked for, given how many it has.
-    one : bool
-        Whether one volume alone is needed.
-    converted : bool
-        Whether every voxel has to become a float32.
-    arrays : int
-        How many new float32 arrays of the whole file are returned.
-    packed : bool
-        Whether all of it is written as float32 to a .nii.gz.
-    """
-
+    #: How many volumes a compressed file has to be unpacked for, given how many it has.
     volumes: Callable[[int], int] = lambda volumes: volumes
+    #: Whether one volume alone is needed.
     one: bool = False
+    #: Whether every voxel has to become a float32.
     converted: bool = False
+    #: How many new float32 arrays of the whole file are returned.
     arrays: int = 0
+    #: Whether all of it is written as float32 to a .nii.gz.
     packed: bool = False
 
 
 @dataclass(frozen=True)
 class About:
-    """What is to be known of one task.
+    """What is to be known of one task."""
 
-    Attributes
-    ----------
-    needs : dict
-        By the name of a method; under "" what those need that are not named. A method that reads
-        no voxel (None) has no least time, nor has one without an entry.
-    released : str or None
-        The variant of the file that it is measured on under several releases; None if it is not,
-        as a task that only repeats methods of others, at other lengths or on other files.
-    reads_again : tuple of str
-        Methods that unpack a compressed file from its start for each volume, so that the last
-        volume takes as long as the whole file.
-    timed : bool
-        Whether its time says something; not of a task that looks at an image.
-    predicted : bool
-        Whether its methods are ways of doing something with one image; others look at it, repeat
-        methods of other tasks at other lengths, or take many images.
-    """
-
+    #: By the name of a method; under "" what those need that are not named. A method that reads no
+    #: voxel (None) has no least time, nor has one without an entry.
     needs: dict[str, Need | None] = field(default_factory=dict)
+    #: The variant of the file that it is measured on under several releases; None if it is not, as
+    #: a task that only repeats methods of others, at other lengths or on other files.
     released: str | None = None
+    #: Methods that unpack a compressed file from its start for each volume, so that the last
+    #: volume takes as long as the whole file.
     reads_again: tuple[str, ...] = ()
+    #: Whether its time says something; not of a task that looks at an image.
     timed: bool = True
+    #: Whether its methods are ways of doing something with one image; others look at it, repeat
+    #: methods of other tasks at other lengths, or take many images.
     predicted: bool = True
 
 
@@ -124,44 +103,22 @@ ASKED_ABOUT = (("mean_over_time", "mean_nibabel"), ("mean_over_time", "mean_volu
 
 @dataclass(frozen=True)
 class ManyImages:
-    """What the task with many images has: for clusters, and for what many runs would take.
-
-    Attributes
-    ----------
-    task, form : str
-        Name of the task, and the variant that it is measured on.
-    loop, two_workers : str
-        Methods: one process, and two workers of Dask.
-    workers : dict of int
-        The number of Dask's workers, by the method that is measured with them.
-    sent, sent_images : str
-        Methods that return how many kB are sent for an image: its path, or all of it.
-    handing_out : str
-        The method that does nothing but hand out each path so many ``times``.
-    broken : str
-        The method that returns how many images came through beside a broken one.
-    on_cluster : tuple of str
-        Methods that work on any number of workers, after the loop that they are compared with.
-    signals : int
-        How many float64 signals come back of each image.
-    packages : tuple of str
-        What a worker has to have.
-    """
+    """What the task with many images has: for clusters, and for what many runs would take."""
 
     task: str = "many_images"
     form: str = "images8"
-    loop: str = "loop_paths"
+    #: The method with two workers of Dask.
     two_workers: str = "dask_paths"
-    workers: dict[str, int] = field(
-        default_factory=lambda: {"dask_one_worker": 1, "dask_paths": 2, "dask_four_workers": 4}
-    )
+    #: Methods that return how many kB are sent for an image: its path, or all of it.
     sent: str = "kilobytes_with_paths"
     sent_images: str = "kilobytes_with_images"
-    handing_out: str = "handed_out"
-    times: int = 25
+    #: The method that returns how many images came through beside a broken one.
     broken: str = "one_is_broken"
+    #: Methods that work on any number of workers, after the loop that they are compared with.
     on_cluster: tuple[str, ...] = ("loop_paths", "dask_paths", "dask_images")
+    #: How many float64 signals come back of each volume.
     signals: int = 3
+    #: What a worker has to have.
     packages: tuple[str, ...] = ("nibabel", "isal", "joblib")
 
 

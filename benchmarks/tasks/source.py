@@ -1,9 +1,4 @@
-"""The code of a method: its digest, and what it uses.
-
-What identifies a method is its code without comments and docstrings, together with the code of
-the helpers it calls in the same file: an edit of either measures it again, a better comment does
-not.
-"""
+"""The code of a method and its helpers: its digest, without comments and docstrings, and names."""
 
 from __future__ import annotations
 
@@ -22,13 +17,7 @@ if TYPE_CHECKING:
 
 
 def source_sha256(function: FunctionType) -> str:
-    """Return the digest of a method's code and of what it uses from its own file.
-
-    Raises
-    ------
-    MethodError
-        Its source cannot be read, as for a function made by ``exec``.
-    """
+    """Return the digest of a method and its file's helpers; raises MethodError without source."""
     parts = sorted(_parts(function, set()))
     return hashlib.sha256("\n".join(parts).encode()).hexdigest()
 

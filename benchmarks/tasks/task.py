@@ -1,7 +1,4 @@
-"""From an example file, or the functions of one, to a task with its methods.
-
-An example is the only place where a method is written.
-"""
+"""From an example file, the only place where a method is written, to a task with methods."""
 
 from __future__ import annotations
 
@@ -42,41 +39,27 @@ _VERSION_SECONDS = 10
 
 @dataclass(frozen=True)
 class Method:
-    """One way of doing a task.
+    """One way of doing a task."""
 
-    Attributes
-    ----------
-    name : str
-        Name of the function.
-    function : function
-        Takes the path of the fMRI file.
-    summary : str
-        First line of its docstring.
-    source_sha256 : str
-        Digest of its code.
-    group : int
-        Methods of one group return the same; those of different groups need not.
-    program : str
-        The program that it starts, if it is a way outside Python.
-    cache : {"warm", "cold"} or None
-        State of the page cache before each run, if it is the same in every comparison.
-    ending : str
-        The ending of the files it is for, ``".nii"`` or ``".nii.gz"``; empty for both.
-    family : str
-        A name of `benchmarks.report.families.FAMILIES`; empty if it belongs to none.
-    weighed : bool
-        Whether its memory is measured too, and what it returns compared.
-    """
-
+    #: Name of the function.
     name: str
+    #: Takes the path of the fMRI file.
     function: Callable[..., Any]
+    #: First line of its docstring.
     summary: str
+    #: Digest of its code.
     source_sha256: str
+    #: Methods of one group return the same; those of different groups need not.
     group: int = 0
+    #: The program that it starts, if it is a way outside Python.
     program: str = ""
+    #: State of the page cache before each run, if it is the same in every comparison.
     cache: Cache | None = None
+    #: The ending of the files it is for, ``".nii"`` or ``".nii.gz"``; empty for both.
     ending: str = ""
+    #: A name of `benchmarks.report.families.FAMILIES`; empty if it belongs to none.
     family: str = ""
+    #: Whether its memory is measured too, and what it returns compared.
     weighed: bool = True
 
     def takes(self, path: Path) -> bool:
@@ -240,10 +223,7 @@ def from_example(path: Path) -> Task:
 
 
 def example_paths() -> dict[str, Path]:
-    """Return the example file of each task, by the task's name.
-
-    A file that defines no ``METHODS`` is a page about something else.
-    """
+    """Return the example file of each task, by its name; one without ``METHODS`` is no task."""
     paths = sorted(files.EXAMPLES.glob(f"{_PREFIX}*.py"))
     return {
         _task_name(path): path
@@ -261,13 +241,7 @@ def _task_name(path: Path) -> str:
 
 @functools.cache
 def task_named(name: str) -> Task:
-    """Return the task of an example by its name; a variant behind it (``@``) is left aside.
-
-    Raises
-    ------
-    FigureError
-        There is no example of that name.
-    """
+    """Return the task of an example, ``@variant`` left aside; raises FigureError without one."""
     name = name.partition("@")[0]
     paths = example_paths()
     if name not in paths:
@@ -276,15 +250,7 @@ def task_named(name: str) -> Task:
 
 
 def method_named(task_name: str, method_name: str) -> Method:
-    """Return a method by its name.
-
-    Raises
-    ------
-    AbsentError
-        The program that it needs is not installed.
-    FigureError
-        There is no such task or method.
-    """
+    """Return a method; raises FigureError if there is none, AbsentError without its program."""
     task = task_named(task_name)
     if method_name in task.absent:
         raise AbsentError(f"{task.absent[method_name]} is not installed.")

@@ -1,0 +1,193 @@
+"""Every page of the built site as readers have it: light, dark, on a phone, printed, offline."""
+
+import json
+import re
+from pathlib import Path
+from urllib.parse import unquote, urlsplit
+
+import pytest
+from axe_playwright_python.sync_playwright import Axe
+from browsing import PAPER, PHONE, SITE, chromium, need_site, tab, width_of
+
+from benchmarks.files import BUILD
+from benchmarks.report.families import FAMILIES
+
+need_site()
+
+PAGES = sorted(path for path in SITE.rglob("*.html") if "_static" not in path.parts)
+CHAPTER = SITE / "performance_comparison.html"
+SCREENSHOTS = BUILD / "screenshots"
+
+#: What the chapter may weigh with all that it loads.
+CHAPTER_BYTES = 600_000
+
+
+@pytest.fixture(scope="module")
+def browser():
+    with chromium() as opened:
+        yield opened
+
+
+def name_of(path):
+    return str(path.relative_to(SITE).with_suffix(""))
+
+
+def screenshot(page, kind, path):
+    folder = SCREENSHOTS / kind
+    folder.mkdir(parents=True, exist_ok=True)
+    page.screenshot(path=folder / f"{name_of(path).replace('/', '_')}.png", full_page=True)
+
+
+@pytest.mark.parametrize("scheme", ["light", "dark"])
+@pytest.mark.parametrize("path", PAGES, ids=name_of)
+def test_a_page_is_whole_quiet_and_open_to_all(browser, path, scheme):
+    page = tab(browser, scheme=scheme)
+    page.goto(path.as_uri(), wait_until="networkidle")
+    requests, problems = list(page.requests), list(page.problems)
+    # It asks for the style sheets itself, which browsers refuse for files.
+    found = Axe().run(page).response["violations"]
+    serious = [v for v in found if v["impact"] in {"serious", "critical"}]
+    screenshot(page, scheme, path)
+    page.context.close()
+    assert [url for url in requests if not url.startswith(("file:", "data:"))] == []
+    assert problems == []
+    assert serious == [], json.dumps(serious, indent=1)[:4000]
+
+
+@pytest.mark.parametrize("path", PAGES, ids=name_of)
+def test_a_page_fits_on_a_phone_and_on_paper(browser, path):
+    page = tab(browser, PHONE)
+    page.goto(path.as_uri())
+    screenshot(page, "phone", path)
+    on_a_phone = width_of(page)
+    page.set_viewport_size(dict(zip(("width", "height"), PAPER, strict=True)))
+    page.emulate_media(media="print")
+    on_paper = width_of(page)
+    page.context.close()
+    assert on_a_phone <= PHONE[0]
+    assert on_paper <= PAPER[0]
+
+
+@pytest.mark.parametrize("path", PAGES, ids=name_of)
+def test_links_within_the_site_lead_somewhere(path):
+    text = path.read_text()
+    for address in re.findall(r'<a\b[^>]*?\bhref="([^"]+)"', text):
+        parts = urlsplit(address.replace("&amp;", "&"))
+        if parts.scheme or parts.netloc:
+            continue
+        target = (path.parent / unquote(parts.path)).resolve() if parts.path else path
+        assert target.is_file(), address
+        if parts.fragment and target.suffix == ".html":
+            found = text if target == path else target.read_text()
+            assert f'id="{unquote(parts.fragment)}"' in found, address
+
+
+def test_the_front_page_leads_to_what_is_asked_first(browser):
+    page = tab(browser)
+    page.goto((SITE / "index.html").as_uri())
+    hrefs = page.locator("article a[href]").evaluate_all("links => links.map(a => a.href)")
+    there = {unquote(urlsplit(href).path).rpartition("/")[2] for href in hrefs}
+    assert {"your_own_data.html", "how_we_measure.html", "which_way.html"} <= there
+    assert page.locator("article .finding").count() == 3
+    assert page.locator("article img").evaluate("img => img.naturalWidth") > 0
+
+
+def test_the_chapter_reads_without_a_script_and_is_light(browser):
+    page = tab(browser, java_script_enabled=False)
+    page.goto(CHAPTER.as_uri())
+    assert page.locator("h1").is_visible()
+    assert page.locator("table.measurements").first.is_visible()
+    assert page.locator(".diagram svg").first.is_visible()
+    page = tab(browser)
+    page.goto(CHAPTER.as_uri())
+    page.wait_for_load_state("networkidle")
+    loaded = {unquote(urlsplit(url).path) for url in page.requests if url.startswith("file:")}
+    weights = {path: Path(path).stat().st_size for path in loaded}
+    assert sum(weights.values()) <= CHAPTER_BYTES, weights
+
+
+def test_the_diagram_has_a_label_and_its_sides_as_the_text_says(browser):
+    page = tab(browser)
+    page.goto(CHAPTER.as_uri())
+    diagram = page.locator(".diagram svg[role=img]").first
+    assert "Left: an array object" in diagram.get_attribute("aria-label")
+    boxes = {
+        label: diagram.get_by_text(label, exact=True).first.bounding_box()
+        for label in ("Array image", "Proxy image")
+    }
+    assert boxes["Array image"]["x"] < boxes["Proxy image"]["x"]
+
+
+def first_cells(table, column):
+    return table.locator(f"tbody tr > :nth-child({column + 1})").evaluate_all(
+        "cells => cells.map(cell => cell.dataset.value ?? cell.textContent)"
+    )
+
+
+@pytest.fixture
+def table(browser):
+    page = tab(browser)
+    page.goto(CHAPTER.as_uri())
+    yield page.locator("table.measurements").first
+    page.context.close()
+
+
+def test_a_table_is_sorted_by_a_click_and_by_the_keyboard(table):
+    heading = table.locator("thead th").nth(1)
+    heading.get_by_role("button").click()
+    rising = [float(value) for value in first_cells(table, 1)]
+    assert rising == sorted(rising)
+    assert heading.get_attribute("aria-sort") == "ascending"
+    heading.get_by_role("button").press("Enter")
+    assert [float(value) for value in first_cells(table, 1)] == rising[::-1]
+    assert heading.get_attribute("aria-sort") == "descending"
+    table.locator("thead th").first.get_by_role("button").press("Space")
+    signs = "".join(family.sign for family in FAMILIES.values())
+    names = [name.lstrip(f"{signs}\N{NO-BREAK SPACE}") for name in first_cells(table, 0)]
+    assert names == sorted(names, key=str.casefold)
+    assert heading.get_attribute("aria-sort") is None
+
+
+def test_words_stand_behind_figures_whichever_way_a_table_is_sorted(table):
+    last = table.locator("thead th").count() - 1
+    for _ in range(2):
+        table.locator("thead th").nth(last).get_by_role("button").click()
+        is_word = [value == "–" for value in first_cells(table, last)]
+        assert any(is_word)
+        assert is_word == sorted(is_word)
+
+
+def test_a_table_says_units_families_spread_the_least_file_and_machine(table):
+    headings = table.locator("thead th").all_text_contents()
+    assert re.fullmatch(r"time \((µs|ms|s)\)", headings[1])
+    assert re.fullmatch(r"peak \((MiB|GiB)\)", headings[3])
+    caption = table.locator("caption").text_content()
+    assert "voxels" in caption
+    assert "nibabel" in caption
+    assert table.locator("tbody svg.spread").count() >= 4
+    assert table.locator("td strong").count() >= 1
+    for name in ("nilearn", "nibabel", "recommended"):
+        assert FAMILIES[name].sign in table.locator("tbody").text_content()
+
+
+def test_search_finds_a_word(browser):
+    page = tab(browser)
+    page.goto((SITE / "search.html").as_uri() + "?q=multiplier")
+    page.locator("#search-results li a").first.wait_for()
+    found = page.locator("#search-results li a").all_text_contents()
+    assert any("multiplier" in title for title in found)
+    assert page.problems == []
+
+
+def test_code_can_be_copied_and_examples_taken_along(browser):
+    page = tab(browser)
+    page.goto(CHAPTER.as_uri())
+    assert page.locator("button.copybtn").count() > 10
+    page.goto((SITE / "auto_examples" / "plot_load.html").as_uri())
+    hrefs = page.locator("a[download]").evaluate_all("links => links.map(a => a.href)")
+    assert {href.rpartition(".")[2] for href in hrefs} >= {"py", "ipynb"}
+
+
+def test_families_are_told_apart_by_shape_and_name_as_well_as_by_colour():
+    for kind in ("title", "sign", "marker", "colour", "dark_colour"):
+        assert len({getattr(family, kind) for family in FAMILIES.values()}) == len(FAMILIES)

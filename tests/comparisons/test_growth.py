@@ -1,0 +1,201 @@
+import ast
+import re
+import shutil
+from dataclasses import replace
+from pathlib import Path
+
+import matplotlib.pyplot as plt
+import numpy as np
+import pytest
+from conftest import save_run
+
+from benchmarks import compare, compare_images, compare_jobs, compare_lengths
+from benchmarks.comparisons import growth
+from benchmarks.comparisons.growth import Growth, Slope
+from benchmarks.gauge.readings import MemoryRun, TimeRun
+from benchmarks.images import variants
+from benchmarks.results.result import Result
+from benchmarks.runner import execute, schedule, worker
+from benchmarks.runner.order import Batch, Order
+from benchmarks.units import MIB
+
+SOURCE = """
+import nibabel as nib
+import numpy as np
+
+def whole(fmri_path):
+    return np.ones(nib.load(fmri_path).shape)
+
+def one(fmri_path):
+    return 1
+
+def two(fmri_path):
+    return [1, 1]
+
+METHODS = [whole, one, two]
+"""
+
+
+@pytest.fixture(autouse=True)
+def _quiet(monkeypatch):
+    plt.switch_backend("agg")
+    monkeypatch.setattr(schedule, "NOISY_FROM", float("inf"))
+    yield
+    plt.close("all")
+
+
+def result(method, peak_mib, seconds=0.01):
+    return Result(
+        "growth",
+        method,
+        time_runs=(TimeRun(seconds, 0, 0),) * 3,
+        memory_runs=(MemoryRun(round(peak_mib * MIB), 0, 0),) * 3,
+    )
+
+
+def test_a_line_through_points_on_a_line_has_no_error():
+    slope = Slope.through([1, 1, 2, 2, 4, 4], [7, 7, 12, 12, 22, 22])
+    assert (slope.value, slope.start) == pytest.approx((5, 2))
+    assert slope.error < 1e-6
+    assert str(slope) == "5.00 ± 0.00"
+
+
+def test_the_error_of_a_slope_is_that_of_linear_regression():
+    noise = np.random.default_rng(1)
+    xs = np.repeat([1.0, 2.0, 4.0, 8.0], 3)
+    ys = 3 * xs + 1 + noise.normal(0, 0.5, xs.size)
+    slope = Slope.through(xs, ys)
+    residuals = ys - slope.start - slope.value * xs
+    variance = (residuals**2).sum() / (xs.size - 2) / ((xs - xs.mean()) ** 2).sum()
+    assert slope.error == pytest.approx(np.sqrt(variance))
+    assert abs(slope.value - 3) < 3 * slope.error
+
+
+def test_the_table_has_every_length_and_the_slope():
+    grown = Growth(
+        growth.RAW_SIZE,
+        (16, 32, 64, 128),
+        {
+            "whole": tuple(result("whole", 5 * mib) for mib in (16, 32, 64, 128)),
+            "streamed": tuple(result("streamed", 4) for _ in range(4)),
+            "broken": (result("broken", 4), *[Result("t", "broken", status="raised")] * 3),
+        },
+        "A file.",
+    )
+    rows = grown.table("peak").texts
+    assert grown.table("peak").headings[0] == "peak (MiB)"
+    assert rows[0] == ("whole", "80.0", "160", "320", "640", "5.00 ± 0.00")
+    assert rows[1][-1] == "0.00 ± 0.00"
+    assert rows[2] == ("broken", "4.00", "raised", "raised", "raised", "–")
+    assert grown.table("peak").headings[-1] == "MiB for each MiB of raw size"
+    labels = [text.get_text() for text in grown.plot("peak").axes[0].get_legend().get_texts()]
+    assert labels == ["whole", "streamed"]
+    assert "A file." in str(grown)
+
+
+def test_two_runs_are_no_slope():
+    rows = {"t": (result("a", 1), result("b", 2))}
+    once = {
+        name: tuple(replace(r, memory_runs=r.memory_runs[:1]) for r in found)
+        for name, found in rows.items()
+    }
+    grown = Growth(growth.WORKERS, (1, 2), once, "A file.")
+    assert grown.slope("t", "peak") is None
+    assert grown.table("peak").rows[0][-1] == "–"
+    assert grown.plot("peak").axes[0].lines
+
+
+def test_longer_runs_are_measured_and_the_slope_is_the_multiplier(example, tmp_path, monkeypatch):
+    path = save_run(tmp_path / "run.nii.gz", shape=(64, 64, 32, 8))
+    monkeypatch.setenv("FMRI", str(path))
+    monkeypatch.setattr(variants, "SHORT_BYTES", 1)
+    whole, one, two = example(SOURCE)
+    grown = compare_lengths([whole], runs=1)
+    assert grown.places == (1, 2, 4, 8)
+    # Eight bytes in memory for two in the file.
+    assert grown.slope("whole", "peak").value == pytest.approx(4, abs=0.1)
+    jobs = compare_jobs({1: one, 2: two})
+    assert jobs.places == (1, 2)
+    assert re.fullmatch(r"time \((µs|ms)\)", jobs.table("time").headings[0])
+    assert jobs.table("time").headings[1:] == ("1", "2", "ms for each worker")
+
+
+MANY = """
+from pathlib import Path
+import numpy as np
+
+def sizes(fmri_paths):
+    return np.array([len(Path(path).read_bytes()) for path in fmri_paths])
+
+METHODS = [sizes]
+"""
+
+
+def test_many_images_are_measured_against_their_number(example, fmri_path, monkeypatch):
+    monkeypatch.setenv("FMRI", str(fmri_path))
+    functions = example(MANY)
+    found = compare_images(functions, runs=2)
+    assert found.axis == growth.IMAGES
+    assert found.places == (2, 4, 8)
+    results = found.rows["sizes"]
+    assert [result.images for result in results] == [2, 4, 8]
+    # Every call got so many copies, and all of them were whole.
+    size = fmri_path.stat().st_size
+    assert [result.returned.shape for result in results] == [(2,), (4,), (8,)]
+    assert [result.returned.sums[0] for result in results] == [2 * size, 4 * size, 8 * size]
+    fastest = results[2].wall_seconds.low
+    assert results[2].quantity("throughput").high == pytest.approx(8 * 60 / fastest)
+    held = results[2].memory_runs[0]
+    whole = held.baseline_bytes + held.peak_bytes
+    assert whole in results[2].quantity("whole").values
+    assert found.caption.startswith("Copies of sub-01_task-rest_bold.nii.gz: 8 x 7 x 6 x 5 voxels")
+    assert found.table("whole").headings[0] == "all memory (MiB)"
+    assert found.table("time").headings[-1] == "ms for each image"
+
+
+def test_workers_that_share_images_say_so(example, fmri_path, monkeypatch):
+    monkeypatch.setenv("FMRI", str(fmri_path))
+    (sizes,) = example(MANY)
+    found = compare_jobs({1: sizes}, form="images4", runs=1)
+    assert list(found.rows) == ["images shared by all workers"]
+    assert found.table("throughput").headings[0] == "images per minute"
+    assert found.caption.startswith("4 copies of ")
+
+
+def test_copies_are_gone_after_the_measurement(example, fmri_path, monkeypatch):
+    monkeypatch.setenv("FMRI", str(fmri_path))
+    (where,) = example(MANY.replace("sizes", "where").replace(
+        "np.array([len(Path(path).read_bytes()) for path in fmri_paths])", "fmri_paths[0]"
+    ))  # fmt: skip
+    compared = compare([where], form="images2", runs=1, timed=False)
+    (result,) = compared.results
+    assert result.returned.text.endswith("run-1.nii.gz'")
+    assert not Path(ast.literal_eval(result.returned.text)).parent.exists()
+
+
+def test_one_image_has_no_throughput():
+    assert result("growth", 1).quantity("throughput").values == ()
+
+
+def test_copies_are_cold_where_that_is_asked_for(example, fmri_path, monkeypatch):
+    monkeypatch.setenv("FMRI", str(fmri_path))
+    (sizes,) = example(MANY)
+    (found,) = compare([sizes], form="images2", runs=1, cache="cold").results
+    assert found.cache == "cold"
+    assert (found.status, found.returned.sums[0]) == ("ok", 2 * fmri_path.stat().st_size)
+    # The copies are dropped before each run, and not the file that they were made of.
+    path = str(fmri_path)
+    order = worker._copied(Order(sizes, ((path,),), Batch(), cold_paths=(path,), copies=2))
+    ((copies,),) = order.calls
+    assert order.cold_paths == tuple(copies)
+    assert path not in copies
+    shutil.rmtree(Path(copies[0]).parent)
+
+
+def test_a_function_may_have_an_argument_of_any_name():
+    found = execute.measure(len_of, [1, 2], copies=3, runs=1)
+    assert found.returned.text == "5"
+
+
+def len_of(values, copies):
+    return len(values) + copies

@@ -1,0 +1,382 @@
+"""Many images: the ways agree, and go on when an image, a worker or its memory fails."""
+
+import json
+import os
+import re
+import runpy
+import subprocess
+import sys
+import tempfile
+import textwrap
+import time
+from contextlib import nullcontext
+from dataclasses import replace
+from pathlib import Path
+from types import SimpleNamespace
+
+import nibabel as nib
+import numpy as np
+import pytest
+from click.testing import CliRunner
+from conftest import save_run
+
+from benchmarks import __main__ as command_line
+from benchmarks.comparisons import cluster
+from benchmarks.errors import ClusterError, MethodError
+from benchmarks.files import DOC, EXAMPLES
+from benchmarks.report.table import plain
+from benchmarks.sphinxext import extrapolation
+from benchmarks.units import MIB
+
+EXAMPLE = EXAMPLES / "plot_many_images.py"
+LOCAL = {"loop_paths", "loop_images", "joblib_paths", "joblib_images"}
+
+
+def definitions():
+    return runpy.run_path(str(EXAMPLE), run_name="definitions")
+
+
+def script(source, *arguments, seconds=120):
+    """Run lines in an interpreter of their own, since Dask changes the one it is started in."""
+    lines = f"""
+        import json, os, pathlib, runpy, signal, sys, threading, time
+        import numpy as np
+        here = runpy.run_path({str(EXAMPLE)!r}, run_name="definitions")
+        choices = here["in_workers"].__globals__
+        paths = sys.argv[1:]
+    """
+    code = textwrap.dedent(lines) + textwrap.dedent(source)
+    done = subprocess.run(
+        [sys.executable, "-c", code, *map(str, arguments)],
+        env=os.environ | {"TMPDIR": str(Path(arguments[0]).parent)},
+        capture_output=True,
+        text=True,
+        timeout=seconds,
+        check=False,
+    )
+    assert done.returncode == 0, done.stderr
+    return json.loads(done.stdout.splitlines()[-1])
+
+
+@pytest.fixture
+def paths(tmp_path):
+    """Make runs that differ."""
+    made = []
+    for number in range(4):
+        path = save_run(tmp_path / f"run-{number}.nii.gz", slope=1.0 + number)
+        made.append(str(path))
+    return made
+
+
+@pytest.fixture
+def long_paths(tmp_path):
+    """Make runs that take some time, all different."""
+    noise = np.random.default_rng(7)
+    made = []
+    for number in range(12):
+        values = noise.integers(0, 2000, (40, 40, 20, 120)).astype(np.int16)
+        path = tmp_path / f"long-{number:02}.nii.gz"
+        nib.save(nib.Nifti1Image(values, np.eye(4)), path)
+        made.append(str(path))
+    return made
+
+
+def test_the_function_computes_what_it_says(paths):
+    work = definitions()["mean_and_signals"]
+    mean_path = paths[0] + ".mean.nii"
+    signals = work(paths[0], mean_path)
+    data = nib.load(paths[0]).get_fdata()
+    np.testing.assert_allclose(nib.load(mean_path).get_fdata(), data.mean(axis=-1), rtol=1e-6)
+    np.testing.assert_allclose(nib.load(mean_path).affine, nib.load(paths[0]).affine)
+    first = data[..., 0].T.ravel()
+    regions = np.array_split(np.flatnonzero(first > first.mean()), 3)
+    flat = data.T.reshape(data.shape[3], -1)
+    expected = [[values[region].mean() for region in regions] for values in flat]
+    np.testing.assert_allclose(signals, expected, rtol=1e-5)
+
+
+@pytest.mark.parametrize("name", sorted(LOCAL))
+def test_a_broken_image_is_named_and_the_others_come_through(paths, name):
+    here = definitions()
+    expected = here["loop_paths"](paths)
+    half, text, gone = (paths[0].replace("run-0", name) for name in ("half", "text", "gone"))
+    whole = Path(paths[0]).read_bytes()
+    Path(half).write_bytes(whole[: len(whole) // 2])
+    Path(text).write_text("no image")
+    given = [half, *paths[:2], text, gone, *paths[2:]]
+    results = here[name](given)
+    assert set(here["failures"](given, results)) == {half, text, gone}
+    for one, other in zip(expected, [results[place] for place in (1, 2, 5, 6)], strict=True):
+        np.testing.assert_array_equal(one, other)
+
+
+def test_on_dask_a_broken_image_is_named_too_and_all_ways_agree(paths):
+    found = script(
+        """
+        if __name__ == "__main__":
+            expected = here["loop_paths"](paths)
+            for name in ("dask_paths", "dask_images"):
+                results = here[name](paths)
+                assert all(map(np.array_equal, expected, results)), name
+            print(json.dumps(here["one_is_broken"](paths)))
+            here["connected"]().shutdown()
+        """,
+        *paths,
+    )
+    assert found == [4, ["broken"]]
+
+
+KILLED = """
+    means = [pathlib.Path(path) for path in here["mean_paths"](paths)]
+    expected = here["loop_paths"](paths)
+    saved = [path.read_bytes() for path in means]
+    for path in means:
+        path.unlink()
+    seen = {}
+
+    def kill(pids):
+        while not any(path.exists() for path in means):
+            time.sleep(0.001)
+        seen["done"] = sum(path.exists() for path in means)
+        os.kill(pids[0], signal.SIGKILL)
+"""
+
+
+def test_a_killed_worker_of_dask_changes_no_result(long_paths):
+    found = script(
+        textwrap.dedent(KILLED)
+        + textwrap.dedent("""
+        client = here["connected"]()
+        pids = list(client.run(os.getpid).values())
+        killer = threading.Thread(target=kill, args=(pids,))
+        killer.start()
+        results = here["dask_paths"](paths)
+        killer.join()
+        after = list(client.run(os.getpid).values())
+        equal = all(map(np.array_equal, expected, results))
+        same = saved == [path.read_bytes() for path in means]
+        client.shutdown()
+        print(json.dumps([equal, same, seen["done"], pids[0] in after]))
+        """),
+        *long_paths,
+    )
+    equal, same, done, alive = found
+    assert equal
+    assert same
+    assert not alive
+    assert 0 < done < len(long_paths)  # it was in the middle of the work
+
+
+def test_a_killed_process_of_joblib_ends_all_the_work(long_paths):
+    found = script(
+        textwrap.dedent(KILLED)
+        + textwrap.dedent("""
+        import psutil
+
+        choices["IMAGE_SECONDS"] = 20
+        here["joblib_paths"](paths[:2])
+        for path in means:
+            path.unlink(missing_ok=True)
+        children = psutil.Process().children(recursive=True)
+        pids = [child.pid for child in children if "--process-name" in child.cmdline()]
+        killer = threading.Thread(target=kill, args=(pids,))
+        killer.start()
+        try:
+            here["joblib_paths"](paths)
+            ended = "no error"
+        except Exception as error:
+            ended = type(error).__name__
+        killer.join()
+        print(json.dumps(ended))
+        """),
+        *long_paths,
+    )
+    assert found == "TerminatedWorkerError"
+
+
+# A worker that never gets started, and one that is ended by every image.
+@pytest.mark.parametrize("memory", [40 * MIB, 115 * MIB])
+def test_too_little_memory_ends_in_a_sentence(tmp_path, memory):
+    large = save_run(tmp_path / "large.nii", shape=(64, 64, 40, 60))
+    found = script(
+        f"""
+        choices["WORKER_BYTES"] = {memory}
+        choices["IMAGE_SECONDS"] = 6
+        started = time.monotonic()
+        try:
+            here["dask_images"](paths * 4)
+            said = "no error"
+        except TimeoutError as error:
+            said = str(error)
+        here["connected"]().shutdown()
+        print(json.dumps([said, time.monotonic() - started]))
+        """,
+        large,
+    )
+    said, seconds = found
+    assert said.startswith("A run did not come back in ")
+    assert "Its worker may need more memory." in said
+    assert seconds < 60
+
+
+def test_what_the_outlook_says_of_the_example_is_true():
+    here = definitions()
+    assert here["TIMES"] == extrapolation.TIMES
+    assert {f.__name__: n for n, f in here["ON_DASK"].items()} == extrapolation.WORKERS
+    names = {f.__name__ for group in here["METHODS"] for f in group}
+    assert {*cluster.TIMED, *cluster.OBSERVED} <= names
+
+
+def test_the_outlook_returns_signals_of_as_many_regions(paths):
+    signals = definitions()["loop_paths"](paths[:1])[0]
+    assert signals.shape == (nib.load(paths[0]).shape[3], extrapolation.REGIONS)
+    assert signals.dtype == np.float64
+
+
+@pytest.fixture
+def scheduler(tmp_path):
+    """Start a scheduler and no worker; give its address, and what starts workers."""
+    file = tmp_path / "scheduler.json"
+    running = []
+
+    def start(*words):
+        command = [sys.executable, "-m", "dask", *words]
+        env = os.environ | {"TMPDIR": str(tmp_path)}
+        running.append(subprocess.Popen(command, env=env, stderr=subprocess.DEVNULL))
+
+    start("scheduler", "--host", "127.0.0.1", "--port", "0", "--no-dashboard",
+          "--scheduler-file", str(file))  # fmt: skip
+    deadline = time.monotonic() + 30
+    while not file.exists() and time.monotonic() < deadline:
+        time.sleep(0.05)
+    address = json.loads(file.read_text())["address"]
+
+    def workers(count):
+        for _ in range(count):
+            start("worker", address, "--nthreads", "1", "--memory-limit", "1GiB",
+                  "--no-dashboard", "--local-directory", str(tmp_path))  # fmt: skip
+        from distributed import Client
+
+        with Client(address, set_as_default=False) as client:
+            client.wait_for_workers(count, timeout=30)
+
+    yield SimpleNamespace(address=address, workers=workers)
+    for process in reversed(running):
+        process.terminate()
+    for process in running:
+        process.wait(20)
+
+
+def run(*words):
+    return CliRunner().invoke(command_line.main, ["run", *words], catch_exceptions=False)
+
+
+@pytest.mark.filterwarnings("ignore::ResourceWarning")
+def test_the_task_runs_on_a_scheduler_with_two_workers(scheduler, tmp_path, monkeypatch):
+    path = save_run(tmp_path / "sub-01_bold.nii.gz", shape=(24, 24, 12, 20))
+    with pytest.raises(ClusterError, match="has no worker"):
+        cluster.check(scheduler.address)
+    scheduler.workers(2)
+    cluster.check(scheduler.address)
+    with monkeypatch.context() as patched:
+        unseen = SimpleNamespace(name="/nowhere/a-file")
+        patched.setattr(tempfile, "NamedTemporaryFile", lambda: nullcontext(unseen))
+        with pytest.raises(ClusterError, match=r"does not see .*Set TMPDIR"):
+            cluster.check(scheduler.address)
+    with monkeypatch.context() as patched:
+        patched.setattr(cluster, "PACKAGES", ("no-such-package",))
+        with pytest.raises(ClusterError, match="no-such-package is not installed where tcp://"):
+            cluster.check(scheduler.address)
+    target = tmp_path / "mine.json"
+    done = run("many_images", str(path), "--scheduler", scheduler.address, "--runs", "1",
+               "--json", str(target))  # fmt: skip
+    assert done.exit_code == 0, done.output
+    assert f"Dask's workers are those of {scheduler.address}." in done.output
+    results = {entry["method"]: entry for entry in json.loads(target.read_text())["results"]}
+    assert set(results) == {*cluster.TIMED, *cluster.OBSERVED}
+    assert not {entry.get("message") for entry in results.values()} - {None}
+    assert results["one_is_broken"]["returned"]["text"] == "(8, ['broken'])"
+    assert results["kilobytes_with_paths"]["returned"]["sample"][0] < 10
+    sent = results["kilobytes_with_images"]["returned"]["sample"][0]
+    voxels = 24 * 24 * 12 * 20
+    assert sent * 1000 > voxels * 4
+
+
+@pytest.mark.parametrize("address", ["tcp://127.0.0.1:9", "nonsense"])
+def test_a_scheduler_that_does_not_answer_is_a_sentence(address, monkeypatch):
+    monkeypatch.setattr(cluster, "CONNECT_SECONDS", 1)
+    with pytest.raises(ClusterError, match=f"No Dask scheduler answers at {address}: "):
+        cluster.check(address)
+
+
+def test_without_dask_the_error_says_how_to_install_it(monkeypatch):
+    monkeypatch.setitem(sys.modules, "distributed", None)
+    with pytest.raises(ClusterError, match=r"pip install 'dask\[distributed\]'"):
+        cluster.check("tcp://127.0.0.1:9")
+
+
+def test_other_tasks_are_not_measured_on_a_scheduler(fmri_path):
+    with pytest.raises(MethodError, match="Only many_images is measured on a scheduler"):
+        run("load", str(fmri_path), "--scheduler", "tcp://127.0.0.1:9")
+
+
+def test_the_lines_for_slurm_make_a_job(tmp_path):
+    text = (DOC / "performance_comparison.rst").read_text()
+    (lines,) = re.findall(r"\n(   from dask.distributed import Client\n.*?)\n\S", text, re.DOTALL)
+    assert "client = Client(cluster)" in lines
+    code = textwrap.dedent(lines).partition("cluster.scale")[0]
+    done = subprocess.run(
+        [sys.executable, "-c", f"{code}\nprint(cluster.job_script())\ncluster.close()"],
+        env=os.environ | {"TMPDIR": str(tmp_path)},
+        capture_output=True,
+        text=True,
+        cwd=tmp_path,
+        check=False,
+    )
+    assert "#SBATCH --mem=1G" in done.stdout, done.stderr
+    exported = f"export MALLOC_TRIM_THRESHOLD_={2**26} MALLOC_MMAP_THRESHOLD_={2**25}"
+    assert exported in done.stdout
+    for name in ("MALLOC_TRIM_THRESHOLD_", "MALLOC_MMAP_THRESHOLD_"):
+        setting = definitions()["DASK"][f"distributed.nanny.pre-spawn-environ.{name}"]
+        assert f"{name}={setting}" in done.stdout
+
+
+def test_a_bottleneck_is_what_takes_longest():
+    few = extrapolation.Outlook(
+        work_seconds=1.0,
+        unpack_seconds=0.6,
+        read_seconds=0.1,
+        hand_out_seconds=0.002,
+        two_workers_seconds=0.5,
+        sent_bytes=3000,
+        sent_image_bytes=100 * MIB,
+        signals_bytes=800,
+        worker_bytes=60 * MIB,
+        start_bytes=50 * MIB,
+    )
+    assert few.figures() == {
+        "bottleneck": "unpacking",
+        "next bottleneck": "reading from the disk",
+        "workers": "10",
+        "memory of a worker": "60.0\N{NO-BREAK SPACE}MiB",
+        "handing out": "2.00\N{NO-BREAK SPACE}ms",
+    }
+    rows = {
+        plain(name): [plain(cell) for cell in cells] for name, *cells in few.table([1000]).rows
+    }
+    space = "\N{NO-BREAK SPACE}"
+    assert rows["unpacking, one process"] == [f"600{space}ms", f"10{space}min 00{space}s"]
+    assert rows["averaging and saving, one process"][1] == f"6{space}min 40{space}s"
+    assert rows["all of it, the two workers measured"][1] == f"8{space}min 20{space}s"
+    assert rows["all of it, 10 workers"][1] == f"1{space}min 40{space}s"
+    assert rows["sent to workers, as paths"] == [f"2.93{space}KiB", f"2.86{space}MiB"]
+    assert rows["sent to workers, as loaded images"][1] == f"97.7{space}GiB"
+    memory = rows["memory with the signals, the two workers measured"]
+    assert memory == [f"170{space}MiB", f"171{space}MiB"]
+    plain_file = replace(few, unpack_seconds=0.0, read_seconds=None)
+    assert plain_file.bottleneck == "averaging and saving"
+    assert plain_file.next_bottleneck == "handing out"
+    assert plain_file.workers == 500
+    cells = {plain(name): plain(cell) for name, cell, _ in plain_file.table([1000]).rows}
+    assert cells["reading from the disk, one disk"] == "–"
+    assert cells["unpacking, one process"] == "–"

@@ -1,0 +1,348 @@
+"""Small files are measured, what others need is predicted, and what is too large is not run."""
+
+import json
+import os
+import runpy
+import sys
+from dataclasses import replace
+
+import pytest
+from click.testing import CliRunner
+from conftest import save_run
+
+from benchmarks import __main__, files
+from benchmarks.comparisons import compare, own_file
+from benchmarks.comparisons import result_sets as differences
+from benchmarks.errors import DataError, FigureError, StoreError
+from benchmarks.images import header
+from benchmarks.images.image import Image
+from benchmarks.images.workspace import Workspace
+from benchmarks.prediction import calibrate, predict, small_files
+from benchmarks.results import store
+from benchmarks.results.result import Result, Status
+from benchmarks.runner import execute, schedule
+from benchmarks.runner.schedule import Bounds
+from benchmarks.tasks import task as task_module
+from benchmarks.units import MIB
+
+EXAMPLE = '''"""
+A small task
+============
+"""
+import nibabel as nib
+import numpy as np
+
+def streamed(fmri_path):
+    """Add up volume by volume."""
+    img = nib.load(fmri_path, keep_file_open=True)
+    return sum(img.dataobj[..., volume].sum() for volume in range(img.shape[3]))
+
+def whole(fmri_path):
+    """Add up all of it."""
+    return nib.load(fmri_path).get_fdata().sum()
+
+def unpacked(fmri_path):
+    """Add up a compressed file."""
+    return whole(fmri_path)
+
+def failing(fmri_path):
+    """Never work."""
+    raise OSError("broken")
+
+ENDINGS = {"unpacked": ".nii.gz"}
+METHODS = [[streamed, whole, unpacked], [failing]]
+'''
+
+
+@pytest.fixture(scope="module")
+def measured(tmp_path_factory):
+    """Measure small files of a run once for all tests here."""
+    folder = tmp_path_factory.mktemp("measured")
+    (folder / "examples").mkdir()
+    (folder / "examples" / "plot_small.py").write_text(EXAMPLE)
+    path = save_run(folder / "bold.nii.gz", shape=(40, 40, 20, 12))
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(files, "EXAMPLES", folder / "examples")
+        patch.setattr(
+            small_files, "SIZES", {"small": (30000, 8), "wide": (120000, 8), "long": (30000, 64)}
+        )
+        patch.setenv("FMRI_BENCH_RESULTS", str(folder / "results"))
+        patch.setenv("FMRI_BENCH_CACHE", str(folder / "cache"))
+        calibrate.calibrate(path)
+    return folder
+
+
+@pytest.fixture(autouse=True)
+def project(measured, monkeypatch):
+    """Point everything at what was measured."""
+    monkeypatch.setattr(files, "EXAMPLES", measured / "examples")
+    monkeypatch.setattr(
+        small_files, "SIZES", {"small": (30000, 8), "wide": (120000, 8), "long": (30000, 64)}
+    )
+    monkeypatch.setenv("FMRI_BENCH_RESULTS", str(measured / "results"))
+    monkeypatch.setenv("FMRI_BENCH_CACHE", str(measured / "cache"))
+    monkeypatch.setattr(schedule, "NOISY_FROM", float("inf"))
+    task_module.task_named.cache_clear()
+    yield measured
+    task_module.task_named.cache_clear()
+
+
+def command(*words):
+    return CliRunner().invoke(__main__.main, [*map(str, words)], catch_exceptions=False)
+
+
+def predicted(path):
+    from benchmarks.gauge import peak
+    from benchmarks.results import provenance
+
+    return predict.predict(path, provenance.here(peak.name(), path))
+
+
+def test_a_larger_file_is_predicted_from_small_ones(tmp_path):
+    # 12 MB as int16, four times the raw size as float64.
+    path = save_run(tmp_path / "large.nii.gz", shape=(64, 64, 40, 40))
+    rows = {row.method: row for row in predicted(path).rows}
+    assert rows.keys() == {"streamed", "whole", "unpacked", "failing"}
+    wanted = 64 * 64 * 40 * 40 * 8
+    assert rows["whole"].peak_bytes == pytest.approx(wanted * 1.25, rel=0.3)
+    assert rows["streamed"].peak_bytes < 0.2 * wanted
+    assert rows["whole"].wall_seconds > 0
+    assert (rows["failing"].peak_bytes, rows["failing"].verdict) == (
+        None,
+        "raised OSError: broken",
+    )
+
+
+def test_methods_for_other_endings_are_left_out(tmp_path):
+    path = save_run(tmp_path / "plain.nii")
+    assert "unpacked" not in {row.method for row in predicted(path).rows}
+
+
+def test_verdicts_compare_with_the_free_memory():
+    assert predict.verdict(0.5, 1.0) == predict.FITS
+    assert predict.verdict(0.8, 1.0) == predict.TIGHT
+    assert predict.verdict(0.95, 1.0) == predict.DOES_NOT_FIT
+
+
+def test_what_is_measured_is_not_measured_again(project, monkeypatch):
+    given = []
+    monkeypatch.setattr(execute, "run_once", lambda order, *_: given.append(order))
+    store = calibrate.calibrate(project / "bold.nii.gz")
+    assert given == []
+    assert {result.method for result in store.all()} == {
+        "streamed",
+        "whole",
+        "unpacked",
+        "failing",
+    }
+
+
+def test_without_small_files_the_command_to_measure_them_is_named(monkeypatch, fmri_path):
+    monkeypatch.setenv("FMRI_BENCH_RESULTS", str(fmri_path.parent / "nothing"))
+    with pytest.raises(FigureError, match="fmri-bench calibrate"):
+        predicted(fmri_path)
+
+
+def test_an_example_that_changed_makes_predictions_stale(project, fmri_path):
+    path = project / "examples" / "plot_small.py"
+    before = path.stat().st_mtime
+    os.utime(path, (before + 10**6,) * 2)
+    try:
+        with pytest.raises(FigureError, match="has changed"):
+            predicted(fmri_path)
+    finally:
+        os.utime(path, (before,) * 2)
+
+
+def test_a_method_that_is_too_large_is_not_run(project, fmri_path, monkeypatch):
+    image = replace(header.read(fmri_path), shape=(1000, 1000, 1000, 1000))
+    monkeypatch.setattr(header, "read", lambda _: image)
+    monkeypatch.setenv("FMRI_BENCH_RESULTS", str(project / "results"))
+    opened = Workspace.chosen(project / "bold.nii.gz", fmri_path.parent / "mine").store
+    task = own_file.task_for("small", opened.data)
+    results = {m.name: Result.begun("small", m, opened.data) for m in task.methods}
+    found = compare._too_large(results, opened, Bounds())
+    assert {"whole", "unpacked"} <= found.keys() <= {"streamed", "whole", "unpacked"}
+    assert {r.status for r in found.values()} == {Status.TOO_LARGE}
+    assert "needs about" in found["whole"].message
+    assert opened.get("small", "whole").status == Status.TOO_LARGE
+
+
+def test_a_memory_limit_keeps_large_methods_from_being_run(tmp_path):
+    path = save_run(tmp_path / "large.nii.gz", shape=(64, 64, 40, 40))
+    answer = command("run", "small", path, "--runs", 1, "--memory-limit", "30MiB")
+    assert answer.exit_code == 0
+    lines = {line.split()[0]: line for line in answer.output.splitlines() if line.strip()}
+    assert "needs about" in lines["whole"]
+    assert "raised" in lines["failing"]
+
+
+def test_a_time_limit_stops_a_method_and_the_others_go_on(project, tmp_path):
+    (project / "examples" / "plot_slow.py").write_text(
+        '"""\nSlow\n====\n"""\nimport time\n\ndef quick(fmri_path):\n    return 1\n\n'
+        "def slow(fmri_path):\n    time.sleep(60)\n\nMETHODS = [[slow], [quick]]\n"
+    )
+    try:
+        path = save_run(tmp_path / "a.nii")
+        answer = command("run", "slow", path, "--runs", 1, "--time-limit", "3s")
+    finally:
+        (project / "examples" / "plot_slow.py").unlink()
+    assert answer.exit_code == 0
+    assert "over time" in answer.output
+    assert "quick " in answer.output
+    assert "stopped after its time limit of 3" in answer.output
+
+
+def test_run_keeps_results_apart_and_writes_them_where_it_is_told(project, fmri_path, tmp_path):
+    published = {path: path.read_bytes() for path in (project / "results").glob("*.json")}
+    target = tmp_path / "mine.json"
+    answer = command("run", "small", fmri_path, "--runs", 1, "--json", target)
+    assert answer.exit_code == 0
+    assert "streamed" in answer.output
+    _, described, results = store.read(target, Image)
+    assert described.name == fmri_path.name
+    assert {r.method for r in results} == {"streamed", "whole", "unpacked", "failing"}
+    assert {path: path.read_bytes() for path in (project / "results").glob("*.json")} == published
+    assert list(files.own_results_folder().glob("*.json"))
+
+
+def test_run_overwrites_nothing_but_results(fmri_path):
+    precious = fmri_path.read_bytes()
+    with pytest.raises(StoreError, match="not a readable results file"):
+        command("run", "small", fmri_path, "--json", fmri_path)
+    assert fmri_path.read_bytes() == precious
+    with pytest.raises(StoreError, match="folder does not exist"):
+        command("run", "small", fmri_path, "--json", fmri_path.parent / "no" / "a.json")
+
+
+def test_a_word_that_is_neither_task_nor_file_is_refused(fmri_path):
+    with pytest.raises(DataError, match="is no task; there are: small"):
+        command("run", "smal", fmri_path)
+    with pytest.raises(DataError, match="does not exist"):
+        command("run", "smal")
+
+
+def test_list_has_a_line_for_each_method():
+    assert "streamed  Add up volume by volume." in command("list").output
+    found = json.loads(command("list", "--json").output)
+    assert found[0]["methods"]["whole"] == "Add up all of it."
+
+
+def test_predict_prints_a_table_or_json(fmri_path):
+    text = command("predict", fmri_path).output
+    assert "small.whole" in text
+    assert "fits" in text
+    content = json.loads(command("predict", fmri_path, "--json").output)
+    assert content["shape"] == [8, 7, 6, 5]
+    assert {entry["method"] for entry in content["methods"]} == {
+        "streamed",
+        "whole",
+        "unpacked",
+        "failing",
+    }
+
+
+def test_verify_prints_predicted_beside_measured(tmp_path):
+    path = save_run(tmp_path / "large.nii.gz", shape=(64, 64, 40, 40))
+    content = json.loads(command("predict", path, "--verify", "--json").stdout)
+    whole = next(entry for entry in content["methods"] if entry["method"] == "whole")
+    assert whole["measured_peak_bytes"] == pytest.approx(whole["peak_bytes"], rel=0.5)
+
+
+def result_sets(fmri_path, tmp_path):
+    first, second = tmp_path / "a.json", tmp_path / "b.json"
+    command("run", "small", fmri_path, "--runs", 2, "--json", first)
+    content = json.loads(first.read_bytes())
+    return first, second, content
+
+
+def test_two_sets_are_compared_in_the_face_of_their_spread(fmri_path, tmp_path):
+    first, second, content = result_sets(fmri_path, tmp_path)
+    for entry in content["results"]:
+        if entry["method"] == "whole":
+            for run in entry["time_runs"]:
+                run["wall_seconds"] *= 1000
+    content["provenance"]["cpu"] = "Another <b>processor</b>"
+    second.write_text(json.dumps(content))
+    found = differences.between(first, second)
+    rows = {(row.method, row.quantity): row for row in found.rows}
+    assert rows["whole", "time"].verdict.startswith("slower")
+    assert rows["streamed", "time"].verdict == differences.SAME
+    assert any("Another" in remark for remark in found.remarks)
+    back = differences.between(second, first)
+    assert {row.verdict.split(",")[0] for row in back.rows if row.quantity == "time"} == {
+        "faster",
+        differences.SAME,
+    }
+    printed = command("compare", first, second)
+    assert "small.whole" in printed.output
+    assert json.loads(command("compare", first, second, "--json").output)["rows"]
+
+
+def test_sets_of_different_files_are_refused_unless_that_is_meant(fmri_path, tmp_path):
+    first, second, content = result_sets(fmri_path, tmp_path)
+    content["data"]["sha256"] = "f" * 64
+    second.write_text(json.dumps(content))
+    with pytest.raises(DataError, match="--different-files"):
+        differences.between(first, second)
+    assert differences.between(first, second, different_files=True).rows
+
+
+@pytest.mark.parametrize(
+    "content",
+    [
+        b"",
+        b"\xff\xfe",
+        b"[" * 100_000,
+        b'{"schema": 99}',
+        b'{"schema": 1}',
+        b'{"schema": 1, "provenance": {}, "data": {"shape": [1]}, "results": [1]}',
+    ],
+)
+def test_a_results_file_that_is_none_is_refused(content, tmp_path):
+    path = tmp_path / "a.json"
+    path.write_bytes(content)
+    with pytest.raises(StoreError, match=r"a\.json"):
+        differences.between(path, path)
+
+
+def test_a_hostile_results_file_cannot_steer_the_terminal(fmri_path, tmp_path):
+    _, second, content = result_sets(fmri_path, tmp_path)
+    for entry in content["results"]:
+        entry["method"] += "\x1b[31m[bold]<script>"
+    second.write_text(json.dumps(content))
+    printed = command("compare", second, second).output
+    assert "\x1b" not in printed
+    assert "[bold]<script>" in printed
+    content["results"][0]["time_runs"] = [{"wall_seconds": "1", "cpu_seconds": [], "x": {}}]
+    second.write_text(json.dumps(content))
+    with pytest.raises(StoreError, match="damaged"):
+        differences.between(second, second)
+
+
+def test_the_run_of_an_example_prints_predictions(project, monkeypatch, capsys):
+    from benchmarks.files import PROJECT
+
+    monkeypatch.setenv("FMRI", str(project / "bold.nii.gz"))
+    monkeypatch.setattr(sys, "argv", [""])
+    runpy.run_path(str(PROJECT / "examples" / "plot_before_you_start.py"), run_name="__main__")
+    assert "small.whole" in capsys.readouterr().out
+
+
+@pytest.mark.parametrize(
+    ("text", "value"), [("8GiB", 8 << 30), ("1.5 MiB", 3 << 19), ("2kb", 2000)]
+)
+def test_a_memory_limit_is_read_with_its_unit(text, value):
+    assert Bounds.chosen(None, text).memory_bytes == value
+
+
+@pytest.mark.parametrize("text", ["8", "x", "-1GiB", "0MiB", "1 parsec"])
+def test_a_limit_that_is_none_is_refused(text):
+    with pytest.raises(Exception, match="is not a size"):
+        Bounds.chosen(None, text)
+
+
+def test_limits_come_from_the_environment(monkeypatch):
+    monkeypatch.setenv("TIME_LIMIT", "10min")
+    monkeypatch.setenv("MEMORY_LIMIT", "100MiB")
+    assert Bounds.chosen() == Bounds(600.0, 100 * MIB)

@@ -1,0 +1,214 @@
+import json
+import re
+import sys
+
+import matplotlib.pyplot as plt
+import pytest
+from click.testing import CliRunner
+from conftest import save_run
+
+from benchmarks import Across, __main__, compare, files, predict
+from benchmarks.comparisons.site import Site
+from benchmarks.errors import DataError, FigureError, StoreError
+from benchmarks.files import PROJECT
+from benchmarks.images import variants
+from benchmarks.images.image import Image
+from benchmarks.images.workspace import Workspace
+from benchmarks.releases import changes, environments, measure
+from benchmarks.releases.environments import Release
+from benchmarks.results import reference_store
+from benchmarks.runner import execute
+from benchmarks.sphinxext import pages, theme
+from benchmarks.tasks import chapter
+from benchmarks.tasks import task as task_module
+from benchmarks.tasks import task as tasks
+from benchmarks.tasks.chapter import About
+
+EXAMPLE = """
+import subprocess
+import nibabel as nib
+
+def whole(fmri_path):
+    return nib.load(fmri_path).get_fdata()
+
+def again(fmri_path):
+    return nib.load(fmri_path).get_fdata()
+
+def outside(fmri_path):
+    subprocess.run(["true"], check=True)
+    return nib.load(fmri_path).get_fdata()
+
+PROGRAMS = {"outside": "true"}
+METHODS = [whole, again, outside]
+"""
+
+
+@pytest.fixture
+def kept(tmp_path, monkeypatch):
+    """Measure a small project, and keep the results as the reference; the run is then gone."""
+    (tmp_path / "examples").mkdir()
+    (tmp_path / "examples" / "plot_small.py").write_text(EXAMPLE)
+    fmri_path = save_run(tmp_path / "bold.nii.gz", slope=2.0)
+    monkeypatch.setattr(files, "EXAMPLES", tmp_path / "examples")
+    monkeypatch.setattr(files, "REFERENCE", tmp_path / "kept")
+    monkeypatch.setattr(environments, "NOX", tmp_path / ".nox")
+    monkeypatch.setattr(chapter, "TASKS", {"small": About(released="")})
+    monkeypatch.setattr(environments, "RELEASES", (one := Release("", "", "newest"),))
+    monkeypatch.setenv("FMRI", str(fmri_path))
+    _forget()
+    one.write_mark(sys.executable)
+    methods = tasks.from_example(tmp_path / "examples" / "plot_small.py").methods
+    for form in ("", "short", "nii"):
+        compare([m.function for m in methods], runs=1, form=form)
+    measure.measure()
+    small = Workspace.chosen().store
+    monkeypatch.setattr(Site, "small_files", lambda _: small)
+    found = Site.in_use()
+    reference_store.write(found.stores())
+    # One release alone would not be taken for a comparison.
+    reference_store.write(Across(tuple(changes.measured_here(found.image))).stores)
+    fmri_path.unlink()
+    monkeypatch.delenv("FMRI")
+    monkeypatch.setenv("MEASURE", "0")
+    _forget()
+    yield tmp_path
+    _forget()
+
+
+def _forget():
+    task_module.task_named.cache_clear()
+    reference_store.opened.cache_clear()
+    pages.across.cache_clear()
+    pages.digest.cache_clear()
+
+
+def methods_of(folder):
+    path = folder / "examples" / "plot_small.py"
+    return [method.function for method in tasks.from_example(path).methods]
+
+
+def test_nothing_is_measured_and_every_caption_has_the_label(kept, monkeypatch):
+    monkeypatch.setattr(execute, "run_once", lambda *_: pytest.fail("measured"))
+    for form in ("", "nii", "short"):
+        comparison = compare(methods_of(kept), form=form)
+        assert "Reference machine (" in comparison.caption
+        assert [result.status for result in comparison.results] == ["ok"] * 3
+    figure = comparison.plot_time()
+    assert figure.get_suptitle().endswith("(reference machine)")
+    plt.close(figure)
+    assert "Reference machine" in Across.in_use().caption
+
+
+@pytest.mark.usefixtures("kept")
+def test_the_run_need_not_be_here():
+    workspace = Workspace.chosen()
+    assert workspace.is_reference
+    assert not workspace.image.path.exists()
+    assert workspace.image.scaled
+    assert workspace.image.slope == 2.0
+    assert workspace.seen("nii").data.compression == "none"
+    assert workspace.seen("x8") is None
+    with pytest.raises(DataError, match="x8 is not among the reference results"):
+        workspace.at("x8")
+    with pytest.raises(FigureError, match="make reference"):
+        Site.in_use().find("small@x8", "whole")
+
+
+def test_a_method_that_changed_is_refused(kept):
+    path = kept / "examples" / "plot_small.py"
+    path.write_text(path.read_text().replace("return nib.load(fmri_path).get_fdata()", "pass", 1))
+    _forget()
+    with pytest.raises(FigureError, match=r"small.whole is not among .* make reference"):
+        compare(methods_of(kept))
+    with pytest.raises(FigureError, match=r"before its code changed. .* make reference"):
+        Site.in_use().find("small", "whole")
+
+
+def test_a_program_need_not_be_installed(kept, monkeypatch):
+    monkeypatch.setenv("PATH", "")
+    _forget()
+    assert Site.in_use().find("small", "outside").status == "ok"
+    assert len(compare(methods_of(kept)).results) == 3
+
+
+@pytest.mark.usefixtures("kept")
+def test_reference_results_are_not_written_to():
+    opened = Workspace.chosen().store
+    before = opened.path.read_bytes()
+    with pytest.raises(StoreError, match="belongs to the project"):
+        opened.put(opened.all()[0])
+    assert opened.path.read_bytes() == before
+    with pytest.raises(FigureError, match="nothing is measured that could be kept"):
+        __main__._keep()
+
+
+def test_each_part_of_the_reference_is_kept_on_its_own(kept, monkeypatch):
+    monkeypatch.delenv("MEASURE")
+    monkeypatch.setenv("FMRI", str(save_run(kept / "bold.nii.gz", slope=2.0)))
+    names = {path.relative_to(kept / "kept") for path in (kept / "kept").rglob("*.json")}
+    (kept / "kept" / "run@x8.json").write_text("gone")
+    answer = CliRunner().invoke(__main__.main, ["reference"], catch_exceptions=False)
+    assert "Results of the site are the reference now: bold.nii.gz" in answer.output
+    assert names == {path.relative_to(kept / "kept") for path in (kept / "kept").rglob("*.json")}
+    monkeypatch.setenv("FMRI", str(save_run(kept / "other.nii.gz")))
+    with pytest.raises(FigureError, match="Nothing was measured here of other"):
+        __main__._keep()
+
+
+def test_what_no_page_shows_is_left_out(kept):
+    content = json.loads((kept / "kept" / "run@nii.json").read_text())
+    for result in content["results"]:
+        assert "sample" not in result["returned"]
+        assert not any("series" in run for run in result["memory_runs"])
+    # A run that is as short as its short form has one results file for both.
+    found = sorted((kept / "kept" / "releases" / "newest").glob("*.json"))
+    assert [path.stem for path in found] == ["run", "run@short"]
+    released = found[0]
+    assert reference_store.opened(released, Image).get("small", "whole").status == "ok"
+
+
+def test_a_path_that_is_given_is_measured_all_the_same(kept):
+    fmri_path = save_run(kept / "mine.nii.gz")
+    comparison = compare(methods_of(kept), fmri_path, runs=1)
+    assert "Reference" not in comparison.caption
+
+
+@pytest.mark.usefixtures("kept")
+def test_the_command_says_what_it_shows():
+    answer = CliRunner().invoke(__main__.main, ["file"], catch_exceptions=False)
+    assert "bold.nii.gz: 8 x 7 x 6 x 5 voxels" in answer.output
+    assert "MEASURE=0" in answer.output
+
+
+def test_without_reference_results_it_is_a_sentence(kept, monkeypatch):
+    monkeypatch.setattr(files, "REFERENCE", kept / "none")
+    with pytest.raises(FigureError, match=r"no reference results. .* make reference"):
+        Workspace.chosen()
+
+
+@pytest.mark.usefixtures("kept")
+def test_the_banner_names_machine_and_day():
+    assert re.search(r"Reference machine \(.+\), measured until 20\d\d-\d\d-\d\d", theme.banner())
+
+
+def test_the_committed_results_are_those_of_the_examples(monkeypatch):
+    """What the project shows where nothing can be measured is not stale."""
+    monkeypatch.setenv("MEASURE", "0")
+    _forget()
+    found = Site.in_use()
+    for name in tasks.example_paths():
+        measured = [
+            found.of_task(f"{name}@{form}", whole=False) for form in ("", *variants.VARIANTS)
+        ]
+        assert any(measured), name
+    across = Across.in_use()
+    assert len(across.under) >= 4
+    for task in changes.tasks_compared():
+        assert across.methods(task)
+    assert "get_fdata" in str(predict())
+    _forget()
+
+
+def test_the_committed_results_name_no_folder_of_a_machine():
+    for path in (PROJECT / "benchmarks" / "results").rglob("*.json"):
+        assert not re.search(r'"/(home|work|root|tmp|Users)/', path.read_text())

@@ -1,0 +1,451 @@
+import ctypes
+import os
+import signal
+import subprocess
+import sys
+import tempfile
+import threading
+import time
+from dataclasses import replace
+from multiprocessing.shared_memory import SharedMemory
+from pathlib import Path
+
+import numpy as np
+import psutil
+import pytest
+from conftest import children
+from joblib import Parallel, delayed
+
+from benchmarks import Result, measure
+from benchmarks.errors import MethodError
+from benchmarks.gauge import conditions
+from benchmarks.gauge.readings import MemoryRun, TimeRun
+from benchmarks.runner import execute, known_calls, schedule
+from benchmarks.runner.launch import prepared
+from benchmarks.runner.order import Batch, Order
+from benchmarks.runner.schedule import Bounds
+from benchmarks.units import MIB
+
+MARGIN_BYTES = 1 * MIB
+
+
+def nothing():
+    return None
+
+
+def allocate(size_mib):
+    return np.ones(size_mib * MIB, np.uint8)
+
+
+def spike(size_mib, seconds):
+    array = np.ones(size_mib * MIB, np.uint8)
+    time.sleep(seconds)
+    del array
+    return sum(range(1000))
+
+
+def heap_used_again():
+    """Use blocks that are too small to be mapped, freed by the warm-up call before."""
+    return [bytes(1000) for _ in range(50_000)]
+
+
+def fail():
+    raise KeyError("voxel")
+
+
+def segfault():
+    ctypes.string_at(0)
+
+
+def ended_by_itself():
+    os._exit(3)
+
+
+def endless():
+    time.sleep(600)
+
+
+def leave_a_daemon():
+    subprocess.Popen([sys.executable, "-c", "import time; time.sleep(600)"])
+    return 1
+
+
+def chatty():
+    print("a line on standard output")  # noqa: T201
+    return 1
+
+
+def test_allocated_memory_is_read_to_the_mebibyte():
+    result = measure(allocate, 300, runs=2)
+    for peak, kept in zip(result.peak_bytes.values, result.kept_bytes.values, strict=True):
+        assert abs(peak - 300 * MIB) < MARGIN_BYTES
+        assert abs(kept - 300 * MIB) < MARGIN_BYTES
+
+
+def test_a_spike_of_five_milliseconds_is_seen_in_full():
+    result = measure(spike, 64, 0.005, runs=2)
+    for peak, kept in zip(result.peak_bytes.values, result.kept_bytes.values, strict=True):
+        assert abs(peak - 64 * MIB) < MARGIN_BYTES
+        assert abs(kept) < MARGIN_BYTES
+
+
+def test_nothing_reads_nothing_and_freed_memory_that_is_used_again_is_seen():
+    assert abs(measure(nothing, runs=1).peak_bytes.median) < MARGIN_BYTES
+    used = 50_000 * sys.getsizeof(bytes(1000))
+    assert measure(heap_used_again, runs=1).peak_bytes.median > 0.95 * used
+
+
+def test_wall_time_is_that_of_the_call_alone():
+    seconds = measure(time.sleep, 0.2, runs=2).wall_seconds
+    assert seconds.low >= 0.2
+    assert measure(time.sleep, 0.2, runs=1).cpu_seconds.median < 0.1
+
+
+def test_keywords_travel_and_runs_are_counted():
+    result = measure(spike, 1, seconds=0, runs=5)
+    assert isinstance(result, Result)
+    assert (result.status, result.method, result.multiplier) == ("ok", "spike", None)
+    assert 5 <= len(result.time_runs) <= schedule.MOST_TIME_RUNS
+    assert len(result.memory_runs) == schedule.MEMORY_RUNS
+    with pytest.raises(MethodError, match="at least 1"):
+        measure(nothing, runs=0)
+
+
+def test_a_closure_travels_too():
+    size_mib = 3
+    assert measure(lambda: bytes(size_mib * MIB), runs=1).status == "ok"
+
+
+@pytest.mark.parametrize(
+    ("function", "status", "message"),
+    [
+        (fail, "raised", "raised KeyError: 'voxel'"),
+        (segfault, "crashed", "its interpreter was ended by SIGSEGV"),
+        (ended_by_itself, "crashed", "its interpreter ended with 3"),
+    ],
+)
+def test_each_end_has_its_status_and_sentence(function, status, message):
+    result = measure(function, runs=2)
+    assert (result.status, result.message) == (status, message)
+    assert result.time_runs == result.memory_runs == ()
+
+
+def endless_memory():
+    blocks = []
+    while True:
+        blocks.append(np.ones(16 * MIB, np.uint8))
+
+
+def leave_shared_memory():
+    from multiprocessing.shared_memory import SharedMemory
+
+    block = SharedMemory(create=True, size=MIB)
+    Path(os.environ["JOBLIB_TEMP_FOLDER"], "file").write_bytes(bytes(MIB))
+    Path(tempfile.gettempdir(), "file").write_bytes(bytes(MIB))
+    block.buf[0] = 1
+    os.kill(os.getpid(), signal.SIGSEGV)
+
+
+def leave_shared_memory_and_hang():
+    from multiprocessing.shared_memory import SharedMemory
+
+    block = SharedMemory(create=True, size=MIB)
+    block.buf[0] = 1
+    time.sleep(600)
+
+
+def in_a_worker():
+    from joblib import Parallel, delayed
+
+    return sum(Parallel(n_jobs=2)(delayed(busy)(0.5) for _ in range(2)))
+
+
+def busy(seconds):
+    """Use the processor for so long."""
+    end = time.process_time() + seconds
+    while time.process_time() < end:
+        pass
+    return 1
+
+
+@pytest.mark.parametrize(
+    ("function", "bounds", "status", "message"),
+    [
+        (endless, Bounds(seconds=1), "over time", "stopped after its time limit of 1 s"),
+        (
+            endless_memory,
+            Bounds(memory_bytes=200 * MIB),
+            "over memory",
+            "stopped when it held more than its memory limit of 200 MiB",
+        ),
+        (
+            leave_a_daemon,
+            Bounds(),
+            "left running",
+            "left processes running when it was done; they were ended",
+        ),
+        (
+            leave_shared_memory,
+            Bounds(),
+            "crashed",
+            "its interpreter was ended by SIGSEGV",
+        ),
+        (
+            leave_shared_memory_and_hang,
+            Bounds(seconds=2),
+            "over time",
+            "stopped after its time limit of 2 s",
+        ),
+        (fail, Bounds(), "raised", "raised KeyError: 'voxel'"),
+    ],
+)
+def test_whatever_a_method_does_it_leaves_nothing(function, bounds, status, message):
+    before, helpers = places(), children()
+    result = measure(function, bounds=bounds)
+    assert result.status == status
+    assert result.message.replace("\N{NO-BREAK SPACE}", " ").startswith(message)
+    assert children() <= helpers
+    assert places() == before
+    left = [p for p in psutil.process_iter(["cmdline"]) if "time.sleep(600)" in str(p.info)]
+    assert not left
+
+
+def places():
+    """Return what is in the folders that methods leave things in."""
+    return {
+        path for folder in ("/dev/shm", os.environ["TMPDIR"]) for path in Path(folder).iterdir()
+    }
+
+
+@pytest.fixture(autouse=True)
+def _own_temporary_folder(tmp_path_factory, monkeypatch):
+    monkeypatch.setenv("TMPDIR", str(tmp_path_factory.mktemp("temporary")))
+
+
+def shared_by_many(size_mib):
+    known_calls.two_workers_share(size_mib, 0.2)
+
+
+def test_pages_that_are_shared_count_once_for_the_memory_limit():
+    # Parent and two workers map 200 MiB each, which is the same 200 MiB.
+    outcome = execute.run_once(
+        prepared(Order(shared_by_many, ((200,),), Batch(memory=1))), Bounds(memory_bytes=500 * MIB)
+    )
+    assert isinstance(outcome, execute.Outcome), outcome
+
+
+def test_a_kill_by_the_kernel_is_told_from_others(monkeypatch):
+    kills = iter([5, 6])
+    monkeypatch.setattr(execute, "_kernel_kills", lambda: next(kills))
+
+    def ended():
+        os.kill(os.getpid(), signal.SIGKILL)
+
+    result = measure(ended)
+    assert (result.status, result.message) == (
+        "killed",
+        "ended by the kernel, which had no memory left",
+    )
+
+
+def test_cpu_time_of_workers_is_counted():
+    cpu = measure(in_a_worker, runs=1)
+    assert cpu.time_runs[0].children_cpu_seconds == pytest.approx(1.0, rel=0.05, abs=0.02)
+    assert cpu.time_runs[0].cpu_seconds < 0.3
+
+
+def test_a_short_call_is_repeated_and_its_overhead_taken_off():
+    result = measure(nothing, runs=1)
+    assert result.time_runs[0].calls > 100
+    assert result.wall_seconds.median < 5e-6
+    slept = measure(time.sleep, 0.001, runs=1)
+    assert slept.time_runs[0].calls > 10
+    assert slept.wall_seconds.median >= 0.001
+    assert measure(time.sleep, 0.02, runs=1).time_runs[0].calls == 1
+
+
+def test_a_noisy_result_gets_more_runs_up_to_a_bound(tmp_path):
+    count = tmp_path / "count"
+
+    def uneven(path):
+        with path.open("a") as file:
+            file.write("x")
+        time.sleep(0.01 * (1 + path.stat().st_size % 7))
+
+    result = measure(uneven, count, runs=2)
+    assert len(result.time_runs) == schedule.MOST_TIME_RUNS
+    assert result.noise
+
+
+def test_a_cold_cache_is_made_checked_and_recorded():
+    path = Path(__file__).resolve().parent / f".cold-{os.getpid()}"  # /tmp may be in memory
+    path.write_bytes(os.urandom(8 * MIB))
+    try:
+
+        def cached_before_reading(name):
+            descriptor = os.open(name, os.O_RDONLY)
+            try:
+                fraction = conditions.cached_fraction(descriptor)
+                os.pread(descriptor, 8 * MIB, 0)
+            finally:
+                os.close(descriptor)
+            return fraction
+
+        order = Order(cached_before_reading, ((str(path),),), Batch(memory=1), reduced=True)
+        outcome = execute.run_once(prepared(replace(order, cold_paths=(str(path),))))
+        assert outcome.returned[-1].sums[0] <= conditions.COLD_FRACTION
+        outcome = execute.run_once(prepared(order))
+        assert outcome.returned[-1].sums[0] == 1.0
+        result = measure(cached_before_reading, str(path), runs=1, cache="cold")
+        assert (result.cache, result.status) == ("cold", "ok")
+        assert result.time_runs[0].calls == 1
+    finally:
+        path.unlink()
+
+
+@pytest.mark.skipif(not os.access("/dev/shm", os.W_OK), reason="there is no file system in memory")
+def test_a_file_that_cannot_be_made_cold_is_an_error():
+    with tempfile.NamedTemporaryFile(dir="/dev/shm") as file:
+        file.write(bytes(MIB))
+        file.flush()
+        result = measure(os.path.getsize, file.name, cache="cold")
+    assert result.status == "raised"
+    assert "cannot be dropped from the page cache" in result.message
+
+
+def test_wall_time_agrees_with_the_bare_function():
+    outcome = execute.run_once(prepared(Order(lambda: time.sleep(0.3), ((),), Batch(time=1))))
+    assert 0.3 <= outcome.runs[0].wall_seconds < 0.4
+
+
+def test_what_a_method_prints_does_not_disturb_the_answer():
+    assert measure(chatty, runs=1).status == "ok"
+
+
+def test_what_cannot_travel_is_an_error_that_says_so():
+    with pytest.raises(MethodError, match="cannot be sent to a fresh interpreter"):
+        measure(len, threading.Lock())
+
+
+def test_a_kill_of_the_runner_ends_its_workers_at_once(tmp_path):
+    mark = tmp_path / "worker"
+    source = (
+        "import os, sys, time\n"
+        "from benchmarks import measure\n"
+        "def work(path):\n"
+        "    with open(path, 'w') as file: file.write(str(os.getpid()))\n"
+        "    time.sleep(600)\n"
+        "measure(work, sys.argv[1])\n"
+    )
+    before = places()
+    process = subprocess.Popen([sys.executable, "-c", source, mark])
+    deadline = time.monotonic() + 60
+    while not (mark.exists() and mark.read_text()) and time.monotonic() < deadline:
+        time.sleep(0.01)
+    worker = psutil.Process(int(mark.read_text()))
+    process.send_signal(signal.SIGKILL)
+    process.wait()
+    _, alive = psutil.wait_procs([worker], timeout=10)
+    assert not alive or worker.status() == psutil.STATUS_ZOMBIE
+    while not places() <= before and time.monotonic() < deadline:
+        time.sleep(0.01)  # the keeper removes folders after it has ended the worker
+    assert places() <= before
+
+
+def test_missing_runs_are_spread_over_few_interpreters():
+    none = Result("t", "m")
+    assert schedule.missing(none, 2) == [Batch(2, 2)]
+    assert schedule.missing(none, 5) == [Batch(3, 2), Batch(2, 1)]
+    assert schedule.missing(none, 5, timed=False) == [Batch(0, 3)]
+
+
+def sample(*seconds, low=0, high=0):
+    return Result(
+        "t",
+        "m",
+        time_runs=tuple(TimeRun(s, s, 0.0) for s in seconds),
+        memory_runs=(MemoryRun(high, 0, 0, low, high),) * 3,
+    )
+
+
+def test_a_noisy_short_call_gets_more_runs_and_a_long_one_does_not():
+    noisy = (0.01, 0.01, 0.01, 0.01, 0.02)
+    assert schedule.missing(sample(*noisy), 5) == [Batch(4, 0)]
+    assert schedule.missing(sample(*(100 * s for s in noisy)), 5) == []
+    assert schedule.missing(sample(*noisy, *noisy[1:]), 5) == []
+    assert schedule.missing(sample(0.01, 0.01, 0.01, 0.01, 0.01), 5) == []
+
+
+def test_a_blurred_peak_is_read_again_twice_at_most():
+    blurred = sample(1, 1, 1, 1, 1, low=0, high=100 * MIB)
+    assert schedule.missing(blurred, 5) == [Batch(0, 2)]
+    again = replace(blurred, memory_runs=(*blurred.memory_runs, *blurred.memory_runs[:2]))
+    assert schedule.missing(again, 5) == []
+
+
+def test_runs_of_one_interpreter_are_kept_apart():
+    result = measure(os.getpid, runs=5)
+    assert len(result.memory_runs) == 3
+    assert len(result.time_runs) in (5, schedule.MOST_TIME_RUNS)
+    assert result.returned.text.isdigit()
+
+
+def two_arrays():
+    return [np.ones((2, 3)), np.zeros((2, 3))]
+
+
+def test_what_a_list_holds_is_compared_too():
+    returned = measure(two_arrays, runs=1).returned
+    assert (returned.kind, returned.shape) == ("array", (2, 2, 3))
+    assert returned.sample == (1.0,) * 6 + (0.0,) * 6
+
+
+def sees_indexed_gzip():
+    from joblib import Parallel, delayed
+    from nibabel import _compression
+
+    def seen():
+        from nibabel import _compression
+
+        return _compression.HAVE_INDEXED_GZIP
+
+    return [_compression.HAVE_INDEXED_GZIP, *Parallel(n_jobs=2)(delayed(seen)() for _ in "ab")]
+
+
+def names_indexed_gzip():
+    import indexed_gzip
+
+    assert indexed_gzip.IndexedGzipFile
+    return sees_indexed_gzip()
+
+
+def test_indexed_gzip_is_there_only_for_methods_that_name_it():
+    assert measure(sees_indexed_gzip, runs=1).returned.text == "[False, False, False]"
+    assert measure(names_indexed_gzip, runs=1).returned.text == "[True, True, True]"
+
+
+def grow_then_share():
+    block = np.ones(40 * MIB, np.uint8)
+    memory = SharedMemory(create=True, size=30 * MIB)
+    np.ndarray((30 * MIB,), np.uint8, memory.buf)[:] = 1
+    Parallel(n_jobs=2)(delayed(read_shared)(memory.name) for _ in range(2))
+    memory.close()
+    memory.unlink()
+    return int(block[0])
+
+
+def read_shared(name):
+    memory = SharedMemory(name)
+    pages = np.ndarray((30 * MIB,), np.uint8, memory.buf)
+    for start in range(0, pages.size, MIB):
+        int(pages[start : start + MIB].sum())
+        time.sleep(0.001)
+    del pages
+    memory.close()
+
+
+def test_shared_memory_that_is_being_mapped_counts_once_and_in_its_part():
+    for run in measure(grow_then_share, runs=3).memory_runs:
+        assert abs(run.shmem_bytes - 30 * MIB) < MIB
+        assert abs(run.peak_bytes - 70 * MIB) < 3 * MIB
+        assert run.private_bytes + run.shared_bytes + run.shmem_bytes == run.peak_bytes

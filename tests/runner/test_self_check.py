@@ -1,0 +1,97 @@
+import pytest
+from conftest import save_run
+
+from benchmarks.errors import GaugeError
+from benchmarks.gauge import peak as gauge
+from benchmarks.gauge.readings import MemoryRun
+from benchmarks.images import choose
+from benchmarks.images.workspace import Workspace
+from benchmarks.results.result import Status
+from benchmarks.runner import execute, known_calls, self_check
+from benchmarks.units import MIB
+
+
+@pytest.fixture
+def store(fmri_path):
+    return Workspace.chosen(fmri_path).store
+
+
+def test_the_gauge_is_measured_once_and_then_known(store, monkeypatch):
+    assert self_check.stored(store) == []
+    checks = self_check.ensure(store)
+    assert len(checks) == 6
+    for check in checks:
+        assert abs(check.error_bytes) <= check.call.bound_bytes
+    monkeypatch.setattr(execute, "run_once", lambda *_: pytest.fail("measured again"))
+    again = Workspace.chosen(store.data.path).store
+    assert self_check.ensure(again) == self_check.stored(again) == checks
+
+
+def fake(monkeypatch, store, factors):
+    """Have the runs read the truth times a factor each; the last factor goes on."""
+    truth = {c.function: c.peak_bytes for c in self_check.calls(store.data)}
+    truth[known_calls.hold] = None  # two calls of it: told apart by their size
+    factors = list(factors)
+
+    def prepared(order):
+        ((size_mib, *_),) = order.calls
+        return size_mib * MIB if truth[order.function] is None else truth[order.function]
+
+    def run_once(peak, *_):
+        factor = factors.pop(0) if len(factors) > 1 else factors[0]
+        if factor is KeyboardInterrupt:
+            raise factor
+        read = round(peak * factor)
+        returned = execute.Returned("NoneType")
+        return execute.Outcome((MemoryRun(read, 0, 0, read, read),), (returned,))
+
+    monkeypatch.setattr(self_check, "prepared", prepared)
+    monkeypatch.setattr(execute, "run_once", run_once)
+
+
+def test_a_gauge_that_is_off_is_refused_before_anything_is_measured(store, monkeypatch):
+    fake(monkeypatch, store, [1.1])
+    with pytest.raises(GaugeError, match=r"The memory gauge is off: .* needs 16.0.*Nothing is"):
+        self_check.ensure(store)
+    assert store.all() == []
+
+
+def test_one_bad_reading_is_judged_by_the_median_as_any_figure_is(store, monkeypatch):
+    fake(monkeypatch, store, [1.1, 1.0])
+    first = self_check.ensure(store)[0]
+    assert first.read_bytes == 16 * MIB
+
+
+def test_another_gauge_is_checked_again(store, monkeypatch):
+    fake(monkeypatch, store, [1.0])
+    self_check.ensure(store)
+    assert self_check.stored(store)
+    monkeypatch.setattr(self_check, "_digest", lambda: "other code")
+    assert self_check.stored(store) == []
+
+
+def test_a_coarse_gauge_is_labelled_and_not_checked(store, monkeypatch):
+    monkeypatch.setattr(gauge, "name", lambda: gauge.COARSE)
+    assert self_check.ensure(store) == []
+
+
+def test_a_known_call_that_fails_is_an_error(store, monkeypatch):
+    monkeypatch.setattr(
+        execute, "run_once", lambda *_: execute.Failure(Status.KILLED, "no memory")
+    )
+    with pytest.raises(GaugeError, match="could not be checked: a block for a moment: no memory"):
+        self_check.ensure(store)
+
+
+def test_the_file_that_is_mapped_may_have_any_size(tmp_path):
+    path = save_run(tmp_path / "odd.nii")
+    mapped = self_check.calls(choose.choose(path))[-1]
+    assert mapped.peak_bytes % 4096 == 0
+    assert 0 <= mapped.peak_bytes - path.stat().st_size < 4096
+
+
+def test_a_check_that_is_interrupted_at_a_wrong_reading_stores_nothing(store, monkeypatch):
+    fake(monkeypatch, store, [1.1, KeyboardInterrupt])
+    with pytest.raises(KeyboardInterrupt):
+        self_check.ensure(store)
+    assert store.all() == []

@@ -1,0 +1,197 @@
+import re
+
+import pytest
+
+from benchmarks.errors import MethodError
+from benchmarks.files import EXAMPLES, PROJECT
+from benchmarks.tasks import source as sources
+from benchmarks.tasks import task as task_module
+from benchmarks.tasks import task as tasks
+
+SOURCE = '''
+import numpy as np
+FACTOR = 2
+
+def helper(x):
+    """Multiply."""
+    return x * FACTOR
+
+def double(fmri_path):
+    """Double it."""
+    values = [helper(n) for n in range(3)]
+    return np.array(values)
+
+METHODS = [double]
+'''
+
+
+def digest(example, source):
+    return tasks.from_functions(example(source)).methods[0].source_sha256
+
+
+@pytest.mark.parametrize(
+    ("old", "new"),
+    [
+        ("    values =", "    # A comment.\n    values ="),
+        ("Double it.", "Multiply by two."),
+        ("Multiply.", "A better sentence."),
+        ("\ndef double", "\n\n\ndef other(): return 1\n\ndef double"),
+    ],
+)
+def test_prose_and_other_code_do_not_change_a_method(example, old, new):
+    assert digest(example, SOURCE) == digest(example, SOURCE.replace(old, new))
+
+
+@pytest.mark.parametrize(
+    ("old", "new"),
+    [
+        ("range(3)", "range(4)"),
+        ("x * FACTOR", "x + FACTOR"),
+        ("FACTOR = 2", "FACTOR = 3"),
+        ("import numpy as np", "import math as np"),
+    ],
+)
+def test_its_code_and_what_it_uses_in_its_file_do(example, old, new):
+    assert digest(example, SOURCE) != digest(example, SOURCE.replace(old, new))
+
+
+def test_an_example_is_read_without_running_its_guard(tmp_path):
+    path = tmp_path / "mine.py"
+    path.write_text(SOURCE + "\nTOLERANCE = 0.5\nif __name__ == '__main__':\n    raise OSError\n")
+    task = tasks.from_example(path)
+    assert (task.name, task.tolerance, task.path) == ("mine", 0.5, path)
+    assert (task.methods[0].name, task.methods[0].summary) == ("double", "Double it.")
+
+
+def test_an_edited_copy_of_an_example_is_not_taken_for_it(tmp_path):
+    copy = tmp_path / "plot_load.py"
+    copy.write_text((EXAMPLES / "plot_load.py").read_text())
+    assert tasks.from_example(copy).name == "plot_load"
+    assert tasks.from_example(EXAMPLES / "plot_load.py").name == "load"
+
+
+def test_every_example_has_a_task_of_its_name():
+    assert {"load", "mean_over_time"} <= set(tasks.example_paths())
+
+
+def test_what_cannot_be_measured_is_refused(example, tmp_path):
+    with pytest.raises(MethodError, match="METHODS is empty"):
+        tasks.from_functions([])
+    with pytest.raises(MethodError, match="no plain function"):
+        tasks.from_functions([len])
+    (double,) = example(SOURCE)
+    with pytest.raises(MethodError, match="same name: double, double"):
+        tasks.from_functions([double, double])
+    made = {}
+    exec("def made(fmri_path): return 1", made)  # noqa: S102
+    with pytest.raises(MethodError, match="source of made cannot be read"):
+        tasks.from_functions([made["made"]])
+    (tmp_path / "none.py").write_text("x = 1\n")
+    with pytest.raises(MethodError, match="no list METHODS"):
+        tasks.from_example(tmp_path / "none.py")
+    with pytest.raises(MethodError, match="it has: double"):
+        tasks.from_functions([double]).method("triple")
+
+
+def test_methods_of_one_list_belong_together(example):
+    source = """
+    def a(path): return 1
+    def b(path): return 1
+    def c(path): return 2
+    METHODS = [[a, b], [c]]
+    """
+    task = tasks.from_functions(example(source))
+    assert [(method.name, method.group) for method in task.methods] == [
+        ("a", 0),
+        ("b", 0),
+        ("c", 1),
+    ]
+    flat = tasks.from_functions([method.function for method in task.methods])
+    assert {method.group for method in flat.methods} == {0}
+
+
+def with_program(folder, name, version):
+    folder.mkdir(exist_ok=True)
+    program = folder / name
+    program.write_text(f"#!/bin/sh\necho 'the program, release {version}'\n")
+    program.chmod(0o755)
+
+
+def test_a_method_whose_program_is_not_installed_is_left_out(example, tmp_path, monkeypatch):
+    source = """
+    PROGRAMS = {"outside": "a-program-of-this-test"}
+    def inside(path): return 1
+    def outside(path): return 1
+    METHODS = [inside, outside]
+    """
+    functions = example(source)
+    task = tasks.from_functions(functions)
+    assert [method.name for method in task.methods] == ["inside"]
+    assert task.absent == {"outside": "a-program-of-this-test"}
+    monkeypatch.setenv("PATH", str(tmp_path / "bin"), prepend=":")
+    digests = []
+    for version in ("1.2", "1.3"):
+        with_program(tmp_path / "bin", "a-program-of-this-test", version)
+        task_module.program_version.cache_clear()
+        task = tasks.from_functions(functions)
+        assert [method.program for method in task.methods] == ["", "a-program-of-this-test"]
+        assert task.absent == {}
+        assert task_module.program_version("a-program-of-this-test") == version
+        digests.append(task.methods[1].source_sha256)
+    assert digests[0] != digests[1]
+
+
+def test_a_program_that_says_no_version_has_none(tmp_path, monkeypatch):
+    monkeypatch.setenv("PATH", str(tmp_path / "bin"), prepend=":")
+    with_program(tmp_path / "bin", "silent-program", "none")
+    assert task_module.program_version("silent-program") == ""
+    assert task_module.program_version("no-such-program") == ""
+
+
+def test_a_method_names_a_package_itself_or_in_a_helper(example):
+    source = """
+    import json
+    from indexed_gzip import IndexedGzipFile
+    def helper(path): return IndexedGzipFile(path)
+    def direct(path): return IndexedGzipFile(path)
+    def through(path): return helper(path)
+    def inside(path):
+        import indexed_gzip
+        return indexed_gzip
+    def without(path): return json.dumps(path)
+    METHODS = [direct, through, inside, without]
+    """
+    named = [sources.uses(function, "indexed_gzip") for function in example(source)]
+    assert named == [True, True, True, False]
+    assert not sources.uses(len, "indexed_gzip")
+
+
+def test_a_method_belongs_to_the_family_of_what_it_uses(example):
+    functions = example(
+        """
+        import nibabel as nib
+        from nilearn.image import load_img
+        def with_nilearn(path): return load_img(nib.load(path))
+        def with_nibabel(path): return nib.load(path)
+        def chosen(path): return nib.load(path)
+        def outside(path): return path
+        def own(path): return path
+        RECOMMENDED = ["chosen"]
+        PROGRAMS = {"outside": "sh"}
+        METHODS = [with_nilearn, with_nibabel, chosen, outside, own]
+        """
+    )
+    families = [method.family for method in tasks.from_functions(functions).methods]
+    assert families == ["nilearn", "nibabel", "recommended", "program", ""]
+
+
+def test_what_is_recommended_is_what_the_page_of_choices_shows():
+    page = (PROJECT / "doc" / "which_way.rst").read_text()
+    shown = set(re.findall(r"^\.\. snippet:: (\w+)(?:@\w+)?\.(\w+)$", page, re.MULTILINE))
+    found = {
+        (name, method.name)
+        for name, path in tasks.example_paths().items()
+        for method in tasks.from_example(path).methods
+        if method.family == "recommended"
+    }
+    assert found == shown
