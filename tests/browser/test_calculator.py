@@ -8,7 +8,7 @@ from axe_playwright_python.sync_playwright import Axe
 from browsing import DESK, PHONE, SITE, chromium, need_site, tab, width_of
 
 from benchmarks.files import BUILD
-from benchmarks.images.header import Header
+from benchmarks.images.image import Image
 from benchmarks.prediction import cost_model, predict
 from benchmarks.results import reference_store, store
 from benchmarks.units import GIB
@@ -40,9 +40,9 @@ def page():
 def small_files():
     """Open what the form of the built site rests on."""
     if reference_store.SAID in PAGE.read_text():
-        return reference_store.sizes()
+        return reference_store.opened(reference_store.path_of(reference_store.SIZES), Image)
     folder = BUILD / "results" / "sizes"
-    return store.at(max(folder.glob("*.json"), key=lambda path: path.stat().st_mtime))
+    return store.at(max(folder.glob("*.json"), key=lambda path: path.stat().st_mtime), Image)
 
 
 def cells(page):
@@ -65,8 +65,8 @@ def test_the_page_says_what_the_command_line_says(page, file):
     shape, dtype, slope, inter, ending, free = file
     found = small_files()
     compression = "gz" if ending == ".nii.gz" else "none"
-    header = Header(Path("a"), shape, dtype, slope, inter, compression, 1, 352)
-    predicted = predict.of_header(header, found, round(free * GIB))
+    image = Image(Path("a"), shape, dtype, slope, inter, compression)
+    predicted = predict.of_image(image, found, round(free * GIB))
     scaling = "as stored"
     if slope != 1:
         scaling = "multiplied and shifted" if inter else "multiplied by a slope"

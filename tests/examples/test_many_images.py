@@ -24,10 +24,14 @@ from benchmarks import __main__ as command_line
 from benchmarks.comparisons import cluster
 from benchmarks.errors import ClusterError, MethodError
 from benchmarks.files import DOC, EXAMPLES
-from benchmarks.report.table import plain
+from benchmarks.gauge.readings import MemoryRun, TimeRun
+from benchmarks.results.result import Result
 from benchmarks.sphinxext import extrapolation
+from benchmarks.tasks.agreement import Returned
+from benchmarks.tasks.chapter import MANY_IMAGES as MANY
 from benchmarks.units import MIB
 
+OBSERVED = (MANY.sent, MANY.sent_images, MANY.broken)
 EXAMPLE = EXAMPLES / "plot_many_images.py"
 LOCAL = {"loop_paths", "loop_images", "joblib_paths", "joblib_images"}
 
@@ -219,17 +223,17 @@ def test_too_little_memory_ends_in_a_sentence(tmp_path, memory):
     assert seconds < 60
 
 
-def test_what_the_outlook_says_of_the_example_is_true():
+def test_what_the_package_says_of_the_example_is_true():
     here = definitions()
-    assert here["TIMES"] == extrapolation.TIMES
-    assert {f.__name__: n for n, f in here["ON_DASK"].items()} == extrapolation.WORKERS
     names = {f.__name__ for group in here["METHODS"] for f in group}
-    assert {*cluster.TIMED, *cluster.OBSERVED} <= names
+    assert {MANY.two_workers, *OBSERVED, *MANY.on_cluster} <= names
+    assert here["ON_DASK"][2].__name__ == MANY.two_workers
+    assert (EXAMPLE.stem, here["FORM"]) == (f"plot_{MANY.task}", MANY.form)
 
 
-def test_the_outlook_returns_signals_of_as_many_regions(paths):
+def test_as_many_signals_come_back_as_are_counted(paths):
     signals = definitions()["loop_paths"](paths[:1])[0]
-    assert signals.shape == (nib.load(paths[0]).shape[3], extrapolation.REGIONS)
+    assert signals.shape == (nib.load(paths[0]).shape[3], MANY.signals)
     assert signals.dtype == np.float64
 
 
@@ -284,7 +288,7 @@ def test_the_task_runs_on_a_scheduler_with_two_workers(scheduler, tmp_path, monk
         with pytest.raises(ClusterError, match=r"does not see .*Set TMPDIR"):
             cluster.check(scheduler.address)
     with monkeypatch.context() as patched:
-        patched.setattr(cluster, "PACKAGES", ("no-such-package",))
+        patched.setattr(cluster, "MANY_IMAGES", replace(MANY, packages=("no-such-package",)))
         with pytest.raises(ClusterError, match="no-such-package is not installed where tcp://"):
             cluster.check(scheduler.address)
     target = tmp_path / "mine.json"
@@ -293,7 +297,7 @@ def test_the_task_runs_on_a_scheduler_with_two_workers(scheduler, tmp_path, monk
     assert done.exit_code == 0, done.output
     assert f"Dask's workers are those of {scheduler.address}." in done.output
     results = {entry["method"]: entry for entry in json.loads(target.read_text())["results"]}
-    assert set(results) == {*cluster.TIMED, *cluster.OBSERVED}
+    assert set(results) == {*MANY.on_cluster, *OBSERVED}
     assert not {entry.get("message") for entry in results.values()} - {None}
     assert results["one_is_broken"]["returned"]["text"] == "(8, ['broken'])"
     assert results["kilobytes_with_paths"]["returned"]["sample"][0] < 10
@@ -341,42 +345,27 @@ def test_the_lines_for_slurm_make_a_job(tmp_path):
         assert f"{name}={setting}" in done.stdout
 
 
-def test_a_bottleneck_is_what_takes_longest():
-    few = extrapolation.Outlook(
-        work_seconds=1.0,
-        unpack_seconds=0.6,
-        read_seconds=0.1,
-        hand_out_seconds=0.002,
-        two_workers_seconds=0.5,
-        sent_bytes=3000,
-        sent_image_bytes=100 * MIB,
-        signals_bytes=800,
-        worker_bytes=60 * MIB,
-        start_bytes=50 * MIB,
-    )
-    assert few.figures() == {
-        "bottleneck": "unpacking",
-        "next bottleneck": "reading from the disk",
-        "workers": "10",
-        "memory of a worker": "60.0\N{NO-BREAK SPACE}MiB",
-        "handing out": "2.00\N{NO-BREAK SPACE}ms",
-    }
+def test_a_thousand_runs_are_worked_out_from_eight():
+    """Eight copies of a run of 10 MiB are measured; the run of the site is ten times as long."""
+    time, memory = TimeRun(4.0, 0, 0), MemoryRun(50 * MIB, 0, 120 * MIB)
+    few, one = SimpleNamespace(raw_bytes=80 * MIB, images=8), SimpleNamespace(
+        raw_bytes=100 * MIB, images=1, volumes=100, name="bold.nii"
+    )  # fmt: skip
+    returned = {MANY.sent: 3.0, MANY.sent_images: 10_000.0}
+
+    def find(task, method):
+        assert task == "many_images@images8"
+        value = Returned("float", sample=(returned.get(method, 0.0),), text="a number")
+        runs = {"time_runs": (time,), "memory_runs": (memory,), "returned": value}
+        return Result(task, method, images=8, **runs)
+
+    site = SimpleNamespace(data=one, data_of=lambda _: few, find=find)
     rows = {
-        plain(name): [plain(cell) for cell in cells] for name, *cells in few.table([1000]).rows
+        name: [cell.replace("\N{NO-BREAK SPACE}", " ") for cell in cells]
+        for name, *cells in extrapolation.table(site, [1000]).texts
     }
-    space = "\N{NO-BREAK SPACE}"
-    assert rows["unpacking, one process"] == [f"600{space}ms", f"10{space}min 00{space}s"]
-    assert rows["averaging and saving, one process"][1] == f"6{space}min 40{space}s"
-    assert rows["all of it, the two workers measured"][1] == f"8{space}min 20{space}s"
-    assert rows["all of it, 10 workers"][1] == f"1{space}min 40{space}s"
-    assert rows["sent to workers, as paths"] == [f"2.93{space}KiB", f"2.86{space}MiB"]
-    assert rows["sent to workers, as loaded images"][1] == f"97.7{space}GiB"
-    memory = rows["memory with the signals, the two workers measured"]
-    assert memory == [f"170{space}MiB", f"171{space}MiB"]
-    plain_file = replace(few, unpack_seconds=0.0, read_seconds=None)
-    assert plain_file.bottleneck == "averaging and saving"
-    assert plain_file.next_bottleneck == "handing out"
-    assert plain_file.workers == 500
-    cells = {plain(name): plain(cell) for name, cell, _ in plain_file.table([1000]).rows}
-    assert cells["reading from the disk, one disk"] == "–"
-    assert cells["unpacking, one process"] == "–"
+    # Half a second a run, ten times for the longer one.
+    assert rows["time"] == ["5.00 s", "1 h 23 min"]
+    assert rows["memory, with the signals that come back"] == ["170 MiB", "172 MiB"]
+    assert rows["sent to workers, as paths"] == ["2.93 KiB", "2.86 MiB"]
+    assert rows["sent to workers, as loaded images"] == ["95.4 MiB", "93.1 GiB"]

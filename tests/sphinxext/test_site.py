@@ -56,15 +56,16 @@ def test_the_array_image_is_drawn_left_and_the_proxy_image_right():
 
 def test_the_parts_of_every_peak_add_up_to_it():
     from benchmarks.comparisons import tools
+    from benchmarks.images.image import Image
     from benchmarks.results import store
 
     # With MEASURE=0 the site shows the reference results.
-    folders = BUILD / "results", REFERENCE / "reference"
+    folders = BUILD / "results", REFERENCE
     files = [path for folder in folders for path in sorted(folder.glob("*.json"))]
     runs = [
         run
         for path in files
-        for result in store.read(path)[2]
+        for result in store.read(path, Image)[2]
         if result.task != tools.TASK
         for run in result.memory_runs
     ]
