@@ -81,8 +81,7 @@ def measure(
     *args, **kwargs
         Its arguments.
     runs : int
-        Number of time runs; of memory runs there are as many, but three at most. A noisy result
-        gets more time runs, up to nine.
+        Number of time runs, up to nine for a noisy result; of memory runs there are three at most.
     cache : {"warm", "cold"}
         Whether the files among the arguments are dropped from the page cache before each run.
     bounds : Bounds
