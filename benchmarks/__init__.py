@@ -18,7 +18,7 @@ if TYPE_CHECKING:
     from .prediction.calibrate import predict
     from .releases.changes import Across, compare_releases
     from .results.result import Result
-    from .runner.execute import measure
+    from .runner.measure import measure
 
 __all__ = [
     "Across",
@@ -48,7 +48,7 @@ _HOMES = {
     "prediction.calibrate": ("predict",),
     "releases.changes": ("Across", "compare_releases"),
     "results.result": ("Result",),
-    "runner.execute": ("measure",),
+    "runner.measure": ("measure",),
 }
 
 

@@ -102,7 +102,7 @@ def _keep() -> str:
     from benchmarks.tasks.task import example_paths  # noqa: PLC0415
 
     site = Site.in_use()
-    if site.is_fixed:
+    if site.is_reference:
         raise FigureError("With MEASURE=0 nothing is measured that could be kept.")
     kept = []
     if any(result.task in example_paths() for result in site.store.all()):
@@ -270,9 +270,9 @@ def releases() -> None:
     from benchmarks.claims import judge  # noqa: PLC0415
     from benchmarks.releases import measure as them  # noqa: PLC0415
     from benchmarks.releases.changes import Across  # noqa: PLC0415
-    from benchmarks.runner.schedule import again  # noqa: PLC0415
+    from benchmarks.runner.schedule import asked_again  # noqa: PLC0415
 
-    them.measure(fresh=again())
+    them.measure(again=asked_again())
     across = Across.in_use()
     rows = judge.rows_of_releases(judge.collected_claims(), across)
     for text in (across, judge.text(rows)):

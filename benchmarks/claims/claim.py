@@ -41,38 +41,26 @@ CONVERTER.register_unstructure_hook(Expression, str)
 
 @dataclass(frozen=True)
 class Claim:
-    """A statement of the site, and the bound that makes it checkable.
+    """A statement of the site, and the bound that makes it checkable."""
 
-    Attributes
-    ----------
-    text : str
-        The sentence the reader sees.
-    expression : Expression
-        What is bounded; a ratio has no unit, a single quantity is in s or bytes.
-    at_least, at_most : float or None
-        The bound; one of them at least, unless ``equals`` is given.
-    equals : str
-        What the method has to return, as Python writes it.
-    changed_in : str
-        The release of nilearn, of those that are measured, that changed the figure first; or
-        `NEVER`.
-    place : str
-        Page and line, for reports.
-    releases : tuple of (str, str)
-        Package and version range that the claim is about, for example
-        ``("nilearn", ">=0.13.1")``; empty for every release.
-    when : tuple of str
-        Conditions that the file has to meet (`Dataset.meets`); empty for every file.
-    """
-
+    #: The sentence the reader sees.
     text: str
+    #: What is bounded; a ratio has no unit, a single quantity is in s or bytes.
     expression: Expression
+    #: The bound; one of them at least, unless ``equals`` is given.
     at_least: float | None
     at_most: float | None
+    #: Page and line, for reports.
     place: str = ""
+    #: Package and version range that the claim is about, for example ``("nilearn", ">=0.13.1")``;
+    #: empty for every release.
     releases: tuple[tuple[str, str], ...] = ()
+    #: Conditions that the file has to meet (`Dataset.meets`); empty for every file.
     when: tuple[str, ...] = ()
+    #: What the method has to return, as Python writes it.
     equals: str = ""
+    #: The release of nilearn, of those that are measured, that changed the figure first; or
+    #: `NEVER`.
     changed_in: str = ""
 
     def __post_init__(self) -> None:

@@ -36,7 +36,7 @@ class Releases(Protocol):
         """The results under each."""
 
     @property
-    def is_fixed(self) -> bool:
+    def is_reference(self) -> bool:
         """Whether they are those of the reference machine."""
 
     def results(self, task_name: str, method_name: str) -> Sequence[Result | None]:
@@ -81,7 +81,7 @@ def of_pages(claim: Claim, lookup: Lookup, opened: Callable[[], Releases]) -> Ju
         return _of_changes(claim, opened())
     verdict, value = claim.judge(lookup.find, lookup.provenance.packages, lookup.data)
     if verdict is not Verdict.ELSEWHERE:
-        return Judgement(verdict, value, _machine(fixed=lookup.is_fixed))
+        return Judgement(verdict, value, _machine(fixed=lookup.is_reference))
     if not claim.releases:
         return Judgement(verdict)
     across = opened()
@@ -92,7 +92,9 @@ def of_pages(claim: Claim, lookup: Lookup, opened: Callable[[], Releases]) -> Ju
     worst = min((one.verdict for _, one in judged), key=_ORDER.index)
     values = [f"{one.value} under {under.title}" for under, one in judged]
     where = " under the releases that it is about"
-    return Judgement(worst, "; ".join(values), where + _machine(fixed=across.is_fixed, joint=""))
+    return Judgement(
+        worst, "; ".join(values), where + _machine(fixed=across.is_reference, joint="")
+    )
 
 
 #: The verdict on several releases is the first of these that one of them gives.
@@ -165,7 +167,7 @@ def _of_changes(claim: Claim, across: Releases) -> Judgement:
         f"{change.before} to {change.after} with {across.under[change.index].title}"
         for change in changes
     )
-    where = f" for the releases that were measured{_machine(fixed=across.is_fixed)}"
+    where = f" for the releases that were measured{_machine(fixed=across.is_reference)}"
     return Judgement(Verdict.HOLDS if holds else Verdict.CONTRADICTED, value or "no change", where)
 
 

@@ -57,14 +57,14 @@ class Lookup:
         return self.store.data
 
     @property
-    def is_fixed(self) -> bool:
+    def is_reference(self) -> bool:
         """Whether the results are those that come with the project."""
-        return self.store.is_fixed
+        return self.store.is_reference
 
     @property
     def advice(self) -> str:
         """How to have results measured again."""
-        return reference_store.ADVICE if self.is_fixed else self._advice
+        return reference_store.ADVICE if self.is_reference else self._advice
 
     def store_of(self, task_name: str) -> Store[Any] | None:
         """Return the store of ``task`` or ``task@variant``, or None; may raise FigureError."""
@@ -121,19 +121,19 @@ class Lookup:
         return result
 
     def of_task(
-        self, task_name: str, methods: Sequence[str] = (), *, whole: bool = True
+        self, task_name: str, methods: Sequence[str] = (), *, complete: bool = True
     ) -> list[Result]:
         """Return the results of a task's methods, or of some, in the order of the example.
 
-        Without ``whole``, those that were never measured on this file are left out. Methods whose
-        program is not installed are left out always. Raises FigureError as `find`.
+        Without ``complete``, those that were never measured on this file are left out. Methods
+        whose program is not installed are left out always. Raises FigureError as `find`.
         """
         task, store = tasks.task_named(task_name), self.store_of(task_name)
         names = [
             name
             for name in methods or [method.name for method in task.methods]
             if name not in task.absent
-            and (whole or store is None or store.get(task.name, name) is not None)
+            and (complete or store is None or store.get(task.name, name) is not None)
         ]
         return [self.find(task_name, name) for name in names]
 

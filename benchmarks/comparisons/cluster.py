@@ -41,7 +41,7 @@ def parts(address: str, names: Sequence[str], runs: int | None, bounds: Bounds) 
     # How much is sent, and that work goes on beside a broken image, is read off what is returned.
     observed = (many.sent, many.sent_images, many.broken)
     # Anew each time, since nothing tells whether the workers are the same as before.
-    asked: dict[str, Any] = {"fresh": True, "bounds": bounds, "scheduler": address}
+    asked: dict[str, Any] = {"again": True, "bounds": bounds, "scheduler": address}
     return [
         Part(many.task, Plan.of(runs=runs, **asked), many.on_cluster),
         Part(many.task, Plan.of(runs=1, timed=False, **asked), observed),

@@ -36,10 +36,11 @@ if TYPE_CHECKING:
     from benchmarks.results.store import Store
     from benchmarks.runner.execute import Failure, Outcome
     from benchmarks.runner.order import Batch
+    from benchmarks.runner.rounds import Results
     from benchmarks.runner.schedule import Bounds
     from benchmarks.tasks.task import Cache, Method, Methods, Task
 
-_METHOD_AND_FILE = 2
+_SCRIPT_AND_FILE = 2
 
 
 @dataclass(frozen=True)
@@ -155,7 +156,7 @@ def compare(  # noqa: PLR0913 - each choice has a default
     """
     task = tasks.from_functions(methods)
     workspace = Workspace.ready(fmri_path if fmri_path is not None else _script_argument(task))
-    plan = Plan.of(runs=runs, fresh=fresh, timed=timed, cache=cache, bounds=bounds)
+    plan = Plan.of(runs=runs, again=fresh, timed=timed, cache=cache, bounds=bounds)
     self_check.ensure(workspace.store)
     return compared(task, workspace.at(form), plan)
 
@@ -166,7 +167,9 @@ def compared(task: Task, store: Store[Image], plan: Plan) -> Comparison:
     # What least times rest on is measured in turns with the methods.
     kernels = roofline.methods(task.name, names, store.data, plan.cache) if plan.timed else []
     measured = replace(task, methods=(*task.methods, *kernels))
-    found = _fixed(measured, store, plan) if store.is_fixed else _measured(measured, store, plan)
+    found = (
+        _fixed(measured, store, plan) if store.is_reference else _measured(measured, store, plan)
+    )
     results = tuple(roofline.completed(found[name], store) for name in names)
     return Comparison(task.name, results, store.data, store.provenance, task.methods)
 
@@ -187,7 +190,7 @@ def _measured(task: Task, store: Store[Image], plan: Plan) -> dict[str, Result]:
     """Return the stored results that are fresh, completed by what is measured now."""
     results = {}
     for method in task.methods:
-        found = None if plan.fresh else _settled(task, store, method, plan)
+        found = None if plan.again else _settled(task, store, method, plan)
         results[method.name] = found or Result.begun(task.name, method, store.data, plan.cache)
     if any(plan.missing(method, results[method.name]) for method in task.methods):
         results |= _too_large(results, store, plan.bounds)
@@ -210,7 +213,7 @@ def _settled(task: Task, store: Store[Image], method: Method, plan: Plan) -> Res
 def _too_large(
     results: dict[str, Result], store: Store[Image], bounds: Bounds
 ) -> dict[str, Result]:
-    """Return the results that need no run to fail: methods that would need too much memory."""
+    """Return, and store, what needs no run to fail: methods that would need too much memory."""
     try:
         predicted = predict.predict(store.data.path, store.provenance)
     except FigureError:  # small files are not measured; the bounds of a run hold all the same
@@ -245,24 +248,24 @@ def _measure(task: Task, store: Store[Image], results: dict[str, Result], plan: 
 def _lot(
     task: Task, method: Method, store: Store[Image], results: dict[str, Result], plan: Plan
 ) -> Lot:
-    """Return what is measured of one method; the result is replaced among those of the others."""
+    """Return what is measured of one method; its result is replaced among those of the others."""
 
-    def run(batch: Batch) -> list[Outcome | Failure]:
-        reduced = results[method.name].returned is None
-        return [_run(method, batch, store.data, plan, reduced=reduced)]
+    def carry_out(found: Results, batch: Batch) -> list[Outcome | Failure]:
+        reduced = found[0].returned is None
+        return [_carried_out(method, batch, store.data, plan, reduced=reduced)]
 
-    def accept(found: tuple[Result, ...]) -> tuple[Result, ...]:
+    def accept(found: Results) -> Results:
         (results[method.name],) = found
         _check_agreement(task, results, method)
         return found
 
-    def missing(found: tuple[Result, ...]) -> list[Batch]:
+    def missing(found: Results) -> list[Batch]:
         return plan.missing(method, found[0])
 
-    return Lot(method.name, (results[method.name],), store, missing, run, accept)
+    return Lot(method.name, (results[method.name],), store, missing, carry_out, accept)
 
 
-def _run(
+def _carried_out(
     method: Method, batch: Batch, image: Image, plan: Plan, *, reduced: bool
 ) -> Outcome | Failure:
     """Make the runs of one more interpreter."""
@@ -276,7 +279,7 @@ def _run(
         reduced=reduced,
     )
     variables = {launch.SCHEDULER: plan.scheduler} if plan.scheduler else {}
-    return execute.run_once(launch.prepared(order, variables=variables), plan.bounds)
+    return execute.carry_out(launch.prepare(order, variables=variables), plan.bounds)
 
 
 def _check_agreement(task: Task, results: dict[str, Result], method: Method) -> None:
@@ -293,9 +296,9 @@ def _script_argument(task: Task) -> str | None:
     if task.path is None or not sys.argv[0] or Path(sys.argv[0]).resolve() != task.path.resolve():
         return None
     sys.excepthook = _without_traceback
-    if len(sys.argv) > _METHOD_AND_FILE:
+    if len(sys.argv) > _SCRIPT_AND_FILE:
         raise DataError(f"{task.path.name} takes one file, and got {len(sys.argv) - 1}.")
-    return sys.argv[1] if len(sys.argv) == _METHOD_AND_FILE else None
+    return sys.argv[1] if len(sys.argv) == _SCRIPT_AND_FILE else None
 
 
 def _without_traceback(

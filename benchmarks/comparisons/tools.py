@@ -19,10 +19,10 @@ from benchmarks.report.table import Table
 from benchmarks.results.result import Result
 from benchmarks.runner import execute, known_calls, self_check
 from benchmarks.runner.execute import Failure, Outcome
-from benchmarks.runner.launch import prepared
+from benchmarks.runner.launch import prepare
 from benchmarks.runner.order import Batch, Order
 from benchmarks.runner.rounds import Lot, rounds
-from benchmarks.runner.schedule import again
+from benchmarks.runner.schedule import asked_again
 from benchmarks.tasks.chapter import ASKED_ABOUT
 from benchmarks.tasks.source import source_sha256
 from benchmarks.tasks.task import task_named
@@ -200,7 +200,7 @@ def _answers(
         ask = tools.get(tool, functools.partial(_ours, batch, call))
         name, digest = f"{tool}: {call.label}", _digest(call)
         found = store.fresh(TASK, name, digest, local=True)
-        if found is None or (again() and not store.is_fixed):
+        if found is None or (asked_again() and not store.is_reference):
             found = Result(TASK, name, digest)
         lots.append(_lot(tool, found, store, batch, ask))
     if any(lot.left for lot in lots):
@@ -215,12 +215,12 @@ def _lot(
     def missing(results: tuple[Result, ...]) -> list[Batch]:
         return [] if results[0].memory_runs or results[0].time_runs else [batch]
 
-    return Lot(tool, (found,), store, missing, lambda _: [ask()])
+    return Lot(tool, (found,), store, missing, lambda *_: [ask()])
 
 
 def _ours(batch: Batch, call: known_calls.Call) -> Outcome:
     """Return what our own clock or gauge says of a call."""
-    outcome = execute.run_once(prepared(Order(call.function, (call.args,), batch)))
+    outcome = execute.carry_out(prepare(Order(call.function, (call.args,), batch)))
     if isinstance(outcome, Failure):
         raise MethodError(f"{peak.NAME} failed on {call.label!r}: {outcome.message}.")
     return outcome

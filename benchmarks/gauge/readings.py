@@ -16,58 +16,38 @@ PARTS = ("private", "mapped files", "/dev/shm")  # noqa: S108 - no temporary fol
 
 @dataclass(frozen=True)
 class TimeRun:
-    """One execution under the clock, nothing watching memory.
+    """One execution under the clock, nothing watching memory."""
 
-    Attributes
-    ----------
-    wall_seconds : float
-        From just before the call to just after it, before the return value is looked at.
-    cpu_seconds : float
-        CPU time of the worker process, all threads.
-    children_cpu_seconds : float
-        CPU time of the processes below it, living or ended.
-    calls : int
-        Over how many calls in the same process the three are averaged: a call too short
-        for the clock is repeated.
-    waited_seconds : float
-        How long the main thread was ready and had no processor, a call.
-    stolen_seconds : float
-        Time that the host of a virtual machine took from it, all cores, a call.
-    major_faults : int
-        Pages that had to be read from a disk during all calls.
-    """
-
+    #: From just before the call to just after it, before the return value is looked at.
     wall_seconds: float
+    #: CPU time of the worker process, all threads.
     cpu_seconds: float
+    #: CPU time of the processes below it, living or ended.
     children_cpu_seconds: float
+    #: Over how many calls in the same process the three are averaged: a call too short for the
+    #: clock is repeated.
     calls: int = 1
+    #: How long the main thread was ready and had no processor, a call.
     waited_seconds: float = 0.0
+    #: Time that the host of a virtual machine took from it, all cores, a call.
     stolen_seconds: float = 0.0
+    #: Pages that had to be read from a disk during all calls.
     major_faults: int = 0
 
 
 @dataclass(frozen=True)
 class Series:
-    """Memory of the process tree over time, above the baseline, each page counted once.
+    """Memory of the process tree over time, above the baseline, each page counted once."""
 
-    Attributes
-    ----------
-    seconds : tuple of float
-        Time since the call began.
-    private_bytes : tuple of int
-        Anonymous memory; spikes between two readings are counted here.
-    shared_bytes : tuple of int
-        Pages of mapped files.
-    shmem_bytes : tuple of int
-        Shared memory and files in /dev/shm.
-    processes : tuple of int
-        Number of processes.
-    """
-
+    #: Time since the call began.
     seconds: tuple[float, ...] = ()
+    #: Anonymous memory; spikes between two readings are counted here.
     private_bytes: tuple[int, ...] = ()
+    #: Pages of mapped files.
     shared_bytes: tuple[int, ...] = ()
+    #: Shared memory and files in /dev/shm.
     shmem_bytes: tuple[int, ...] = ()
+    #: Number of processes.
     processes: tuple[int, ...] = ()
 
     @property
@@ -78,34 +58,24 @@ class Series:
 
 @dataclass(frozen=True)
 class MemoryRun:
-    """One execution under the memory gauge.
+    """One execution under the memory gauge."""
 
-    Attributes
-    ----------
-    peak_bytes : int
-        Highest memory of the process tree during the call minus ``baseline_bytes``: the
-        upper bound, where the gauge gives an interval.
-    kept_bytes : int
-        Memory while the return value is alive minus ``baseline_bytes``.
-    baseline_bytes : int
-        Memory just before the call: imports and a warm-up call done.
-    low_bytes, high_bytes : int
-        The true peak lies between the two.
-    private_bytes, shared_bytes, shmem_bytes : int
-        What the peak consists of: anonymous memory, pages of mapped files, and shared memory
-        with files in /dev/shm. Their sum is ``peak_bytes``.
-    series : Series
-        Memory over time; of the last run only, to keep the results small.
-    """
-
+    #: Highest memory of the process tree during the call minus ``baseline_bytes``: the upper
+    #: bound, where the gauge gives an interval.
     peak_bytes: int
+    #: Memory while the return value is alive minus ``baseline_bytes``.
     kept_bytes: int
+    #: Memory just before the call: imports and a warm-up call done.
     baseline_bytes: int
+    #: The true peak lies between the two.
     low_bytes: int = 0
     high_bytes: int = 0
+    #: What the peak consists of: anonymous memory, pages of mapped files, and shared memory with
+    #: files in /dev/shm. Their sum is ``peak_bytes``.
     private_bytes: int = 0
     shared_bytes: int = 0
     shmem_bytes: int = 0
+    #: Memory over time; of the last run only, to keep the results small.
     series: Series = Series()
 
     @property

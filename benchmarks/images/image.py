@@ -25,45 +25,30 @@ _LOCAL = ("path", "offset", "remark")
 
 @dataclass(frozen=True)
 class Image:
-    """A 4D image in a file, or several copies of one.
+    """A 4D image in a file, or several copies of one."""
 
-    Attributes
-    ----------
-    path : Path
-        Absolute path. Where the file need not be here, its name.
-    shape : tuple of int
-        Number of voxels along x, y, z, and of volumes.
-    dtype : str
-        Type of a voxel on disk, for example ``"int16"``.
-    slope, inter : float
-        What values are multiplied by, and what is added, when they are read.
-    compression : str
-        ``"none"``, or the ending of the compressed file: ``"gz"``, ``"bz2"``, ``"zst"``.
-    file_bytes : int
-        Size on disk; of all copies.
-    sha256 : str
-        Digest of the file's bytes; of copies, of that and their number.
-    reason : str
-        Why this file was taken, as a sentence.
-    images : int
-        How many copies there are.
-    offset : int
-        Where the voxels begin, bytes.
-    remark : str
-        A sentence on what is unusual but allowed; else empty.
-    """
-
+    #: Absolute path. Where the file need not be here, its name.
     path: Path
+    #: Number of voxels along x, y, z, and of volumes.
     shape: tuple[int, ...]
+    #: Type of a voxel on disk, for example ``"int16"``.
     dtype: str
+    #: What values are multiplied by, and what is added, when they are read.
     slope: float = 1.0
     inter: float = 0.0
+    #: ``"none"``, or the ending of the compressed file: ``"gz"``, ``"bz2"``, ``"zst"``.
     compression: str = "none"
+    #: Size on disk; of all copies.
     file_bytes: int = 0
+    #: Digest of the file's bytes; of copies, of that and their number.
     sha256: str = ""
+    #: Why this file was taken, as a sentence.
     reason: str = ""
+    #: How many copies there are.
     images: int = 1
+    #: Where the voxels begin, bytes.
     offset: int = 0
+    #: A sentence on what is unusual but allowed; else empty.
     remark: str = ""
 
     @property

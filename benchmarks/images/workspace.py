@@ -88,12 +88,14 @@ class Workspace:
         path = reference_store.path_of(reference_store.name_of(""))
         if not path.exists():
             raise FigureError(f"There are no reference results. {reference_store.ADVICE}")
-        return cls(reference_store.opened(path, Image).data, is_reference=True)
+        return cls(_reference("").data, is_reference=True)
 
     @functools.cached_property
     def store(self) -> Store[Image]:
         """The results about the file itself."""
-        return self._about("", self.image)
+        if self.is_reference:
+            return _reference("")
+        return self._about(self.image)
 
     def at(self, variant: str) -> Store[Image]:
         """Return the results about a variant, which is made if need be.
@@ -114,7 +116,7 @@ class Workspace:
             raise DataError(
                 f"The form {variant} is not among the reference results. {reference_store.ADVICE}"
             )
-        return self._about(variant, variants.of(self.image, variant))
+        return self._about(variants.of(self.image, variant))
 
     def seen(self, variant: str) -> Store[Image] | None:
         """Return the results about a variant if there is one; raises DataError as `at`."""
@@ -123,9 +125,9 @@ class Workspace:
         variants.named(variant)
         if self.is_reference:
             path = reference_store.path_of(reference_store.name_of(variant))
-            return reference_store.opened(path, Image) if path.exists() else None
+            return _reference(variant) if path.exists() else None
         image = variants.find(self.image, variant)
-        return self._about(variant, image) if image else None
+        return self._about(image) if image else None
 
     def small_files(self) -> Store[Image]:
         """Return what was measured on small files made of the file."""
@@ -133,9 +135,11 @@ class Workspace:
             return reference_store.opened(reference_store.path_of(reference_store.SIZES), Image)
         return Store(files.small_results_folder(), self.image, self.store.provenance)
 
-    def _about(self, variant: str, image: Image) -> Store[Image]:
-        if self.is_reference:
-            path = reference_store.path_of(reference_store.name_of(variant))
-            return reference_store.opened(path, Image)
+    def _about(self, image: Image) -> Store[Image]:
         here = provenance.here(peak.name(), image.path)
         return Store(self.folder or files.results_folder(), image, here)
+
+
+def _reference(variant: str) -> Store[Image]:
+    path = reference_store.path_of(reference_store.name_of(variant))
+    return reference_store.opened(path, Image)

@@ -12,10 +12,10 @@ from benchmarks.results.result import Result
 from benchmarks.results.store import without_series
 from benchmarks.runner import execute, self_check
 from benchmarks.runner.execute import Failure, Outcome
-from benchmarks.runner.launch import ALL_GIVEN_BACK, HIDDEN_PACKAGE, prepared
+from benchmarks.runner.launch import ALL_GIVEN_BACK, HIDDEN_PACKAGE, prepare
 from benchmarks.runner.order import Batch, Order
 from benchmarks.runner.rounds import Lot, rounds
-from benchmarks.runner.schedule import again
+from benchmarks.runner.schedule import asked_again
 from benchmarks.tasks import chapter, source
 from benchmarks.tasks import task as tasks
 from benchmarks.units import format_duration
@@ -63,14 +63,14 @@ class _Job:
         lacking = [] if all(result.memory_runs for result in results) else [Batch(memory=memory)]
         return lacking if all(r.time_runs for r in results) else [*lacking, Batch(time=1)]
 
-    def run(self, batch: Batch) -> list[Outcome | Failure]:
+    def carry_out(self, _results: Sequence[Result], batch: Batch) -> list[Outcome | Failure]:
         """Run the method on one file after the other, in one interpreter."""
         calls = tuple((str(image.path),) for image in self.images.values())
-        start = prepared(Order(self.method.function, calls, batch, frozen=True))
+        start = prepare(Order(self.method.function, calls, batch, frozen=True))
         # What names the hidden package has large files, since its buffers grow in steps.
         if batch.memory and start.hidden:
             start = replace(start, variables=ALL_GIVEN_BACK)
-        outcome = execute.run_once(start)
+        outcome = execute.carry_out(start)
         if isinstance(outcome, Failure):
             return [outcome] * len(calls)
         return list(outcome.each(len(calls)))
@@ -97,7 +97,7 @@ def calibrate(fmri_path: str | os.PathLike[str] | None = None) -> Store[Image]:
     workspace = Workspace.ready(fmri_path)
     self_check.ensure(workspace.store)
     store = workspace.small_files()
-    if store.is_fixed:
+    if store.is_reference:
         return store
     jobs = [
         _job(task, method, workspace.image)
@@ -106,7 +106,7 @@ def calibrate(fmri_path: str | os.PathLike[str] | None = None) -> Store[Image]:
         for task in (tasks.from_example(path),)
         for method in task.methods
     ]
-    missing = [job for job in jobs if again() or _is_missing(job, store)]
+    missing = [job for job in jobs if asked_again() or _is_missing(job, store)]
     if missing:
         _measure(missing, workspace.image, store)
     wanted = {
@@ -159,7 +159,7 @@ def _measure(jobs: Sequence[_Job], image: Image, store: Store[Image]) -> None:
         results = job.results(store)
         if not job.missing(results):  # measured before, and wanted again
             results = job.begun()
-        rounds([Lot(job.method.name, results, store, job.missing, job.run, _lean)])
+        rounds([Lot(job.method.name, results, store, job.missing, job.carry_out, _lean)])
         elapsed = time.monotonic() - started
         left = format_duration(elapsed / done * (len(jobs) - done))
         progress.say(f"small files: {job.task}.{job.method.name}, about {left} left")

@@ -79,9 +79,9 @@ class Across:
         }
 
     @property
-    def is_fixed(self) -> bool:
+    def is_reference(self) -> bool:
         """Whether they are those of the reference machine."""
-        return self.under[0].is_fixed
+        return self.under[0].is_reference
 
     @property
     def caption(self) -> str:

@@ -15,7 +15,7 @@ from benchmarks.results.result import Result, Status
 from benchmarks.results.store import Store, locked, without_series
 from benchmarks.runner import execute, self_check
 from benchmarks.runner.execute import Failure, Outcome, extended
-from benchmarks.runner.launch import HIDDEN_PACKAGE, prepared
+from benchmarks.runner.launch import HIDDEN_PACKAGE, prepare
 from benchmarks.runner.order import Batch, Order
 from benchmarks.runner.rounds import Lot, rounds
 from benchmarks.runner.snippets import Named
@@ -30,9 +30,9 @@ if TYPE_CHECKING:
 
     from benchmarks.images.image import Image
     from benchmarks.results.provenance import Provenance
+    from benchmarks.runner.rounds import Results
     from benchmarks.tasks.task import Method, Task
 
-    Results = tuple[Result, ...]
 
 ADVICE = "Measure it with: make releases."
 
@@ -57,7 +57,7 @@ class Session:
 
 
 @dataclass(frozen=True)
-class _Group:
+class _Shared:
     """Methods of a task that share an interpreter: all or none may import `HIDDEN_PACKAGE`."""
 
     task: Task
@@ -87,7 +87,7 @@ class _Group:
         return max((self.missing_of(result) for result in results), key=len)
 
 
-def measure(*, fresh: bool = False) -> None:
+def measure(*, again: bool = False) -> None:
     """Measure what is missing (fresh: all) under the ready releases; raises BenchmarkError."""
     workspace = Workspace.ready()
     self_check.ensure(workspace.store)
@@ -98,7 +98,7 @@ def measure(*, fresh: bool = False) -> None:
         raise StoreError(f"{folder} cannot be made: {error.strerror or error}.") from error
     try:
         with locked(folder, wait=False):
-            _measure_all(workspace, fresh=fresh)
+            _measure_all(workspace, again=again)
     except BlockingIOError as error:
         raise MethodError(
             "Releases are being measured already, and a second measurement would disturb the "
@@ -106,22 +106,22 @@ def measure(*, fresh: bool = False) -> None:
         ) from error
 
 
-def _measure_all(workspace: Workspace, *, fresh: bool) -> None:
+def _measure_all(workspace: Workspace, *, again: bool) -> None:
     forms = {about.released or "" for about in chapter.TASKS.values()} | {"short"}
     images = {form: workspace.at(form).data for form in forms}
     sessions = _sessions(images, workspace.store.provenance)
-    groups = [
-        group
-        for group in _groups(images)
-        if fresh or any(group.missing(group.stored(session)) for session in sessions)
+    found = [
+        shared
+        for shared in _shared(images)
+        if again or any(shared.missing(shared.stored(session)) for session in sessions)
     ]
     progress.say(f"Measuring under {len(sessions)} releases on {workspace.image.path}.")
     started = time.monotonic()
-    for done, group in enumerate(groups, 1):
-        rounds(_lots(group, sessions, fresh=fresh))
+    for done, shared in enumerate(found, 1):
+        rounds(_lots(shared, sessions, again=again))
         elapsed = time.monotonic() - started
-        left = format_duration(elapsed / done * (len(groups) - done))
-        progress.say(f"releases: {group.task.name}, {len(group.methods)} methods; {left} left")
+        left = format_duration(elapsed / done * (len(found) - done))
+        progress.say(f"releases: {shared.task.name}, {len(shared.methods)} methods; {left} left")
 
 
 def _sessions(images: dict[str, Image], here: Provenance) -> list[Session]:
@@ -155,9 +155,9 @@ def _packages(python: Path) -> dict[str, str]:
     return packages
 
 
-def _groups(images: dict[str, Image]) -> list[_Group]:
+def _shared(images: dict[str, Image]) -> list[_Shared]:
     """Return what is measured; nothing that needs another program, or another kind of file."""
-    groups = []
+    found = []
     for name, about in chapter.TASKS.items():
         if about.released is None:
             continue
@@ -169,71 +169,70 @@ def _groups(images: dict[str, Image]) -> list[_Group]:
             hidden = not source.uses(method.function, HIDDEN_PACKAGE)
             if not method.program and method.takes(images[form].path):
                 alike.setdefault((form, hidden), []).append(method)
-        groups += [
-            _Group(task, tuple(methods), images[form], form, hidden)
+        found += [
+            _Shared(task, tuple(methods), images[form], form, hidden)
             for (form, hidden), methods in alike.items()
         ]
-    return groups
+    return found
 
 
-def _lots(group: _Group, sessions: list[Session], *, fresh: bool) -> list[Lot]:
+def _lots(shared: _Shared, sessions: list[Session], *, again: bool) -> list[Lot]:
     """Return what is measured under each release, each as often as the others."""
-    results = [group.stored(session) for session in sessions]
-    turns = [len(group.missing(found)) for found in results]
+    results = [shared.stored(session) for session in sessions]
+    turns = [len(shared.missing(found)) for found in results]
     # One that is measured alone would be compared with what another day gave for the others.
-    if fresh or max(turns) - min(turns) > 1:
-        results = [group.begun() for _ in sessions]
-    return [_lot(group, session, found) for session, found in zip(sessions, results, strict=True)]
+    if again or max(turns) - min(turns) > 1:
+        results = [shared.begun() for _ in sessions]
+    return [_lot(shared, session, found) for session, found in zip(sessions, results, strict=True)]
 
 
-def _lot(group: _Group, session: Session, results: Results) -> Lot:
-    def run(batch: Batch) -> list[Outcome | Failure]:
-        waiting = [n for n, result in enumerate(lot.results) if group.missing_of(result)]
-        found = dict(zip(waiting, _outcomes(group, session, waiting, batch), strict=True))
+def _lot(shared: _Shared, session: Session, results: Results) -> Lot:
+    def carry_out(results: Results, batch: Batch) -> list[Outcome | Failure]:
+        waiting = [n for n, result in enumerate(results) if shared.missing_of(result)]
+        found = dict(zip(waiting, _outcomes(shared, session, waiting, batch), strict=True))
         # A method that failed before stays as it is.
         nothing: Outcome | Failure = Outcome(())
         return [
             Failure(result.status, result.message) if result.failed else found.get(n, nothing)
-            for n, result in enumerate(lot.results)
+            for n, result in enumerate(results)
         ]
 
     def accept(found: Results) -> Results:
-        return _agreeing(group, tuple(map(without_series, found)))
+        return _agreeing(shared, tuple(map(without_series, found)))
 
-    store = session.stores[group.form]
-    lot = Lot(group.task.name, results, store, group.missing, run, accept)
-    return lot
+    store = session.stores[shared.form]
+    return Lot(shared.task.name, results, store, shared.missing, carry_out, accept)
 
 
 def _outcomes(
-    group: _Group, session: Session, indices: list[int], batch: Batch
+    shared: _Shared, session: Session, indices: list[int], batch: Batch
 ) -> list[Outcome | Failure]:
     """Run some of the methods; if one of them fails, each again on its own."""
     # The worker reads the example itself: what a function refers to may lie elsewhere in another
     # release.
-    calls = tuple((group.methods[index].name, str(group.image.path)) for index in indices)
-    order = Order(Named(str(group.task.path)), calls, batch, reduced=True)
-    outcome = execute.run_once(prepared(order, hidden=group.hidden, python=str(session.python)))
+    calls = tuple((shared.methods[index].name, str(shared.image.path)) for index in indices)
+    order = Order(Named(str(shared.task.path)), calls, batch, reduced=True)
+    outcome = execute.carry_out(prepare(order, hidden=shared.hidden, python=str(session.python)))
     if isinstance(outcome, Outcome):
         return list(outcome.each(len(calls)))
     if len(calls) > 1:
-        return [_outcomes(group, session, [index], batch)[0] for index in indices]
+        return [_outcomes(shared, session, [index], batch)[0] for index in indices]
     return [replace(outcome, message=outcome.message.splitlines()[0])]
 
 
-def _agreeing(group: _Group, found: Results) -> Results:
-    """Return results, those without figures that returned something else than an earlier one."""
-    return tuple(_agreed(group, index, found) for index in range(len(found)))
+def _agreeing(shared: _Shared, found: Results) -> Results:
+    """Return the results; one that differs from an earlier one of its group loses its figures."""
+    return tuple(_agreed(shared, index, found) for index in range(len(found)))
 
 
-def _agreed(group: _Group, index: int, found: Results) -> Result:
-    method, result = group.methods[index], found[index]
+def _agreed(shared: _Shared, index: int, found: Results) -> Result:
+    method, result = shared.methods[index], found[index]
     for earlier in range(index):
-        other, theirs = group.methods[earlier], found[earlier].returned
+        other, theirs = shared.methods[earlier], found[earlier].returned
         if other.group == method.group and result.returned and theirs:
             names = other.name, method.name
             try:
-                agreement.check(names, theirs, result.returned, group.task.tolerance)
+                agreement.check(names, theirs, result.returned, shared.task.tolerance)
             except DisagreementError as error:
                 return extended(result, Failure(Status.DISAGREES, str(error)))
     return result

@@ -18,8 +18,9 @@ def caption(dataset: Dataset, provenance: Provenance) -> str:
 
 def machine(provenance: Provenance) -> str:
     """Return processor and versions in one line."""
-    versions = ", ".join(f"{name} {provenance.packages[name]}" for name in ("nibabel", "nilearn"))
-    return f"{provenance.cpu}, {versions}."
+    known = provenance.packages
+    versions = [f"{name} {known[name]}" for name in ("nibabel", "nilearn") if name in known]
+    return f"{', '.join([provenance.cpu, *versions])}."
 
 
 def titled(text: str, caption: str) -> str:

@@ -34,7 +34,7 @@ _DRAWN = (_RUN, f"{_RUN}@short")
 class Reference(Store[D]):
     """A results file of the project, never measured into; raises StoreError if unreadable."""
 
-    is_fixed = True
+    is_reference = True
 
     def __init__(self, path: Path, kind: type[D]) -> None:
         provenance, data, _ = read(path, kind)

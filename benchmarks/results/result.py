@@ -144,9 +144,14 @@ class Result:
         return next(run for run in self.memory_runs if run.peak_bytes == median)
 
     @property
+    def is_noisy(self) -> bool:
+        """Whether the interval of the median time is wide; never so without time runs."""
+        return bool(self.time_runs) and self.wall_seconds.width > NOISY_FROM
+
+    @property
     def noise(self) -> str:
         """Why the time is noisy, or that no reason was seen; empty if it is not noisy."""
-        if not self.time_runs or self.wall_seconds.width <= NOISY_FROM:
+        if not self.is_noisy:
             return ""
         total = sum(run.wall_seconds for run in self.time_runs)
         reasons = [

@@ -7,8 +7,8 @@ History of the schema
     schema 1 are read as well.
 
 Results of different machines, versions or data files never meet in one file, so nothing
-can merge them by accident. Each finished run is written at once; a file is replaced whole
-or not at all.
+can merge them by accident. What an interpreter gave is written at once; a file is replaced
+whole or not at all.
 """
 
 from __future__ import annotations
@@ -82,7 +82,7 @@ CONVERTER = _converter()
 class Store(Generic[D]):
     """The results of one data file under one provenance.
 
-    With ``is_fixed``, they are shown as they are, and nothing is added to them.
+    With ``is_reference``, they are shown as they are, and nothing is added to them.
 
     Parameters
     ----------
@@ -101,7 +101,7 @@ class Store(Generic[D]):
         There is a results file and it cannot be read. It is left as it is.
     """
 
-    is_fixed = False
+    is_reference = False
 
     def __init__(
         self, folder: Path, data: D, provenance: Provenance, path: Path | None = None
@@ -137,11 +137,11 @@ class Store(Generic[D]):
         cache : {"warm", "cold"}
             State of the page cache before each run.
         local : bool
-            Whether the digest also covers what is of the machine that measures, such as the
-            release of a program; results that come with the project are then as fresh as any.
+            Whether the digest also depends on this machine, such as on a program's version.
+            Results that come with the project then count, whatever their digest.
         """
         result = self.get(task, method, cache)
-        if result is None or (local and self.is_fixed):
+        if result is None or (local and self.is_reference):
             return result
         return result if result.source_sha256 == source_sha256 else None
 

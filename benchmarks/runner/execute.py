@@ -19,19 +19,13 @@ from benchmarks.tasks.agreement import Returned
 from benchmarks.units import format_bytes, format_duration
 
 from . import launch
-from .order import Assignment, Order
-from .schedule import Bounds, missing
+from .order import Assignment
+from .schedule import DEFAULT_BOUNDS, Bounds
 
 if TYPE_CHECKING:
-    from collections.abc import Callable
-
-    from benchmarks.tasks.task import Cache
-
     from .launch import Prepared
 
 _STDERR_LINES = 3
-
-DEFAULT_BOUNDS = Bounds()
 
 
 @dataclass(frozen=True)
@@ -63,48 +57,6 @@ class Outcome:
         return found
 
 
-def measure(
-    function: Callable[..., Any],
-    /,
-    *args: Any,
-    runs: int = 5,
-    cache: Cache = "warm",
-    bounds: Bounds = DEFAULT_BOUNDS,
-    **kwargs: Any,
-) -> Result:
-    """Measure one call of any function, in fresh interpreters.
-
-    Parameters
-    ----------
-    function : callable
-        What is measured. It, its arguments and what it refers to travel by cloudpickle.
-    *args, **kwargs
-        Its arguments.
-    runs : int
-        Number of time runs, up to nine for a noisy result; of memory runs there are three at most.
-    cache : {"warm", "cold"}
-        Whether the files among the arguments are dropped from the page cache before each run.
-    bounds : Bounds
-        When a run is stopped.
-
-    Returns
-    -------
-    Result
-        With another status than ``"ok"`` where the function failed; nothing is stored.
-
-    Raises
-    ------
-    MethodError
-        The function or an argument cannot be sent to another interpreter.
-    """
-    result = Result(task="", method=getattr(function, "__name__", repr(function)), cache=cache)
-    cold = launch.files_of(*args, *kwargs.values()) if cache == "cold" else ()
-    while not result.failed and (batches := missing(result, runs)):
-        order = Order(function, (args,), batches[0], kwargs, cold, reduced=True)
-        result = extended(result, run_once(launch.prepared(order), bounds))
-    return result
-
-
 def extended(result: Result, outcome: Outcome | Failure) -> Result:
     """Return a result with more runs, or with the reason why there are none."""
     now = dt.datetime.now(dt.UTC).isoformat(timespec="seconds")
@@ -129,37 +81,38 @@ def extended(result: Result, outcome: Outcome | Failure) -> Result:
     )
 
 
-def run_once(given: Prepared, bounds: Bounds = DEFAULT_BOUNDS) -> Outcome | Failure:
+def carry_out(prepared: Prepared, bounds: Bounds = DEFAULT_BOUNDS) -> Outcome | Failure:
     """Carry out an order in a fresh interpreter; a kill of this one leaves no file or process."""
     killed_before = _kernel_kills()
-    held = Assignment(given.payload, given.weighed, bounds.seconds, bounds.bytes_now())
+    assignment = Assignment(prepared.payload, prepared.weighed, bounds.seconds, bounds.bytes_now())
     with tempfile.TemporaryFile() as answer, tempfile.TemporaryFile() as printed:
         start = launch.with_keeper if peak.name() == peak.NAME else launch.alone
-        report = start(held, given, answer, printed)
+        report = start(assignment, prepared, answer, printed)
         printed.seek(0)
         lines = printed.read().decode(errors="replace").splitlines()[-_STDERR_LINES:]
-    kept = report.get("keeper", {"code": 1, "ended": "", "left": 0})
+    # Without a keeper's report, the keeper itself has ended.
+    ending = report.get("keeper", {"code": 1, "ended": "", "left": 0})
     worked = report.get("worker", {})
-    if kept["ended"] or "error" in worked or kept["code"] != 0 or not worked or kept["left"]:
-        return _failure(kept, worked, held, lines, by_kernel=_kernel_kills() > killed_before)
-    return _outcome(worked, kept)
+    by_kernel = _kernel_kills() > killed_before
+    failure = _failure(ending, worked, assignment, lines, by_kernel=by_kernel)
+    return failure or _outcome(worked, ending)
 
 
-def _failure(
-    kept: dict[str, Any],
+def _failure(  # noqa: PLR0911 - one way out for each end
+    ending: dict[str, Any],
     worked: dict[str, Any],
-    held: Assignment,
+    assignment: Assignment,
     printed: list[str],
     *,
     by_kernel: bool,
-) -> Failure:
-    """Tell the ends of a run apart, each with a sentence."""
-    code = kept["code"]
-    if kept["ended"] == "time":
-        bound = format_duration(held.most_seconds)
+) -> Failure | None:
+    """Tell the ends of an interpreter apart, each with a sentence; None if all went well."""
+    code = ending["code"]
+    if ending["ended"] == "time":
+        bound = format_duration(assignment.most_seconds)
         return Failure(Status.OVER_TIME, f"stopped after its time limit of {bound}")
-    if kept["ended"] == "memory":
-        bound = format_bytes(held.most_bytes)
+    if ending["ended"] == "memory":
+        bound = format_bytes(assignment.most_bytes)
         words = f"stopped when it held more than its memory limit of {bound}"
         return Failure(Status.OVER_MEMORY, words)
     if "error" in worked:
@@ -167,15 +120,17 @@ def _failure(
     if code == -signal.SIGKILL and by_kernel:
         return Failure(Status.KILLED, "ended by the kernel, which had no memory left")
     if code != 0 or not worked:
-        ended = f"was ended by {signal.Signals(-code).name}" if code < 0 else f"ended with {code}"
-        return Failure(Status.CRASHED, " / ".join([f"its interpreter {ended}", *printed]))
-    words = "left processes running when it was done; they were ended"
-    return Failure(Status.LEFT_RUNNING, words)
+        how = f"was ended by {signal.Signals(-code).name}" if code < 0 else f"ended with {code}"
+        return Failure(Status.CRASHED, " / ".join([f"its interpreter {how}", *printed]))
+    if ending["left"]:
+        words = "left processes running when it was done; they were ended"
+        return Failure(Status.LEFT_RUNNING, words)
+    return None
 
 
-def _outcome(worked: dict[str, Any], kept: dict[str, Any]) -> Outcome:
+def _outcome(worked: dict[str, Any], ending: dict[str, Any]) -> Outcome:
     timed = CONVERTER.structure(worked["timed"], list[TimeRun])
-    weighed = CONVERTER.structure(worked["weighed"] or kept["memory"], list[MemoryRun])
+    weighed = CONVERTER.structure(worked["weighed"] or ending["memory"], list[MemoryRun])
     returned = CONVERTER.structure(worked["returned"], tuple[Returned, ...])
     return Outcome((*timed, *weighed), returned)
 

@@ -20,6 +20,8 @@ from typing import TYPE_CHECKING, Any
 from benchmarks.gauge import peak, procfs, shared_memory
 from benchmarks.gauge.sampler import TreeSampler
 
+from . import order
+
 if TYPE_CHECKING:
     from collections.abc import Iterable
 
@@ -34,16 +36,15 @@ SCAN_EVERY = 4
 GRACE_SECONDS = 2.0
 
 _PREFIX = "fmri-bench-"
-_LENGTH_BYTES = 8
 _PR_SET_CHILD_SUBREAPER = 36
 
 
 class Keeper:
     """One worker, watched from outside: the interpreter's lock would starve a thread in it."""
 
-    def __init__(self, given: Assignment, shm: Path | None, scratch: Path) -> None:
-        self._given = given
-        self._asleep = not given.weighed
+    def __init__(self, assignment: Assignment, shm: Path | None, scratch: Path) -> None:
+        self._assignment = assignment
+        self._asleep = not assignment.weighed
         self._ended = ""
         self._memory: list[dict[str, Any]] = []
         self._inbox, to_keeper = os.pipe()
@@ -55,13 +56,13 @@ class Keeper:
             "TMPDIR": str(scratch),
             "JOBLIB_TEMP_FOLDER": str(shm or scratch),
         }
-        with tempfile.TemporaryFile() as order:
-            order.write(given.payload)
-            order.seek(0)
+        with tempfile.TemporaryFile() as payload:
+            payload.write(assignment.payload)
+            payload.seek(0)
             self._started = time.monotonic()
             self._worker = subprocess.Popen(
                 [sys.executable, "-P", "-m", "benchmarks.runner.worker", *map(str, theirs)],
-                stdin=order,
+                stdin=payload,
                 pass_fds=theirs,
                 start_new_session=True,
                 env=environment,
@@ -106,7 +107,9 @@ class Keeper:
     def _pace(self, *, measuring: bool) -> float:
         """Return how long to wait for an event, in ms; in time runs, until the bound of time."""
         if self._asleep:
-            return max(0.0, self._given.most_seconds - (time.monotonic() - self._started)) * 1000
+            return (
+                max(0.0, self._assignment.most_seconds - (time.monotonic() - self._started)) * 1000
+            )
         return (TICK_SECONDS if measuring else IDLE_SECONDS) * 1000
 
     def _look(self, *, scan: bool) -> None:
@@ -115,9 +118,9 @@ class Keeper:
             if scan:
                 self._watch.scan()
             self._watch.tick()
-            if self._holds_more_than(self._given.most_bytes):
+            if self._holds_more_than(self._assignment.most_bytes):
                 self._ended = "memory"
-        if time.monotonic() - self._started > self._given.most_seconds:
+        if time.monotonic() - self._started > self._assignment.most_seconds:
             self._ended = "time"
 
     def _holds_more_than(self, bound: int) -> bool:
@@ -129,24 +132,24 @@ class Keeper:
     def _answer(self, message: bytes) -> bool:
         """Do what the worker asks for; return whether its call is being measured now."""
         watch = self._watch
-        self._asleep = message == b"T"
-        if message == b"B":
+        self._asleep = message == order.TIME
+        if message == order.BEGIN:
             watch.begin()
             self._memory.append({"baseline_bytes": round(self._now() * 1024)})
-        elif message == b"E":
+        elif message == order.END:
             watch.scan()
             watch.tick()
             watch.end()
             self._memory[-1] |= asdict(peak.read_out(watch.ticks, watch.sharings))
-        elif message == b"K":
+        elif message == order.KEPT:
             base = peak.parts_at(watch.ticks[0], watch.sharings).total
             watch.scan()
             watch.tick()
             watch.read_sharing()
             watch.tick()
             self._memory[-1]["kept_bytes"] = round((self._now() - base) * 1024)
-        os.write(self._outbox, b"G")
-        return message == b"B"
+        os.write(self._outbox, order.GO)
+        return bool(message == order.BEGIN)
 
     def _now(self) -> float:
         return peak.parts_at(self._watch.ticks[-1], self._watch.sharings).total
@@ -181,13 +184,13 @@ def main() -> None:
     import ctypes  # noqa: PLC0415 - not needed by those who import the constants
 
     ctypes.CDLL(None).prctl(_PR_SET_CHILD_SUBREAPER, 1, 0, 0, 0)
-    length = int.from_bytes(_read(_LENGTH_BYTES), "little")
-    given: Assignment = pickle.loads(_read(length))  # noqa: S301 - from our own runner
+    length = int.from_bytes(_read(order.LENGTH_BYTES), "little")
+    assignment: Assignment = pickle.loads(_read(length))  # noqa: S301 - from our own runner
     memory = shared_memory.shared_memory()
     shm = Path(tempfile.mkdtemp(prefix=_PREFIX, dir=memory)) if memory else None
     scratch = Path(tempfile.mkdtemp(prefix=_PREFIX))
     try:
-        report = Keeper(given, shm, scratch).run()
+        report = Keeper(assignment, shm, scratch).run()
     finally:
         for folder in filter(None, (shm, scratch)):
             shutil.rmtree(folder, ignore_errors=True)

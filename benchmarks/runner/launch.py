@@ -20,6 +20,8 @@ from benchmarks import files
 from benchmarks.errors import MethodError
 from benchmarks.tasks import source
 
+from .order import LENGTH_BYTES
+
 if TYPE_CHECKING:
     from .order import Assignment, Order
 
@@ -34,8 +36,6 @@ ALL_GIVEN_BACK = {"MALLOC_MMAP_THRESHOLD_": str(64 * 1024)}
 #: Dask's variable with the address of a scheduler. A method gets it only if a user asks for that:
 #: else it would be measured on other machines without anybody noticing.
 SCHEDULER = "DASK_SCHEDULER_ADDRESS"
-
-_LENGTH_BYTES = 8
 
 #: A keeper that is told to end its tree needs a fraction of this.
 _KEEPER_SECONDS = 10
@@ -59,7 +59,7 @@ class Prepared:
         return environment(hidden=self.hidden, here=here) | self.variables
 
 
-def prepared(
+def prepare(
     order: Order,
     *,
     hidden: bool | None = None,
@@ -97,19 +97,19 @@ def environment(*, hidden: bool, here: bool = True) -> dict[str, str]:
 
 
 def with_keeper(
-    given: Assignment, start: Prepared, answer: IO[bytes], printed: IO[bytes]
+    assignment: Assignment, prepared: Prepared, answer: IO[bytes], printed: IO[bytes]
 ) -> dict[str, Any]:
     """Carry out an order by a keeper, which ends the whole tree; return what it and worker say."""
     with subprocess.Popen(
-        [start.python, "-P", "-m", "benchmarks.runner.keeper"],
+        [prepared.python, "-P", "-m", "benchmarks.runner.keeper"],
         stdin=subprocess.PIPE,
         stdout=answer,
         stderr=printed,
         start_new_session=True,  # a Ctrl-C is for this process alone
-        env=start.environment,
+        env=prepared.environment,
     ) as keeper:
         try:
-            _send(keeper, pickle.dumps(given))
+            _send(keeper, pickle.dumps(assignment))
             keeper.wait()
         finally:
             _let_go(keeper)
@@ -121,7 +121,7 @@ def _send(keeper: subprocess.Popen[bytes], content: bytes) -> None:
     if keeper.stdin is None:
         raise AssertionError("stdin was asked to be a pipe")
     with contextlib.suppress(BrokenPipeError):  # it ended; its answer says why
-        keeper.stdin.write(len(content).to_bytes(_LENGTH_BYTES, "little") + content)
+        keeper.stdin.write(len(content).to_bytes(LENGTH_BYTES, "little") + content)
         keeper.stdin.flush()
 
 
@@ -137,7 +137,7 @@ def _let_go(keeper: subprocess.Popen[bytes]) -> None:
 
 
 def alone(
-    given: Assignment, start: Prepared, answer: IO[bytes], printed: IO[bytes]
+    assignment: Assignment, prepared: Prepared, answer: IO[bytes], printed: IO[bytes]
 ) -> dict[str, Any]:
     """Do without a keeper: no bound of memory, and what a killed worker had started stays."""
     ended, left = "", 0
@@ -145,15 +145,15 @@ def alone(
         # Methods write files too; on Windows one may still be open.
         tempfile.TemporaryDirectory(ignore_cleanup_errors=True) as scratch,
         subprocess.Popen(
-            [start.python, "-P", "-m", "benchmarks.runner.worker"],
+            [prepared.python, "-P", "-m", "benchmarks.runner.worker"],
             stdin=subprocess.PIPE,
             stdout=answer,
             stderr=printed,
-            env=start.environment | dict.fromkeys(("TMPDIR", "TEMP", "TMP"), scratch),
+            env=prepared.environment | dict.fromkeys(("TMPDIR", "TEMP", "TMP"), scratch),
         ) as worker,
     ):
         try:
-            worker.communicate(given.payload, given.most_seconds)
+            worker.communicate(assignment.payload, assignment.most_seconds)
         except subprocess.TimeoutExpired:
             ended = "time"
         finally:

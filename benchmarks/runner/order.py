@@ -11,6 +11,14 @@ if TYPE_CHECKING:
 # A worker imports this before it measures: nothing large may be imported here.
 
 
+#: How long the length of a pickled assignment is, which stands before it.
+LENGTH_BYTES = 8
+
+#: What a worker tells its keeper, a letter each: time runs begin; a call that is weighed begins,
+#: and ends; what it returned is still held. And the answer, that the keeper has done its part.
+TIME, BEGIN, END, KEPT, GO = b"T", b"B", b"E", b"K", b"G"
+
+
 @dataclass(frozen=True)
 class Batch:
     """Runs in one interpreter, so many of each kind; those under the clock come first."""

@@ -32,11 +32,11 @@ class Lot:
     store: Store[Any] | None
     #: Given the results, the batches that they still need.
     missing: Callable[[Results], Sequence[Batch]]
-    #: Carries out a batch in an interpreter, and returns an outcome for each result.
-    run: Callable[[Batch], Sequence[Outcome | Failure]]
+    #: Carries out a batch in an interpreter, and returns an outcome for each of the results.
+    carry_out: Callable[[Results, Batch], Sequence[Outcome | Failure]]
     #: Given the results with the new runs, returns them as they are stored; refuses some by an
     #: error.
-    accept: Callable[[Results], Results] = tuple
+    accept: Callable[[Results], Results] = tuple  # which takes them as they are
 
     @property
     def left(self) -> Sequence[Batch]:
@@ -48,13 +48,14 @@ class Lot:
         """How many runs are still missing."""
         return sum(batch.runs for batch in self.left)
 
-    def turn(self) -> None:
-        """Carry out the next batch, and store what came of it."""
-        outcomes = self.run(self.left[0])
-        pairs = zip(self.results, outcomes, strict=True)
+    def turn(self) -> Batch:
+        """Carry out the next batch, store what came of it, and return the batch."""
+        batch = self.left[0]
+        pairs = zip(self.results, self.carry_out(self.results, batch), strict=True)
         self.results = self.accept(tuple(extended(result, outcome) for result, outcome in pairs))
         if self.store:
             self.store.put(*self.results)
+        return batch
 
 
 def rounds(
@@ -79,7 +80,5 @@ def rounds(
     """
     while most := max((len(lot.left) for lot in lots), default=0):
         for lot in [lot for lot in lots if len(lot.left) == most]:
-            batch = lot.left[0]
             begin(lot)
-            lot.turn()
-            end(lot, batch)
+            end(lot, lot.turn())

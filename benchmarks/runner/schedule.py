@@ -8,7 +8,6 @@ from typing import TYPE_CHECKING
 
 from benchmarks.errors import MethodError
 from benchmarks.gauge import machine
-from benchmarks.results.result import NOISY_FROM
 from benchmarks.units import read_bytes, read_count, read_seconds
 
 from .order import Batch
@@ -38,7 +37,7 @@ EXTENDED_SECONDS = 0.1
 RUNS_EACH = 3
 
 
-def again() -> bool:
+def asked_again() -> bool:
     """Tell whether a user asked for all to be measured again (``FRESH=1``)."""
     return os.environ.get("FRESH") == "1"
 
@@ -75,14 +74,17 @@ class Bounds:
         return self.memory_bytes or machine.usable_bytes()
 
 
+DEFAULT_BOUNDS = Bounds()
+
+
 @dataclass(frozen=True)
 class Plan:
     """How the methods of a task are measured."""
 
     #: Time runs of each method; by default the environment variable ``RUNS``, else 5.
     runs: int
-    #: Whether to measure again what is stored; by default as `again` tells.
-    fresh: bool
+    #: Whether to measure again what is stored; by default as `asked_again` tells.
+    again: bool
     #: Whether there are time runs; without, memory alone is measured.
     timed: bool
     #: Whether the file is dropped from the page cache before each run.
@@ -97,7 +99,7 @@ class Plan:
         cls,
         *,
         runs: int | None = None,
-        fresh: bool | None = None,
+        again: bool | None = None,
         timed: bool = True,
         cache: Cache = "warm",
         bounds: Bounds | None = None,
@@ -108,7 +110,7 @@ class Plan:
             runs = read_count("RUNS=", os.environ.get("RUNS") or str(RUNS))
         return cls(
             runs=runs,
-            fresh=again() if fresh is None else fresh,
+            again=asked_again() if again is None else again,
             timed=timed,
             cache=cache,
             bounds=Bounds.chosen() if bounds is None else bounds,
@@ -138,8 +140,7 @@ def missing(result: Result, runs: int, *, timed: bool = True, weighed: bool = Tr
 
 
 def _is_worth_more_runs(result: Result) -> bool:
-    wall = result.wall_seconds
-    return wall.width > NOISY_FROM and wall.median < EXTENDED_SECONDS
+    return result.is_noisy and result.wall_seconds.median < EXTENDED_SECONDS
 
 
 def _batches(time: int, memory: int) -> list[Batch]:

@@ -18,7 +18,7 @@ from benchmarks.units import MIB, format_bytes
 from . import execute
 from . import known_calls as known
 from .known_calls import Known
-from .launch import prepared
+from .launch import prepare
 from .order import Batch, Order
 from .rounds import Lot, rounds
 from .schedule import MEMORY_RUNS
@@ -81,10 +81,10 @@ def ensure(store: Store[Any]) -> list[Check]:
 
     A coarse gauge is not measured: it is labelled, and its figures stand apart.
     """
-    if peak.name() != peak.NAME and not store.is_fixed:
+    if peak.name() != peak.NAME and not store.is_reference:
         return []
     checks = stored(store)
-    if checks or store.is_fixed:
+    if checks or store.is_reference:
         return checks
     progress.say("Measuring the gauge itself on known calls.")
     return [_checked(call, store) for call in calls(store.data)]
@@ -120,7 +120,7 @@ def _checked(call: Known, store: Store[Any]) -> Check:
         (begun,),
         None,
         missing,
-        lambda batch: [execute.run_once(prepared(Order(call.function, (call.args,), batch)))],
+        lambda _, batch: [execute.carry_out(prepare(Order(call.function, (call.args,), batch)))],
         accept,
     )
     rounds([lot])

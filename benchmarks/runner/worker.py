@@ -19,6 +19,8 @@ from benchmarks.gauge import clock, conditions, fallback
 from benchmarks.gauge.readings import MemoryRun
 from benchmarks.tasks import agreement
 
+from . import order as messages
+
 if TYPE_CHECKING:
     from collections.abc import Callable
 
@@ -55,11 +57,11 @@ class Line:
 def weighed(call: Callable[[], Any], line: Line) -> Any:
     """Run a call while the keeper watches memory, and give back what it returns."""
     conditions.give_back()
-    line.say(b"B")
+    line.say(messages.BEGIN)
     returned = call()
-    line.say(b"E")
+    line.say(messages.END)
     conditions.give_back()
-    line.say(b"K")
+    line.say(messages.KEPT)
     return returned
 
 
@@ -88,7 +90,7 @@ def carry_out(order: Order, line: Line | None) -> dict[str, Any]:
             gc.collect()
             gc.freeze()  # what was imported need not be looked through before each run
         if line and order.batch.time:
-            line.say(b"T")
+            line.say(messages.TIME)
         for _ in range(order.batch.time):
             gc.collect()
             _make_cold(order)

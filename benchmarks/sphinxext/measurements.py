@@ -83,7 +83,9 @@ class MeasurementsDirective(MeasuredDirective):
         if quantity not in QUANTITIES:
             raise FigureError(f"There is no quantity {quantity!r}.")
         names: list[str] = self.options["forms"]
-        rows = [pages.lookup().of_task(f"{task}@{name}", methods, whole=False) for name in names]
+        rows = [
+            pages.lookup().of_task(f"{task}@{name}", methods, complete=False) for name in names
+        ]
         titles = [VARIANTS[name].title for name in names]
         table = result_tables.crossed(titles, rows, quantity)
         first, heading = pages.lookup().data_of(f"{task}@{names[0]}"), QUANTITIES[quantity].heading
@@ -129,7 +131,7 @@ class ProvenanceDirective(MeasuredDirective):
             ("Runs a method", f"{_range(time_runs)} for time, {_range(memory_runs)} for memory"),
         ]
         # Which versions of them the reference machine had is not known.
-        if programs := "" if store.is_fixed else _programs(published):
+        if programs := "" if store.is_reference else _programs(published):
             rows.insert(-1, ("Other programs", programs))
         fields = nodes.field_list(classes=["provenance"])
         for name, text in rows:

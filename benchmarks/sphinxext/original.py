@@ -58,7 +58,7 @@ class SnippetDirective(MeasuredDirective):
         self.env.note_dependency(str(task.path))
         source = inspect.getsource(task.method(name).function)
         store = pages.lookup().store
-        label = [f"# {store.provenance.cpu}"] if store.is_fixed else []
+        label = [f"# {store.provenance.cpu}"] if store.is_reference else []
         lines = "\n".join([*label, *ipython_lines(result)])
         return [
             nodes.literal_block(source, source, language="python"),

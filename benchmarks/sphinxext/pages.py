@@ -194,7 +194,7 @@ class MeasuredRole(SphinxRole):
             problem(self.env, str(error), self.get_location())
             return [nodes.inline(self.rawtext, f"[{error}]", classes=["figure-missing"])], []
         store = lookup().store
-        if store.is_fixed:
+        if store.is_reference:
             said = {"explanation": store.provenance.cpu, "classes": ["figure"]}
             return [nodes.abbreviation(self.rawtext, text, **said)], []
         return [nodes.inline(self.rawtext, text, classes=["figure"])], []

@@ -24,32 +24,21 @@ AFFINE_TOLERANCE = 1e-4
 
 @dataclass(frozen=True)
 class Returned:
-    """What a method returned, reduced to what two methods can be compared by.
+    """What a method returned, reduced to what two methods can be compared by."""
 
-    Attributes
-    ----------
-    kind : str
-        ``"array"`` for images and arrays, else the name of the type.
-    shape : tuple of int
-        Shape of the array; empty for anything else.
-    dtype : str
-        Type of the values as an array holds them; empty for anything else.
-    sums : tuple of float
-        Sum of the values, and sum of their squares, in float64, NaN taken as 0.
-    sample : tuple of float
-        Values at evenly spread voxels, in C order of their flat index.
-    affine : tuple of float
-        The 16 values of an image's affine, in mm; empty for an array.
-    text : str
-        What a value that is neither an image nor an array looks like in Python.
-    """
-
+    #: ``"array"`` for images and arrays, else the name of the type.
     kind: str
+    #: Shape of the array; empty for anything else.
     shape: tuple[int, ...] = ()
+    #: Type of the values as an array holds them; empty for anything else.
     dtype: str = ""
+    #: Sum of the values, and sum of their squares, in float64, NaN taken as 0.
     sums: tuple[float, ...] = ()
+    #: Values at evenly spread voxels, in C order of their flat index.
     sample: tuple[float, ...] = ()
+    #: The 16 values of an image's affine, in mm; empty for an array.
     affine: tuple[float, ...] = ()
+    #: What a value that is neither an image nor an array looks like in Python.
     text: str = ""
 
 

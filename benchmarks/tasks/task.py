@@ -69,29 +69,19 @@ class Method:
 
 @dataclass(frozen=True)
 class Task:
-    """What a reader wants done, and the ways of doing it.
+    """What a reader wants done, and the ways of doing it."""
 
-    Attributes
-    ----------
-    name : str
-        ``load`` for ``plot_load.py``; ``notebook`` where the methods are in no file.
-    methods : tuple of Method
-        In the order of the example.
-    tolerance : float
-        Largest relative difference between what two methods return.
-    path : Path or None
-        The example file.
-    absent : dict of str
-        Methods that are left out, and the program that each of them needs.
-    form : str
-        The variant of the file that all of them need; empty if any will do.
-    """
-
+    #: ``load`` for ``plot_load.py``; ``notebook`` where the methods are in no file.
     name: str
+    #: In the order of the example.
     methods: tuple[Method, ...]
+    #: Largest relative difference between what two methods return.
     tolerance: float = TOLERANCE
+    #: The example file.
     path: Path | None = None
+    #: Methods that are left out, and the program that each of them needs.
     absent: dict[str, str] = field(default_factory=dict, hash=False)
+    #: The variant of the file that all of them need; empty if any will do.
     form: str = ""
 
     def method(self, name: str) -> Method:

@@ -43,13 +43,13 @@ def _quiet_machine(monkeypatch):
 def started(monkeypatch):
     """Count the workers that are started."""
     count = []
-    original = execute.run_once
+    original = execute.carry_out
 
     def counted(*args, **kwargs):
         count.append(args)
         return original(*args, **kwargs)
 
-    monkeypatch.setattr(execute, "run_once", counted)
+    monkeypatch.setattr(execute, "carry_out", counted)
     return count
 
 
@@ -213,17 +213,17 @@ def test_text_of_a_stranger_is_escaped(example, fmri_path):
 
 def test_an_interrupted_comparison_goes_on_where_it_was(example, fmri_path, monkeypatch, started):
     methods = example(SOURCE)
-    original = execute.run_once
+    original = execute.carry_out
 
     def interrupted(*args, **kwargs):
         if len(started) == 3:
             raise KeyboardInterrupt
         return original(*args, **kwargs)
 
-    monkeypatch.setattr(execute, "run_once", interrupted)
+    monkeypatch.setattr(execute, "carry_out", interrupted)
     with pytest.raises(KeyboardInterrupt):
         compare(methods, fmri_path, runs=5)
-    monkeypatch.setattr(execute, "run_once", original)
+    monkeypatch.setattr(execute, "carry_out", original)
     compare(methods, fmri_path, runs=5)
     assert len(started) == 4
 

@@ -16,7 +16,7 @@ from benchmarks.gauge import peak
 from benchmarks.gauge.peak import Sharing, Tick
 from benchmarks.runner import execute, known_calls
 from benchmarks.runner.known_calls import Known
-from benchmarks.runner.launch import prepared
+from benchmarks.runner.launch import prepare
 from benchmarks.runner.order import Batch, Order
 from benchmarks.runner.schedule import Bounds
 from benchmarks.units import MIB
@@ -33,7 +33,7 @@ def large_file(tmp_path_factory):
 
 
 def read(function, *args):
-    outcome = execute.run_once(prepared(Order(function, (args,), Batch(memory=1), reduced=True)))
+    outcome = execute.carry_out(prepare(Order(function, (args,), Batch(memory=1), reduced=True)))
     assert not isinstance(outcome, execute.Failure), outcome
     return outcome
 
@@ -236,7 +236,7 @@ def test_the_watcher_costs_little_of_the_time_of_a_call(tmp_path):
 
     seconds = {}
     for kind in ("time", "memory"):
-        execute.run_once(prepared(Order(work, ((str(mark),),), Batch(**{kind: 1}))))
+        execute.carry_out(prepare(Order(work, ((str(mark),),), Batch(**{kind: 1}))))
         seconds[kind] = float(mark.read_text())
     # The bound for a noisy machine; make check judges ratios on the build's own figures.
     assert seconds["memory"] < 3 * seconds["time"]
@@ -292,9 +292,9 @@ def test_without_a_keeper_the_worker_reads_itself(monkeypatch):
     assert abs(outcome.runs[-1].peak_bytes - 64 * MIB) < 2 * MIB
     assert abs(outcome.runs[-1].kept_bytes) < MIB
     sleep = Order(time.sleep, ((0.1,),), Batch(time=1))
-    assert execute.run_once(prepared(sleep)).runs[0].wall_seconds >= 0.1
+    assert execute.carry_out(prepare(sleep)).runs[0].wall_seconds >= 0.1
     sleep = replace(sleep, calls=((60,),))
-    stopped = execute.run_once(prepared(sleep), Bounds(seconds=1))
+    stopped = execute.carry_out(prepare(sleep), Bounds(seconds=1))
     assert stopped.status == "over time"
 
 

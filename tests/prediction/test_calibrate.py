@@ -126,7 +126,7 @@ def test_verdicts_compare_with_the_free_memory():
 
 def test_what_is_measured_is_not_measured_again(project, monkeypatch):
     given = []
-    monkeypatch.setattr(execute, "run_once", lambda order, *_: given.append(order))
+    monkeypatch.setattr(execute, "carry_out", lambda order, *_: given.append(order))
     store = calibrate.calibrate(project / "bold.nii.gz")
     assert given == []
     assert {result.method for result in store.all()} == {

@@ -189,7 +189,7 @@ def test_a_file_that_is_always_in_memory_has_no_cold_rate_and_is_asked_once(
     cold = store.get("my_example", "read_cold")
     assert cold.status == "raised"
     assert "cannot be dropped from the page cache" in cold.message
-    monkeypatch.setattr(execute, "run_once", lambda *_: pytest.fail("measured again"))
+    monkeypatch.setattr(execute, "carry_out", lambda *_: pytest.fail("measured again"))
     assert compare(methods, path, runs=2).results == (result,)
 
 
@@ -197,14 +197,14 @@ def test_the_limit_of_a_cold_file_counts_the_disk_once(example, tmp_path, needs,
     needs["my_example"] = {"": Need()}
     methods = example("def nothing(fmri_path):\n    return 3\n\nMETHODS = [nothing]\n")
     asked = {}
-    original = launch.prepared
+    original = launch.prepare
 
-    def prepared(order, **kwargs):
+    def prepare(order, **kwargs):
         function = getattr(order.function, "func", order.function)
         name = "read_cold" if function is kernels.read else function.__name__
         asked[name] = "cold" if order.cold_paths else "warm"
         return original(replace(order, cold_paths=()), **kwargs)
 
-    monkeypatch.setattr(launch, "prepared", prepared)
+    monkeypatch.setattr(launch, "prepare", prepare)
     compare(methods, save_run(tmp_path / "run.nii.gz"), runs=1, cache="cold")
     assert asked == {"nothing": "cold", "inflate_isal": "warm", "read_cold": "cold"}

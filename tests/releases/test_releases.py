@@ -164,7 +164,7 @@ def test_what_is_measured_is_not_measured_again(three, capsys):
     before = [path.read_bytes() for r in three for path in sorted(r.results.glob("*"))]
     measure.measure()
     assert before == [path.read_bytes() for r in three for path in sorted(r.results.glob("*"))]
-    measure.measure(fresh=True)
+    measure.measure(again=True)
     assert before != [path.read_bytes() for r in three for path in sorted(r.results.glob("*"))]
     assert "releases: small" in capsys.readouterr().err
 
@@ -173,7 +173,7 @@ def test_it_goes_on_where_it_was_interrupted(three, monkeypatch):
     for release in three:
         shutil.rmtree(release.results)
     # The methods of the first release run each on their own, after one of them failed.
-    real, left = execute.run_once, [5]
+    real, left = execute.carry_out, [5]
 
     def interrupted(order):
         if not left[0]:
@@ -182,13 +182,13 @@ def test_it_goes_on_where_it_was_interrupted(three, monkeypatch):
         return real(order)
 
     with monkeypatch.context() as patch:
-        patch.setattr(execute, "run_once", interrupted)
+        patch.setattr(execute, "carry_out", interrupted)
         with pytest.raises(KeyboardInterrupt):
             measure.measure()
     assert [runs_of(r).get("quick", (0,))[0] for r in three] == [2, 0, 0]
     done = []
     monkeypatch.setattr(
-        execute, "run_once", lambda order: done.append(order.python) or real(order)
+        execute, "carry_out", lambda order: done.append(order.python) or real(order)
     )
     measure.measure()
     assert {runs_of(r)["quick"][0] for r in three} == {4}
@@ -202,7 +202,7 @@ def test_a_second_measurement_is_refused_while_the_first_runs():
         locked(environments.releases_folder(), wait=False),
         pytest.raises(MethodError, match="measured already"),
     ):
-        measure.measure(fresh=True)
+        measure.measure(again=True)
 
 
 def test_a_release_without_results_is_not_measured_alone(three):

@@ -88,7 +88,7 @@ def methods_of(folder):
 
 
 def test_nothing_is_measured_and_every_caption_has_the_label(kept, monkeypatch):
-    monkeypatch.setattr(execute, "run_once", lambda *_: pytest.fail("measured"))
+    monkeypatch.setattr(execute, "carry_out", lambda *_: pytest.fail("measured"))
     for form in ("", "nii", "short"):
         comparison = compare(methods_of(kept), form=form)
         assert "Reference machine (" in comparison.caption
@@ -198,7 +198,7 @@ def test_the_committed_results_are_those_of_the_examples(monkeypatch):
     found = Site.in_use()
     for name in tasks.example_paths():
         measured = [
-            found.of_task(f"{name}@{form}", whole=False) for form in ("", *variants.VARIANTS)
+            found.of_task(f"{name}@{form}", complete=False) for form in ("", *variants.VARIANTS)
         ]
         assert any(measured), name
     across = Across.in_use()

@@ -21,7 +21,7 @@ from benchmarks.errors import MethodError
 from benchmarks.gauge import conditions
 from benchmarks.gauge.readings import MemoryRun, TimeRun
 from benchmarks.runner import execute, known_calls, schedule
-from benchmarks.runner.launch import prepared
+from benchmarks.runner.launch import prepare
 from benchmarks.runner.order import Batch, Order
 from benchmarks.runner.schedule import Bounds
 from benchmarks.units import MIB
@@ -228,8 +228,8 @@ def shared_by_many(size_mib):
 
 def test_pages_that_are_shared_count_once_for_the_memory_limit():
     # Parent and two workers map 200 MiB each, which is the same 200 MiB.
-    outcome = execute.run_once(
-        prepared(Order(shared_by_many, ((200,),), Batch(memory=1))), Bounds(memory_bytes=500 * MIB)
+    outcome = execute.carry_out(
+        prepare(Order(shared_by_many, ((200,),), Batch(memory=1))), Bounds(memory_bytes=500 * MIB)
     )
     assert isinstance(outcome, execute.Outcome), outcome
 
@@ -292,9 +292,9 @@ def test_a_cold_cache_is_made_checked_and_recorded():
             return fraction
 
         order = Order(cached_before_reading, ((str(path),),), Batch(memory=1), reduced=True)
-        outcome = execute.run_once(prepared(replace(order, cold_paths=(str(path),))))
+        outcome = execute.carry_out(prepare(replace(order, cold_paths=(str(path),))))
         assert outcome.returned[-1].sums[0] <= conditions.COLD_FRACTION
-        outcome = execute.run_once(prepared(order))
+        outcome = execute.carry_out(prepare(order))
         assert outcome.returned[-1].sums[0] == 1.0
         result = measure(cached_before_reading, str(path), runs=1, cache="cold")
         assert (result.cache, result.status) == ("cold", "ok")
@@ -314,7 +314,7 @@ def test_a_file_that_cannot_be_made_cold_is_an_error():
 
 
 def test_wall_time_agrees_with_the_bare_function():
-    outcome = execute.run_once(prepared(Order(lambda: time.sleep(0.3), ((),), Batch(time=1))))
+    outcome = execute.carry_out(prepare(Order(lambda: time.sleep(0.3), ((),), Batch(time=1))))
     assert 0.3 <= outcome.runs[0].wall_seconds < 0.4
 
 

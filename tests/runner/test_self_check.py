@@ -22,7 +22,7 @@ def test_the_gauge_is_measured_once_and_then_known(store, monkeypatch):
     assert len(checks) == 6
     for check in checks:
         assert abs(check.error_bytes) <= check.call.bound_bytes
-    monkeypatch.setattr(execute, "run_once", lambda *_: pytest.fail("measured again"))
+    monkeypatch.setattr(execute, "carry_out", lambda *_: pytest.fail("measured again"))
     again = Workspace.chosen(store.data.path).store
     assert self_check.ensure(again) == self_check.stored(again) == checks
 
@@ -33,7 +33,7 @@ def fake(monkeypatch, store, factors):
     truth[known_calls.hold] = None  # two calls of it: told apart by their size
     factors = list(factors)
 
-    def prepared(order):
+    def prepare(order):
         ((size_mib, *_),) = order.calls
         return size_mib * MIB if truth[order.function] is None else truth[order.function]
 
@@ -45,8 +45,8 @@ def fake(monkeypatch, store, factors):
         returned = execute.Returned("NoneType")
         return execute.Outcome((MemoryRun(read, 0, 0, read, read),), (returned,))
 
-    monkeypatch.setattr(self_check, "prepared", prepared)
-    monkeypatch.setattr(execute, "run_once", run_once)
+    monkeypatch.setattr(self_check, "prepare", prepare)
+    monkeypatch.setattr(execute, "carry_out", run_once)
 
 
 def test_a_gauge_that_is_off_is_refused_before_anything_is_measured(store, monkeypatch):
@@ -77,7 +77,7 @@ def test_a_coarse_gauge_is_labelled_and_not_checked(store, monkeypatch):
 
 def test_a_known_call_that_fails_is_an_error(store, monkeypatch):
     monkeypatch.setattr(
-        execute, "run_once", lambda *_: execute.Failure(Status.KILLED, "no memory")
+        execute, "carry_out", lambda *_: execute.Failure(Status.KILLED, "no memory")
     )
     with pytest.raises(GaugeError, match="could not be checked: a block for a moment: no memory"):
         self_check.ensure(store)
