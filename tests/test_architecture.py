@@ -17,7 +17,8 @@ WINGS = sorted(path.parent for path in PACKAGE.glob("*/__init__.py"))
 #: What a worker may have of this package, and of others, before it reads its order.
 WORKERS_OWN = {
     "errors", "gauge", "gauge.clock", "gauge.conditions", "gauge.fallback", "gauge.procfs",
-    "gauge.readings", "runner", "runner.order", "runner.worker", "tasks", "tasks.agreement", "units",
+    "gauge.readings", "runner", "runner.order", "runner.worker", "tasks", "tasks.agreement",
+    "units",
 }  # fmt: skip
 WORKERS_PACKAGES = {"numpy", "psutil"}
 
