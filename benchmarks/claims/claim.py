@@ -101,7 +101,8 @@ class Claim:
 
     def applies(self, packages: Mapping[str, str], data: Dataset) -> bool:
         """Tell whether the claim is about the file and the releases that were measured."""
-        return all(data.meets(condition) for condition in self.when) and all(
+        met = [data.meets(condition) for condition in self.when]  # an unknown one is refused
+        return all(met) and all(
             name in packages and SpecifierSet(versions).contains(packages[name], prereleases=True)
             for name, versions in self.releases
         )

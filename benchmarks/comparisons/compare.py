@@ -146,8 +146,10 @@ def compare(  # noqa: PLR0913 - each choice has a default
         By default the argument of the methods' script, then what `images.choose` finds.
     form : str
         Measure on another form of the file: one of `benchmarks.images.variants.VARIANTS`.
-    timed, runs, fresh, cache, bounds
+    timed, runs, cache, bounds
         Attributes of `benchmarks.runner.schedule.Plan`.
+    fresh : bool, optional
+        Whether to measure again what is stored; by default whether ``FRESH`` is set to 1.
 
     Raises
     ------

@@ -49,10 +49,10 @@ class _Job:
             for size, image in self.images.items()
         )
 
-    def results(self, store: Store[Image]) -> tuple[Result, ...]:
-        """Return what is stored of it and fresh, or empty results."""
-        method, begun = self.method, self.begun()
-        return tuple(store.fresh(r.task, r.method, method.source_sha256) or r for r in begun)
+    def is_missing(self, store: Store[Image]) -> bool:
+        """Tell whether it has to be measured on one of its files, and so on all of them."""
+        digest = self.method.source_sha256
+        return any(store.fresh(r.task, r.method, digest) is None for r in self.begun())
 
     def missing(self, results: Sequence[Result]) -> list[Batch]:
         """Return the batches that are needed: memory first, and time from another interpreter."""
@@ -106,7 +106,7 @@ def calibrate(fmri_path: str | os.PathLike[str] | None = None) -> Store[Image]:
         for task in (tasks.from_example(path),)
         for method in task.methods
     ]
-    missing = [job for job in jobs if asked_again() or _is_missing(job, store)]
+    missing = [job for job in jobs if asked_again() or job.is_missing(store)]
     if missing:
         _measure(missing, workspace.image, store)
     wanted = {
@@ -147,19 +147,14 @@ def _job(task: Task, method: Method, image: Image) -> _Job:
     return _Job(task.name, method, small_files.planned(image, names, method.ending))
 
 
-def _is_missing(job: _Job, store: Store[Image]) -> bool:
-    return bool(job.missing(job.results(store)))
-
-
 def _measure(jobs: Sequence[_Job], image: Image, store: Store[Image]) -> None:
     progress.say(f"Measuring small files of {image.path}, for predictions.")
     small_files.make(image, {name: small for job in jobs for name, small in job.images.items()})
     started = time.monotonic()
     for done, job in enumerate(jobs, 1):
-        results = job.results(store)
-        if not job.missing(results):  # measured before, and wanted again
-            results = job.begun()
-        rounds([Lot(job.method.name, results, store, job.missing, job.carry_out, _lean)])
+        lot = Lot(job.method.name, job.begun(), None, job.missing, job.carry_out, _lean)
+        rounds([lot])
+        store.put(*lot.results)  # both halves at once: one alone predicts nothing
         elapsed = time.monotonic() - started
         left = format_duration(elapsed / done * (len(jobs) - done))
         progress.say(f"small files: {job.task}.{job.method.name}, about {left} left")

@@ -88,7 +88,7 @@ class _Shared:
 
 
 def measure(*, again: bool = False) -> None:
-    """Measure what is missing (fresh: all) under the ready releases; raises BenchmarkError."""
+    """Measure what is missing (again: all) under the ready releases; raises BenchmarkError."""
     workspace = Workspace.ready()
     self_check.ensure(workspace.store)
     folder = environments.releases_folder()
@@ -187,15 +187,10 @@ def _lots(shared: _Shared, sessions: list[Session], *, again: bool) -> list[Lot]
 
 
 def _lot(shared: _Shared, session: Session, results: Results) -> Lot:
-    def carry_out(results: Results, batch: Batch) -> list[Outcome | Failure]:
+    def carry_out(results: Results, batch: Batch) -> list[Outcome | Failure | None]:
         waiting = [n for n, result in enumerate(results) if shared.missing_of(result)]
         found = dict(zip(waiting, _outcomes(shared, session, waiting, batch), strict=True))
-        # A method that failed before stays as it is.
-        nothing: Outcome | Failure = Outcome(())
-        return [
-            Failure(result.status, result.message) if result.failed else found.get(n, nothing)
-            for n, result in enumerate(results)
-        ]
+        return [found.get(n) for n in range(len(results))]
 
     def accept(found: Results) -> Results:
         return _agreeing(shared, tuple(map(without_series, found)))

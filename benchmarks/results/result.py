@@ -39,6 +39,8 @@ class Status(StrEnum):
     LEFT_RUNNING = "left running"
     DISAGREES = "disagrees"
 
+    __repr__ = str.__repr__  # notebooks show results
+
 
 #: The file, or the bounds of a run, were too much for the method.
 STOPPED = (Status.TOO_LARGE, Status.OVER_MEMORY, Status.OVER_TIME, Status.KILLED)

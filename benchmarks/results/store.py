@@ -68,9 +68,9 @@ def _converter() -> cattrs.Converter:
 
 
 def _strict(kinds: Any) -> Any:
-    def checked(value: Any, _wanted: Any) -> Any:
+    def checked(value: Any, wanted: Any) -> Any:
         if not isinstance(value, kinds) or isinstance(value, bool):
-            raise TypeError(f"{value!r:.40} stands where another type is expected")
+            raise TypeError(f"{value!r:.40} stands where {wanted.__name__} is expected")
         return value
 
     return checked

@@ -114,16 +114,6 @@ def two_workers(size_mib: int, seconds: float) -> None:
     _in_two_workers(_hold_together, size_mib, seconds)
 
 
-def one_worker_after_the_other(size_mib: int, seconds: float) -> None:
-    """Hold a block in one worker, and then in the other."""
-    _in_two_workers(_hold_in_turn, size_mib, seconds)
-
-
-def one_of_two_workers(size_mib: int, seconds: float) -> None:
-    """Hold a block in one of two workers for a moment."""
-    _in_two_workers(_hold_in_first, size_mib, seconds)
-
-
 def two_workers_map_a_file(path: str, seconds: float) -> None:
     """Read one file through a memory map in each of two workers at the same time."""
     _in_two_workers(_map_together, path, seconds)
@@ -172,22 +162,6 @@ def _hold_together(meeting: str, index: int, size_mib: int, seconds: float) -> N
     time.sleep(seconds)
     _meet(meeting, index, "done")
     del block
-
-
-def _hold_in_turn(meeting: str, index: int, size_mib: int, seconds: float) -> None:
-    _meet(meeting, index, "there")
-    if index == 1:
-        _wait_for(meeting, "first is done")
-    hold(size_mib, seconds)
-    if index == 0:
-        (Path(meeting) / "first is done").touch()
-
-
-def _hold_in_first(meeting: str, index: int, size_mib: int, seconds: float) -> None:
-    _meet(meeting, index, "there")
-    if index == 0:
-        hold(size_mib, seconds)
-    _meet(meeting, index, "done")
 
 
 def _map_together(meeting: str, index: int, path: str, seconds: float) -> None:

@@ -32,8 +32,9 @@ class Lot:
     store: Store[Any] | None
     #: Given the results, the batches that they still need.
     missing: Callable[[Results], Sequence[Batch]]
-    #: Carries out a batch in an interpreter, and returns an outcome for each of the results.
-    carry_out: Callable[[Results, Batch], Sequence[Outcome | Failure]]
+    #: Carries out a batch in an interpreter, and returns an outcome for each of the results; None
+    #: for one that stays as it is.
+    carry_out: Callable[[Results, Batch], Sequence[Outcome | Failure | None]]
     #: Given the results with the new runs, returns them as they are stored; refuses some by an
     #: error.
     accept: Callable[[Results], Results] = tuple  # which takes them as they are
@@ -52,7 +53,8 @@ class Lot:
         """Carry out the next batch, store what came of it, and return the batch."""
         batch = self.left[0]
         pairs = zip(self.results, self.carry_out(self.results, batch), strict=True)
-        self.results = self.accept(tuple(extended(result, outcome) for result, outcome in pairs))
+        found = tuple(extended(r, outcome) if outcome else r for r, outcome in pairs)
+        self.results = self.accept(found)
         if self.store:
             self.store.put(*self.results)
         return batch

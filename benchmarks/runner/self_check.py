@@ -30,7 +30,13 @@ if TYPE_CHECKING:
 TASK = "gauge"
 
 #: What reads a peak; the readings are fresh as long as none of it changes.
-_CODE = ("gauge/*.py", *(f"runner/{n}.py" for n in ("keeper", "known_calls", "order", "worker")))
+_CODE = (
+    "gauge/*.py",
+    *(
+        f"runner/{n}.py"
+        for n in ("keeper", "known_calls", "launch", "order", "self_check", "worker")
+    ),
+)
 
 
 @dataclass(frozen=True)

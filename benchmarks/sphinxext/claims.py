@@ -55,6 +55,8 @@ class ClaimDirective(MeasuredDirective):
         """Return the statement and its verdict."""
         lookup = pages.lookup()
         claim = self._claim()
+        for condition in claim.when:
+            lookup.data.meets(condition)  # refuses an unknown one, however it is judged
         claims = pages.this_page(self.env).claims
         claims.append((claim, Judgement(Verdict.ELSEWHERE)))
         found = judge.of_pages(claim, lookup, pages.across)

@@ -16,7 +16,7 @@ from benchmarks.files import PROJECT
 from benchmarks.images import choose
 from benchmarks.images.workspace import Workspace
 from benchmarks.results import provenance
-from benchmarks.runner import execute, schedule
+from benchmarks.runner import execute
 
 SOURCE = """
 import nibabel as nib
@@ -36,7 +36,7 @@ METHODS = [first, second]
 def _quiet_machine(monkeypatch):
     """Have the number of runs not depend on how noisy the machine is."""
     plt.switch_backend("agg")
-    monkeypatch.setattr(schedule, "NOISY_FROM", float("inf"))
+    monkeypatch.setattr("benchmarks.results.result.NOISY_FROM", float("inf"))
 
 
 @pytest.fixture

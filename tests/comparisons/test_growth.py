@@ -15,7 +15,7 @@ from benchmarks.comparisons.growth import Growth, Slope
 from benchmarks.gauge.readings import MemoryRun, TimeRun
 from benchmarks.images import variants
 from benchmarks.results.result import Result
-from benchmarks.runner import execute, schedule, worker
+from benchmarks.runner import execute, worker
 from benchmarks.runner.order import Batch, Order
 from benchmarks.units import MIB
 
@@ -39,7 +39,7 @@ METHODS = [whole, one, two]
 @pytest.fixture(autouse=True)
 def _quiet(monkeypatch):
     plt.switch_backend("agg")
-    monkeypatch.setattr(schedule, "NOISY_FROM", float("inf"))
+    monkeypatch.setattr("benchmarks.results.result.NOISY_FROM", float("inf"))
     yield
     plt.close("all")
 

@@ -38,6 +38,32 @@ def read(function, *args):
     return outcome
 
 
+def one_worker_after_the_other(size_mib: int, seconds: float) -> None:
+    """Hold a block in one worker, and then in the other."""
+    known_calls._in_two_workers(_hold_in_turn, size_mib, seconds)
+
+
+def one_of_two_workers(size_mib: int, seconds: float) -> None:
+    """Hold a block in one of two workers for a moment."""
+    known_calls._in_two_workers(_hold_in_first, size_mib, seconds)
+
+
+def _hold_in_turn(meeting: str, index: int, size_mib: int, seconds: float) -> None:
+    known_calls._meet(meeting, index, "there")
+    if index == 1:
+        known_calls._wait_for(meeting, "first is done")
+    known_calls.hold(size_mib, seconds)
+    if index == 0:
+        (Path(meeting) / "first is done").touch()
+
+
+def _hold_in_first(meeting: str, index: int, size_mib: int, seconds: float) -> None:
+    known_calls._meet(meeting, index, "there")
+    if index == 0:
+        known_calls.hold(size_mib, seconds)
+    known_calls._meet(meeting, index, "done")
+
+
 def every(file):
     """Return all known calls."""
     shared = known_calls.two_workers_map_a_file
@@ -55,14 +81,14 @@ def every(file):
         Known("two workers together", known_calls.two_workers, (512, 0.1), 1024 * MIB, tree=True),
         Known(
             "two workers in turn",
-            known_calls.one_worker_after_the_other,
+            one_worker_after_the_other,
             (512, 0.1),
             512 * MIB,
             tree=True,
         ),
         Known(
             "one of two workers, shortly",
-            known_calls.one_of_two_workers,
+            one_of_two_workers,
             (64, 0.002),
             64 * MIB,
             tree=True,

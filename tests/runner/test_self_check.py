@@ -37,7 +37,7 @@ def fake(monkeypatch, store, factors):
         ((size_mib, *_),) = order.calls
         return size_mib * MIB if truth[order.function] is None else truth[order.function]
 
-    def run_once(peak, *_):
+    def carry_out(peak, *_):
         factor = factors.pop(0) if len(factors) > 1 else factors[0]
         if factor is KeyboardInterrupt:
             raise factor
@@ -46,7 +46,7 @@ def fake(monkeypatch, store, factors):
         return execute.Outcome((MemoryRun(read, 0, 0, read, read),), (returned,))
 
     monkeypatch.setattr(self_check, "prepare", prepare)
-    monkeypatch.setattr(execute, "carry_out", run_once)
+    monkeypatch.setattr(execute, "carry_out", carry_out)
 
 
 def test_a_gauge_that_is_off_is_refused_before_anything_is_measured(store, monkeypatch):
