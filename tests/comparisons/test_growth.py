@@ -9,13 +9,13 @@ import numpy as np
 import pytest
 from conftest import save_run
 
-from benchmarks import compare, compare_images, compare_jobs, compare_lengths
+from benchmarks import compare, compare_images, compare_jobs, compare_lengths, measure
 from benchmarks.comparisons import growth
 from benchmarks.comparisons.growth import Growth, Slope
 from benchmarks.gauge.readings import MemoryRun, TimeRun
 from benchmarks.images import variants
 from benchmarks.results.result import Result
-from benchmarks.runner import execute, worker
+from benchmarks.runner import worker
 from benchmarks.runner.order import Batch, Order
 from benchmarks.units import MIB
 
@@ -193,7 +193,7 @@ def test_copies_are_cold_where_that_is_asked_for(example, fmri_path, monkeypatch
 
 
 def test_a_function_may_have_an_argument_of_any_name():
-    found = execute.measure(len_of, [1, 2], copies=3, runs=1)
+    found = measure(len_of, [1, 2], copies=3, runs=1)
     assert found.returned.text == "5"
 
 
