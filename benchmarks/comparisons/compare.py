@@ -169,23 +169,24 @@ def compared(task: Task, store: Store[Image], plan: Plan) -> Comparison:
     # What least times rest on is measured in turns with the methods.
     kernels = roofline.methods(task.name, names, store.data, plan.cache) if plan.timed else []
     measured = replace(task, methods=(*task.methods, *kernels))
-    found = (
-        _fixed(measured, store, plan) if store.is_reference else _measured(measured, store, plan)
-    )
+    known = _of_reference if store.is_reference else _measured
+    found = known(measured, store, plan)
     results = tuple(roofline.completed(found[name], store) for name in names)
     return Comparison(task.name, results, store.data, store.provenance, task.methods)
 
 
-def _fixed(task: Task, store: Store[Image], plan: Plan) -> dict[str, Result]:
+def _of_reference(task: Task, store: Store[Image], plan: Plan) -> dict[str, Result]:
     """Return reference results, which cannot be measured here."""
-    found = {method.name: _settled(task, store, method, plan) for method in task.methods}
-    for name, result in found.items():
+    found = {}
+    for method in task.methods:
+        result = _settled(task, store, method, plan)
         if result is None:
             raise FigureError(
-                f"{task.name}.{name} is not among the reference results, or has changed since. "
-                f"{reference_store.ADVICE}"
+                f"{task.name}.{method.name} is not among the reference results, or has changed "
+                f"since. {reference_store.ADVICE}"
             )
-    return {name: result for name, result in found.items() if result}
+        found[method.name] = result
+    return found
 
 
 def _measured(task: Task, store: Store[Image], plan: Plan) -> dict[str, Result]:

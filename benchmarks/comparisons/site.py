@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import functools
 from typing import TYPE_CHECKING
 
 from benchmarks.claims.lookup import Lookup
@@ -36,7 +37,7 @@ class Site(Lookup):
         super().__init__(workspace.seen)
         self.image = workspace.image
         self.where = f" on {self.image.name}"
-        self._small = workspace.small_files()
+        self._workspace = workspace
 
     @classmethod
     def in_use(cls) -> Site:
@@ -62,6 +63,10 @@ class Site(Lookup):
                 f"{task_name}.{method_name} has no limit, or none yet. {self.advice}"
             )
         return found
+
+    @functools.cached_property
+    def _small(self) -> Store[Image]:
+        return self._workspace.small_files()
 
     def small_files(self) -> Store[Image]:
         """Return what methods took on small files; raises FigureError if that was not measured."""

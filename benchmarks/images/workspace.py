@@ -130,7 +130,7 @@ class Workspace:
         return self._about(image) if image else None
 
     def small_files(self) -> Store[Image]:
-        """Return what was measured on small files made of the file."""
+        """Return what was measured on small files made of it; the site keeps them all."""
         if self.is_reference:
             return reference_store.opened(reference_store.path_of(reference_store.SIZES), Image)
         return Store(files.small_results_folder(), self.image, self.store.provenance)

@@ -3,6 +3,7 @@
 import json
 import os
 import runpy
+import shutil
 import sys
 from dataclasses import replace
 
@@ -346,3 +347,33 @@ def test_limits_come_from_the_environment(monkeypatch):
     monkeypatch.setenv("TIME_LIMIT", "10min")
     monkeypatch.setenv("MEMORY_LIMIT", "100MiB")
     assert Bounds.chosen() == Bounds(600.0, 100 * MIB)
+
+
+def test_half_of_what_a_method_needs_is_not_stored(project, monkeypatch, tmp_path):
+    """Predictions need both halves; a reader may look while they are measured."""
+    monkeypatch.setenv("FMRI_BENCH_RESULTS", str(tmp_path / "results"))
+    real = execute.carry_out
+
+    def interrupted(prepared, *choices):
+        if not prepared.weighed:  # the time of the first method
+            raise KeyboardInterrupt
+        return real(prepared, *choices)
+
+    monkeypatch.setattr(execute, "carry_out", interrupted)
+    with pytest.raises(KeyboardInterrupt):
+        calibrate.calibrate(project / "bold.nii.gz")
+    assert Workspace.chosen(project / "bold.nii.gz").small_files().all() == []
+
+
+def test_a_method_with_a_new_size_is_measured_on_all_of_them(project, monkeypatch, tmp_path):
+    shutil.copytree(project / "results", tmp_path / "results")
+    monkeypatch.setenv("FMRI_BENCH_RESULTS", str(tmp_path / "results"))
+    store = Workspace.chosen(project / "bold.nii.gz").small_files()
+    gone = store.get("small@float32_nii_wide", "failing")
+    store.put(dropped=[gone])
+    asked = []
+    real = execute.carry_out
+    monkeypatch.setattr(execute, "carry_out", lambda *a: asked.append(a) or real(*a))
+    again = calibrate.calibrate(project / "bold.nii.gz")
+    assert len(asked) == 1  # it fails in its first interpreter
+    assert again.get("small@float32_nii_wide", "failing").status == "raised"

@@ -162,3 +162,18 @@ def test_a_write_that_fails_says_what_to_do_and_loses_nothing(store, monkeypatch
         store.put(replace(RESULT, method="native"))
     assert store.path.read_bytes() == before
     assert [path.name for path in Path(store.path.parent).iterdir()] == [store.path.name]
+
+
+def test_a_scaled_file_of_the_first_schema_stays_scaled_and_is_sound_json(store):
+    from dataclasses import asdict
+
+    entry = DATA.entry() | {"scaled": True}
+    del entry["slope"], entry["inter"]
+    content = {"schema": 1, "provenance": asdict(HERE), "data": entry, "results": []}
+    store.path.parent.mkdir()
+    store.path.write_text(json.dumps(content))
+    for _ in range(2):
+        opened = at(store.path, Image)
+        assert opened.data.scaled
+        opened.put(Result("load", "get_fdata", "abc"))
+        json.loads(store.path.read_text(), parse_constant=pytest.fail)

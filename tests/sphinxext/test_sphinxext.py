@@ -16,9 +16,9 @@ from benchmarks.images import variants
 from benchmarks.images.workspace import Workspace
 from benchmarks.releases import environments
 from benchmarks.releases.environments import Release
-from benchmarks.results.result import Status
+from benchmarks.results.result import Result, Status
 from benchmarks.results.store import Store
-from benchmarks.sphinxext import pages
+from benchmarks.sphinxext import original, pages
 from benchmarks.sphinxext import roofline as rates
 from benchmarks.tasks import chapter
 from benchmarks.tasks import task as task_module
@@ -535,7 +535,6 @@ def small_files(method):
     from benchmarks.gauge.readings import MemoryRun, TimeRun
     from benchmarks.prediction import cost_model
     from benchmarks.prediction import small_files as sizes
-    from benchmarks.results.result import Result
 
     workspace = Workspace.ready()
     for name, small in sizes.planned(workspace.image, sizes.USUAL).items():
@@ -670,3 +669,19 @@ def test_a_change_between_two_sessions_of_one_release_is_said(two_releases):
     path.write_text(json.dumps(content))
     page, _, _ = two_releases(ACROSS)
     assert "were marked as changed, and should not have been" in page
+
+
+@pytest.mark.parametrize("options", [":at-least: 2", ":changed-in: no release"])
+def test_a_condition_that_is_none_is_noticed_behind_one_that_is_not_met(project, options):
+    claim = PAGE.replace("   :at-least: 2", f"   :when: scaled, compresed\n   {options}")
+    _, warnings, _ = project(claim)
+    assert "'compresed' is no condition of a claim; there are: compressed" in warnings
+
+
+def test_published_figures_are_those_of_the_methods_that_are_shown():
+    results = [Result("load", "nibabel_load"), Result("load", "one_array")]
+    published = original.published_of(results)
+    assert published.keys() == {"nibabel_load"}
+    assert published["nibabel_load"]["increment_bytes"] == 262144
+    assert original.published_of([Result("growth", "nibabel_load")]) == {}
+    assert "original chapter" in original.source_of("load")
