@@ -39,7 +39,8 @@ class Status(StrEnum):
     LEFT_RUNNING = "left running"
     DISAGREES = "disagrees"
 
-    __repr__ = str.__repr__  # notebooks show results
+    def __repr__(self) -> str:  # notebooks show results
+        return repr(self.value)
 
 
 #: The file, or the bounds of a run, were too much for the method.
