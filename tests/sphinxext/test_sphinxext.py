@@ -673,9 +673,9 @@ def test_a_change_between_two_sessions_of_one_release_is_said(two_releases):
 
 @pytest.mark.parametrize("options", [":at-least: 2", ":changed-in: no release"])
 def test_a_condition_that_is_none_is_noticed_behind_one_that_is_not_met(project, options):
-    claim = PAGE.replace("   :at-least: 2", f"   :when: scaled, compresed\n   {options}")
+    claim = PAGE.replace("   :at-least: 2", f"   :when: scaled, packed\n   {options}")
     _, warnings, _ = project(claim)
-    assert "'compresed' is no condition of a claim; there are: compressed" in warnings
+    assert "'packed' is no condition of a claim; there are: compressed" in warnings
 
 
 def test_published_figures_are_those_of_the_methods_that_are_shown():
