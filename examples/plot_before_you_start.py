@@ -4,9 +4,9 @@ Before you start: will it fit?
 
 How much memory will my file need, and how long will it take, before I run anything?
 
-What a way of working needs grows with the file. The build measures every way on small files of
-each kind: plain and compressed, whole numbers and floats, scaled and not. From these follows
-what a larger file would need. Only the header of the large file has to be read.
+What a way of working needs grows with the file. Every way was measured on small files of each
+kind: plain and compressed, whole numbers and floats, scaled and not. From these follows what a
+larger file would need. Only the header of the large file has to be read.
 """
 
 # sphinx_gallery_thumbnail_path = '_static/thumbnails/before_you_start.svg'

@@ -10,13 +10,14 @@ from benchmarks.errors import FigureError
 from benchmarks.gauge import peak
 from benchmarks.images.variants import VARIANTS
 from benchmarks.images.workspace import Workspace
-from benchmarks.prediction import cost_model, roofline
+from benchmarks.prediction import predict, roofline
 from benchmarks.results import reference_store
 from benchmarks.runner import self_check
 from benchmarks.tasks.task import task_named
 
 if TYPE_CHECKING:
     from benchmarks.images.image import Image
+    from benchmarks.prediction.basis import Basis
     from benchmarks.prediction.roofline import Roofline
     from benchmarks.results.result import Result
     from benchmarks.results.store import Store
@@ -65,14 +66,9 @@ class Site(Lookup):
         return found
 
     @functools.cached_property
-    def _small(self) -> Store[Image]:
-        return self._workspace.small_files()
-
-    def small_files(self) -> Store[Image]:
-        """Return what methods took on small files; raises FigureError if that was not measured."""
-        if not self._small.all():
-            raise FigureError(f"Small files of the run are not measured yet. {cost_model.ADVICE}")
-        return self._small
+    def basis(self) -> Basis:
+        """What predictions rest on."""
+        return predict.basis_of(self._workspace)
 
     def gauge_checks(self) -> list[Check]:
         """Return the gauge's checks, none of a coarse one; raises FigureError if not made yet."""
@@ -83,10 +79,13 @@ class Site(Lookup):
 
     def all_digest(self) -> str:
         """Return the digest of all results files; empty while there is none of the file itself."""
-        return self.digest(self._small, *(self.store_of(f"@{name}") for name in ("", *VARIANTS)))
+        return self.digest(
+            self.basis.store, *(self.store_of(f"@{name}") for name in ("", *VARIANTS))
+        )
 
     def stores(self) -> dict[str, Store[Image]]:
-        """Return all by the names of the reference; raises FigureError as `small_files`."""
+        """Return all by the names of the reference, small files where they were measured here."""
         opened = {name: self.store_of(f"@{name}") for name in ("", *VARIANTS)}
         stores = {reference_store.name_of(name): one for name, one in opened.items() if one}
-        return stores | {reference_store.SIZES: self.small_files()}
+        small = self._workspace.small_files()
+        return stores | ({reference_store.SIZES: small} if small.all() else {})

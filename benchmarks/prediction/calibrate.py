@@ -21,7 +21,7 @@ from benchmarks.tasks import task as tasks
 from benchmarks.units import format_duration
 
 from . import cost_model, small_files
-from .predict import of_image
+from .predict import of_workspace
 
 if TYPE_CHECKING:
     import os
@@ -119,7 +119,7 @@ def calibrate(fmri_path: str | os.PathLike[str] | None = None) -> Store[Image]:
 
 
 def predict(fmri_path: str | os.PathLike[str] | None = None) -> Predictions:
-    """Predict what every method needs for a file; measure small files first if need be.
+    """Predict what every method needs for a file, from its header; nothing is measured.
 
     Parameters
     ----------
@@ -129,10 +129,9 @@ def predict(fmri_path: str | os.PathLike[str] | None = None) -> Predictions:
     Raises
     ------
     BenchmarkError
-        As `calibrate`.
+        The file is not fit, or results cannot be read.
     """
-    image = Workspace.ready(fmri_path).image
-    return of_image(image, calibrate(fmri_path))
+    return of_workspace(Workspace.chosen(fmri_path))
 
 
 def _job(task: Task, method: Method, image: Image) -> _Job:

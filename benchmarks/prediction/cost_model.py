@@ -8,27 +8,23 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from benchmarks import files
-from benchmarks.errors import FigureError, StoreError
+from benchmarks.errors import StoreError
 from benchmarks.gauge import peak
-from benchmarks.images.image import Image
-from benchmarks.results.store import Store, read
 from benchmarks.tasks import chapter
-from benchmarks.tasks import task as tasks
 from benchmarks.units import KIB
 
 from . import small_files
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
-    from pathlib import Path
 
     import numpy.typing as npt
 
-    from benchmarks.results.provenance import Provenance
+    from benchmarks.images.image import Image
     from benchmarks.results.result import Result
+    from benchmarks.results.store import Store
 
-ADVICE = "Measure it with: fmri-bench calibrate (some minutes), or: make html."
+ADVICE = "Measure it with: fmri-bench calibrate (some minutes)."
 
 #: What a peak can be off by: the lag of the kernel's counters, or this fraction of it.
 PEAK_NOISE = 0.01
@@ -57,6 +53,15 @@ class Cost:
         """Return the quantity for so many voxels of a volume, and so many volumes."""
         parts = self.fixed, self.per_volume_voxel, self.per_voxel
         return float(np.dot(parts, _sizes(voxels, volumes, again=self.again)))
+
+    def scaled(self, factor: float) -> Cost:
+        """Return the same of a machine that is so many times slower."""
+        return replace(
+            self,
+            fixed=factor * self.fixed,
+            per_volume_voxel=factor * self.per_volume_voxel,
+            per_voxel=factor * self.per_voxel,
+        )
 
     @classmethod
     def through(
@@ -106,26 +111,6 @@ class Costs:
     wall_seconds: Cost | None
     peak_bytes: Cost | None
     message: str = ""
-
-
-def latest(here: Provenance) -> Store[Image]:
-    """Open what small files took here last; raises FigureError if of other versions, or stale."""
-    for path in sorted(files.small_results_folder().glob("*.json"), key=_changed, reverse=True):
-        found, image, _ = read(path, Image)
-        if replace(found, file_system=here.file_system).digest == here.digest:
-            _refuse_stale(path)
-            return Store(path.parent, image, found, path)
-    raise FigureError(f"Small files were not measured with these versions yet. {ADVICE}")
-
-
-def _changed(path: Path) -> float:
-    return path.stat().st_mtime
-
-
-def _refuse_stale(path: Path) -> None:
-    changed = max(map(_changed, tasks.example_paths().values()), default=0.0)
-    if changed > _changed(path):
-        raise FigureError(f"An example has changed since small files were measured. {ADVICE}")
 
 
 def name(task: str, size: str) -> str:

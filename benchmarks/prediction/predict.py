@@ -11,14 +11,17 @@ from benchmarks.report.result_tables import NONE
 from benchmarks.report.table import Table
 from benchmarks.units import format_bytes, format_seconds
 
-from . import cost_model, small_files
+from . import small_files
+from .basis import Basis
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
     from benchmarks.images.image import Image
+    from benchmarks.images.workspace import Workspace
     from benchmarks.results.provenance import Provenance
-    from benchmarks.results.store import Store
+
+    from .cost_model import Costs
 
 FITS, TIGHT, DOES_NOT_FIT = "fits", "tight", "does not fit"
 
@@ -42,6 +45,7 @@ class Predictions:
     """What every method would need for a file: by task, the leanest first; what is free now."""
 
     image: Image
+    basis: Basis
     kind: str
     free_bytes: int
     rows: tuple[Prediction, ...]
@@ -49,7 +53,7 @@ class Predictions:
     def of_task(self, *names: str) -> Predictions:
         """Return those of some tasks alone."""
         rows = tuple(row for row in self.rows if row.task in names)
-        return Predictions(self.image, self.kind, self.free_bytes, rows)
+        return Predictions(self.image, self.basis, self.kind, self.free_bytes, rows)
 
     def table(self) -> Table:
         """Return the table: method, time, peak, and whether it fits."""
@@ -60,7 +64,7 @@ class Predictions:
     def caption(self) -> str:
         """The file, its raw size, and what is free."""
         free = f"Free memory: {format_bytes(self.free_bytes)}."
-        return f"{self.image.description} {free} {self.image.remark}".strip()
+        return f"{self.image.description} {free} {self.basis.words} {self.image.remark}".strip()
 
     def __str__(self) -> str:
         return f"{self.table().text()}\n\n{self.caption}"
@@ -79,6 +83,7 @@ class Predictions:
             "compression": image.compression,
             "raw_bytes": image.raw_bytes,
             "kind": self.kind,
+            "basis": self.basis.words,
             "free_bytes": self.free_bytes,
             "methods": [vars(row) for row in self.rows],
         }
@@ -97,15 +102,15 @@ def verdict(peak_bytes: float, free_bytes: float) -> str:
     return TIGHT if peak_bytes > TIGHT_FROM * free_bytes else FITS
 
 
-def of_image(image: Image, found: Store[Image], free_bytes: int | None = None) -> Predictions:
+def of_image(image: Image, basis: Basis, free_bytes: int | None = None) -> Predictions:
     """Predict what every method would need.
 
     Parameters
     ----------
     image : Image
         The file; it need not be here.
-    found : Store
-        What was measured on small files: from `cost_model.latest`.
+    basis : Basis
+        What small files took.
     free_bytes : int, optional
         Free memory; by default what is free now.
 
@@ -116,12 +121,12 @@ def of_image(image: Image, found: Store[Image], free_bytes: int | None = None) -
     """
     kind = small_files.kind_of(image.dtype, image.slope, image.inter, image.compression)
     free = machine.free_bytes() if free_bytes is None else free_bytes
-    rows = [_row(cost, image, free) for cost in cost_model.of_kind(found, kind)]
+    rows = [_row(cost, image, free) for cost in basis.of_kind(kind)]
     rows.sort(key=lambda row: (row.task, row.peak_bytes or 0))
-    return Predictions(image, kind, free, tuple(rows))
+    return Predictions(image, basis, kind, free, tuple(rows))
 
 
-def _row(cost: cost_model.Costs, image: Image, free: int) -> Prediction:
+def _row(cost: Costs, image: Image, free: int) -> Prediction:
     if cost.peak_bytes is None or cost.wall_seconds is None:
         return Prediction(cost.task, cost.method, None, None, cost.message)
     peak = cost.peak_bytes.at(image.voxels, image.volumes)
@@ -129,7 +134,19 @@ def _row(cost: cost_model.Costs, image: Image, free: int) -> Prediction:
     return Prediction(cost.task, cost.method, peak, seconds, verdict(peak, free))
 
 
+def of_workspace(workspace: Workspace) -> Predictions:
+    """Predict for the file in use, on this machine or on the reference's."""
+    return of_image(workspace.image, basis_of(workspace))
+
+
+def basis_of(workspace: Workspace) -> Basis:
+    """Return what predictions rest on where results are of this machine, or the reference's."""
+    if workspace.is_reference:
+        return Basis.of_reference()
+    return Basis.of(workspace.store.provenance)
+
+
 def predict(fmri_path: Any, here: Provenance, tasks: Sequence[str] = ()) -> Predictions:
-    """Predict from the header of a file alone, for all tasks or some; raises as `latest`."""
-    found = of_image(header.read(fmri_path), cost_model.latest(here))
+    """Predict from the header of a file alone, for all tasks or some."""
+    found = of_image(header.read(fmri_path), Basis.of(here))
     return found.of_task(*tasks) if tasks else found

@@ -26,6 +26,7 @@ from __future__ import annotations
 import functools
 import hashlib
 import math
+import statistics
 from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import TYPE_CHECKING, TypeAlias
@@ -144,6 +145,17 @@ def rate_named(task: str, name: str) -> Method | None:
     if name not in RATES or not chapter.about(task).needs:
         return None
     return _method(name, kernels.Run("", 0, 0))
+
+
+def rates(results: Iterable[Result], image: Image) -> dict[str, float]:
+    """Return how long each kernel took for a byte of a file, s, by the name of its rate."""
+    found: dict[str, list[float]] = {}
+    for result in results:
+        fresh = result.method in RATES and result.source_sha256 == digest()
+        if fresh and not result.failed and result.time_runs:
+            seconds = result.wall_seconds.median / bytes_done(result.method, image)
+            found.setdefault(result.method, []).append(seconds)
+    return {rate: statistics.median(values) for rate, values in found.items()}
 
 
 def roofline(task: str, method: str, store: Store[Image], cache: str = "warm") -> Roofline | None:

@@ -71,7 +71,9 @@ def write(stores: Mapping[str, Store[D]]) -> None:
             results = [_lean(result, drawn=name in _DRAWN) for result in found.all()]
             with written_whole(path_of(name)) as stream:
                 stream.write(encoded(found.provenance, found.data, results))
-        for path in set(files.REFERENCE.glob(pattern)) - set(map(path_of, stores)):
+        # Small files are measured on their own, and stay until they are measured again.
+        kept = set(map(path_of, [*stores, SIZES]))
+        for path in set(files.REFERENCE.glob(pattern)) - kept:
             path.unlink()
     except OSError as error:
         reason = error.strerror or error

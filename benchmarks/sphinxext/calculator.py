@@ -11,7 +11,7 @@ from docutils import nodes
 
 from benchmarks.comparisons import own_file
 from benchmarks.gauge import machine
-from benchmarks.prediction import cost_model, predict, small_files
+from benchmarks.prediction import predict, small_files
 from benchmarks.report.captions import caption
 from benchmarks.report.table import template
 from benchmarks.tasks.chapter import SHOWN_WITH
@@ -24,9 +24,8 @@ if TYPE_CHECKING:
     from docutils.nodes import Node
     from sphinx.application import Sphinx
 
-    from benchmarks.images.image import Image
+    from benchmarks.prediction.basis import Basis
     from benchmarks.prediction.cost_model import Cost
-    from benchmarks.results.store import Store
 
 SCRIPT = "calculator.js"
 
@@ -52,18 +51,18 @@ class CalculatorDirective(MeasuredDirective):
     """``.. calculator::``: from shape, type and ending to peak and time of each method."""
 
     def measured(self) -> list[Node]:
-        """Return the form; raises FigureError if small files of the run were not measured."""
+        """Return the form."""
         lookup = pages.lookup()
-        return [Calculator(content=_content(lookup.small_files()), image=lookup.data)]
+        return [Calculator(content=_content(lookup.basis), image=lookup.data)]
 
 
 class PredictedDirective(MeasuredDirective):
     """``.. predicted::``: what was predicted for the run, beside what was measured of it."""
 
     def measured(self) -> list[Node]:
-        """Return the table; raises FigureError if small files of the run were not measured."""
+        """Return the table."""
         lookup = pages.lookup()
-        predicted = predict.of_image(lookup.data, lookup.small_files())
+        predicted = predict.of_image(lookup.data, lookup.basis)
         results = {(result.task, result.method): result for result in lookup.store.all()}
         there = tuple(
             row
@@ -75,7 +74,7 @@ class PredictedDirective(MeasuredDirective):
         return [table_node(verified.table(), f"Predicted and measured. {text}")]
 
 
-def _content(found: Store[Image]) -> dict[str, Any]:
+def _content(basis: Basis) -> dict[str, Any]:
     """Return all that the script needs, as JSON can hold it."""
     kinds = {f"{v}_{ending}" for v in small_files.VOXELS for ending in small_files.ENDINGS}
     return {
@@ -90,12 +89,13 @@ def _content(found: Store[Image]) -> dict[str, Any]:
             kind: [
                 {"task": cost.task, "method": cost.method, "message": cost.message}
                 | {"peak": _parts(cost.peak_bytes), "time": _parts(cost.wall_seconds)}
-                for cost in cost_model.of_kind(found, kind)
+                for cost in basis.of_kind(kind)
             ]
             for kind in sorted(kinds)
         },
         "usable": machine.USABLE_FRACTION,
         "tight": predict.TIGHT_FROM,
+        "basis": basis.words,
         "words": [predict.FITS, predict.TIGHT, predict.DOES_NOT_FIT],
     }
 
@@ -116,6 +116,7 @@ def visit(translator: Any, node: Calculator) -> None:
         "ending": ("ending", ENDINGS, image.ending),
     }
     page = template("benchmarks.sphinxext", "calculator.html.jinja").render(
+        basis=content["basis"],
         extent=list(zip(_EXTENT, image.shape, strict=True)),
         choices=choices,
         free=pages.lookup().provenance.memory_bytes / GIB,
