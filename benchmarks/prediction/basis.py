@@ -102,9 +102,8 @@ def _slowness(here: Provenance) -> float | None:
     for path in _newest(files.results_folder()):
         found, image, results = read(path, Image)
         ours = roofline.rates(results, image) if _is_here(found, here) else {}
-        theirs = _reference_rates()
-        both = ours.keys() & theirs.keys()
-        if len(both) >= LEAST_RATES:
+        theirs = _reference_rates() if len(ours) >= LEAST_RATES else {}
+        if both := ours.keys() & theirs:
             return statistics.median(ours[rate] / theirs[rate] for rate in both)
     return None
 

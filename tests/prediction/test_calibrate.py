@@ -26,6 +26,9 @@ from benchmarks.runner.schedule import Bounds
 from benchmarks.tasks import task as task_module
 from benchmarks.units import MIB
 
+#: The sizes of the small files that the project itself comes with.
+SIZES = small_files.SIZES
+
 EXAMPLE = '''"""
 A small task
 ============
@@ -138,6 +141,13 @@ def test_what_is_measured_is_not_measured_again(project, monkeypatch):
     }
 
 
+@pytest.fixture
+def reference_sizes(monkeypatch):
+    """Plan small files as the reference machine did, not as the tests here do."""
+    monkeypatch.setattr(small_files, "SIZES", SIZES)
+
+
+@pytest.mark.usefixtures("reference_sizes")
 def test_without_small_files_of_its_own_those_of_the_reference_are_taken(monkeypatch, fmri_path):
     monkeypatch.setenv("FMRI_BENCH_RESULTS", str(fmri_path.parent / "nothing"))
     found = predicted(fmri_path)
@@ -146,6 +156,7 @@ def test_without_small_files_of_its_own_those_of_the_reference_are_taken(monkeyp
     assert "are not measured yet" in found.caption
 
 
+@pytest.mark.usefixtures("reference_sizes")
 def test_an_example_that_changed_makes_predictions_stale(project, fmri_path):
     path = project / "examples" / "plot_small.py"
     before = path.stat().st_mtime
@@ -179,6 +190,7 @@ def test_a_memory_limit_keeps_large_methods_from_being_run(tmp_path):
     assert "raised" in lines["failing"]
 
 
+@pytest.mark.usefixtures("reference_sizes")
 def test_a_time_limit_stops_a_method_and_the_others_go_on(project, tmp_path):
     (project / "examples" / "plot_slow.py").write_text(
         '"""\nSlow\n====\n"""\nimport time\n\ndef quick(fmri_path):\n    return 1\n\n'
