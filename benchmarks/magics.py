@@ -10,9 +10,9 @@ from IPython.core.magic import Magics, line_cell_magic, magics_class
 
 from benchmarks.errors import BenchmarkError, MethodError
 from benchmarks.report import result_tables
-from benchmarks.runner import snippets
 from benchmarks.runner.measure import measure
 from benchmarks.runner.schedule import RUNS
+from benchmarks.tasks import snippets
 from benchmarks.units import format_bytes, format_range, format_seconds, read_count
 
 if TYPE_CHECKING:

@@ -66,11 +66,25 @@ class Rollup:
     private_kib: int
     proportional_private_kib: int
     proportional_shmem_kib: int
+    #: Of files, and of private memory, what no other process maps.
+    own_file_kib: int
+    own_private_kib: int
 
     @property
     def proportional_file_kib(self) -> int:
         """The share of pages of files."""
         return self.proportional_kib - self.proportional_private_kib - self.proportional_shmem_kib
+
+
+#: Lines of smaps_rollup, as the fields of `Rollup`: what is private is clean if it is of a file.
+_SHARES = (
+    b"\nPss:",
+    b"\nAnonymous:",
+    b"\nPss_Anon:",
+    b"\nPss_Shmem:",
+    b"\nPrivate_Clean:",
+    b"\nPrivate_Dirty:",
+)
 
 
 def rollup(pid: int) -> Rollup | None:
@@ -80,8 +94,7 @@ def rollup(pid: int) -> Rollup | None:
             content = file.read(_STATUS_BYTES)
     except OSError:
         return None
-    names = (b"\nPss:", b"\nAnonymous:", b"\nPss_Anon:", b"\nPss_Shmem:")
-    return Rollup(*(field_kib(content, name) for name in names))
+    return Rollup(*(field_kib(content, name) for name in _SHARES))
 
 
 def status(pid: int) -> bytes:
@@ -107,22 +120,28 @@ def maps(pid: int, path: Path) -> bool:
 
 
 def descendants(root: int) -> set[int]:
-    """Return the ids of all processes below a process, found through its threads' children."""
+    """Return the ids of all processes below a process."""
     found: set[int] = set()
     waiting = [root]
     while waiting:
-        pid = waiting.pop()
-        try:
-            for thread in os.listdir(f"/proc/{pid}/task"):  # noqa: PTH208 - read every few ms
-                descriptor = os.open(f"/proc/{pid}/task/{thread}/children", os.O_RDONLY)
-                try:
-                    children = [int(child) for child in os.read(descriptor, 65536).split()]
-                finally:
-                    os.close(descriptor)
-                found.update(children)
-                waiting += children
-        except OSError:  # it ended while it was looked at
-            continue
+        below = children(waiting.pop())
+        found |= below
+        waiting += below
+    return found
+
+
+def children(pid: int) -> set[int]:
+    """Return the ids of the processes that the threads of a process have started."""
+    found: set[int] = set()
+    try:
+        for thread in os.listdir(f"/proc/{pid}/task"):  # noqa: PTH208 - read every few ms
+            descriptor = os.open(f"/proc/{pid}/task/{thread}/children", os.O_RDONLY)
+            try:
+                found.update(int(child) for child in os.read(descriptor, 65536).split())
+            finally:
+                os.close(descriptor)
+    except OSError:  # it ended while it was looked at
+        return found
     return found
 
 

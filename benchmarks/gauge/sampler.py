@@ -11,6 +11,7 @@ from .peak import Sharing, Tick
 from .shared_memory import ShmFiles
 
 if TYPE_CHECKING:
+    from collections.abc import Set as AbstractSet
     from pathlib import Path
 
 #: Between fork and exec a child shows its parent's pages; it is given this long to exec.
@@ -37,10 +38,24 @@ class TreeSampler:
     shm_folder : Path or None
         Folder in /dev/shm whose files count as memory. Files beside it count too if they are
         new and a process of the tree maps them.
+    run : int, optional
+        The first process of the tree, if it is a fork: its pages are its own, whoever shares them.
+    template : int, optional
+        The process that it was forked from, which is not of the tree but shares pages with it.
+    apart : set of int
+        Descendants of the root that are not of the tree.
     """
 
-    def __init__(self, root: int, shm_folder: Path | None) -> None:
-        self._root = root
+    def __init__(
+        self,
+        root: int,
+        shm_folder: Path | None,
+        *,
+        run: int = 0,
+        template: int | None = None,
+        apart: AbstractSet[int] = frozenset(),
+    ) -> None:
+        self._root, self._run, self._template, self._apart = root, run, template, apart
         self._shm = ShmFiles(shm_folder)
         self._processes: dict[int, procfs.ProcessMemory] = {}
         self._seen_fork: dict[int, float] = {}
@@ -75,12 +90,21 @@ class TreeSampler:
         self._reader = None
         self.read_sharing()
 
+    def close(self) -> None:
+        """Let go of all processes, whether the call has ended or not."""
+        self._stopped.set()
+        self._wanted.set()
+        if self._reader:
+            self._reader.join()
+        while self._processes:
+            self._processes.popitem()[1].close()
+
     def scan(self) -> None:
         """Look for processes that are new or gone."""
-        seen = procfs.descendants(self._root)
+        seen = procfs.descendants(self._root) - self._apart
         for pid in seen - self._processes.keys():
             try:
-                forked = procfs.is_fork(pid)
+                forked = pid != self._run and procfs.is_fork(pid)
                 first_seen = self._seen_fork.setdefault(pid, time.monotonic())
                 if forked and time.monotonic() - first_seen < EXEC_SECONDS:
                     continue
@@ -165,6 +189,11 @@ class TreeSampler:
                 repeated_private += share.private_kib - share.proportional_private_kib
             repeated += procfs.field_kib(status, b"RssFile:") - share.proportional_file_kib
             shmem += share.proportional_shmem_kib
+        if self._template and (share := procfs.rollup(self._template)):
+            # Its part of those pages that it shares is theirs too.
+            repeated -= share.proportional_file_kib - share.own_file_kib
+            if forked:
+                repeated_private -= share.proportional_private_kib - share.own_private_kib
         end = time.monotonic()
         after = self._moving_kib(processes, private=forked)
         still = abs(after - before) <= max(MOVED_KIB, MOVED_FRACTION * after)

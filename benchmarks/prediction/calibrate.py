@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import time
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 from benchmarks import progress
@@ -66,11 +66,11 @@ class _Job:
     def carry_out(self, _results: Sequence[Result], batch: Batch) -> list[Outcome | Failure]:
         """Run the method on one file after the other, in one interpreter."""
         calls = tuple((str(image.path),) for image in self.images.values())
-        start = prepare(Order(self.method.function, calls, batch, frozen=True))
         # What names the hidden package has large files, since its buffers grow in steps.
-        if batch.memory and start.hidden:
-            start = replace(start, variables=ALL_GIVEN_BACK)
-        outcome = execute.carry_out(start)
+        given_back = batch.memory and not source.uses(self.method.function, HIDDEN_PACKAGE)
+        variables = ALL_GIVEN_BACK if given_back else None
+        order = Order(self.method.function, calls, batch)
+        outcome = execute.carry_out(prepare(order, variables=variables))
         if isinstance(outcome, Failure):
             return [outcome] * len(calls)
         return list(outcome.each(len(calls)))

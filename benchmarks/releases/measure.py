@@ -18,9 +18,9 @@ from benchmarks.runner.execute import Failure, Outcome, extended
 from benchmarks.runner.launch import HIDDEN_PACKAGE, prepare
 from benchmarks.runner.order import Batch, Order
 from benchmarks.runner.rounds import Lot, rounds
-from benchmarks.runner.snippets import Named
 from benchmarks.tasks import agreement, chapter, source
 from benchmarks.tasks import task as tasks
+from benchmarks.tasks.snippets import Named
 from benchmarks.units import format_duration
 
 from . import environments
@@ -207,7 +207,9 @@ def _outcomes(
     # release.
     calls = tuple((shared.methods[index].name, str(shared.image.path)) for index in indices)
     order = Order(Named(str(shared.task.path)), calls, batch, reduced=True)
-    outcome = execute.carry_out(prepare(order, hidden=shared.hidden, python=str(session.python)))
+    imports = source.imports(*(shared.methods[index].function for index in indices))
+    prepared = prepare(order, hidden=shared.hidden, python=str(session.python), imports=imports)
+    outcome = execute.carry_out(prepared)
     if isinstance(outcome, Outcome):
         return list(outcome.each(len(calls)))
     if len(calls) > 1:

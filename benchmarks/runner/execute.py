@@ -84,7 +84,14 @@ def extended(result: Result, outcome: Outcome | Failure) -> Result:
 def carry_out(prepared: Prepared, bounds: Bounds = DEFAULT_BOUNDS) -> Outcome | Failure:
     """Carry out an order in a fresh interpreter; a kill of this one leaves no file or process."""
     killed_before = _kernel_kills()
-    assignment = Assignment(prepared.payload, prepared.weighed, bounds.seconds, bounds.bytes_now())
+    assignment = Assignment(
+        prepared.origin,
+        prepared.fresh,
+        prepared.weighed,
+        bounds.seconds,
+        bounds.bytes_now(),
+        tempfile.gettempdir(),
+    )
     with tempfile.TemporaryFile() as answer, tempfile.TemporaryFile() as printed:
         start = launch.with_keeper if peak.name() == peak.NAME else launch.alone
         report = start(assignment, prepared, answer, printed)

@@ -1,14 +1,16 @@
-"""Keep one worker: start it, watch it, end its whole tree, and leave nothing behind."""
+"""Keep templates and watch one run at a time: end its whole tree, and leave nothing behind."""
 
 from __future__ import annotations
 
 import contextlib
+import ctypes
 import json
 import os
 import pickle
 import select
 import shutil
 import signal
+import socket
 import subprocess
 import sys
 import tempfile
@@ -17,125 +19,206 @@ from dataclasses import asdict
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from benchmarks.gauge import peak, procfs, shared_memory
+from benchmarks.gauge import machine, peak, procfs, shared_memory
 from benchmarks.gauge.sampler import TreeSampler
 
 from . import order
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable
+    from collections.abc import Iterable, Iterator
 
-    from .order import Assignment
+    from .order import Assignment, Origin
 
 TICK_SECONDS = 0.001
 IDLE_SECONDS = 0.01
 SCAN_EVERY = 4
 
-#: Helpers that end by themselves once the worker is gone get this long, such as the
-#: resource tracker of multiprocessing.
+#: Helpers that end by themselves once the run is over get this long, such as the resource
+#: tracker of multiprocessing.
 GRACE_SECONDS = 2.0
 
-_PREFIX = "fmri-bench-"
+#: Templates wait this long for another order before they are ended, and give back their memory.
+WAIT_SECONDS = 120.0
+
+#: At most so many templates wait at a time; fewer where not so much memory is free for each, of
+#: which one that has imported nilearn holds a fourth.
+MOST_TEMPLATES = 24
+TEMPLATE_BYTES = 512 << 20
+
 _PR_SET_CHILD_SUBREAPER = 36
+_MESSAGE_BYTES = 64
 
 
-class Keeper:
-    """One worker, watched from outside: the interpreter's lock would starve a thread in it."""
+def prefix(keeper: int) -> str:
+    """Return how the names of all folders begin that a keeper makes, by its process id."""
+    return f"fmri-bench-{keeper}-"
 
-    def __init__(self, assignment: Assignment, shm: Path | None, scratch: Path) -> None:
-        self._assignment = assignment
+
+class Template:
+    """A process that has imported once and forks each run, or that is the run itself."""
+
+    def __init__(self, origin: Origin, printed: int, *, fresh: bool) -> None:
+        self.socket, theirs = socket.socketpair(socket.AF_UNIX, socket.SOCK_SEQPACKET)
+        kind = order.FRESH if fresh else order.FORK
+        module = "benchmarks.runner.template"
+        words = [origin.python, "-P", "-m", module, str(theirs.fileno()), kind]
+        with theirs:
+            self.process = subprocess.Popen(
+                [*words, *([] if fresh else origin.imports)],
+                stdin=subprocess.DEVNULL,
+                stdout=printed,
+                stderr=printed,
+                pass_fds=[theirs.fileno()],
+                env=dict(origin.environment),
+                cwd=origin.folder,
+            )
+        self.exited = os.pidfd_open(self.process.pid)
+        #: Whether its runs are forks; not known before it has imported.
+        self.forks: bool | None = None
+
+    def end(self) -> int:
+        """End it, which holds nothing that could be lost; return the code it ended with."""
+        self.process.kill()
+        code = self.process.wait()
+        self.socket.close()
+        os.close(self.exited)
+        return code
+
+
+class Run:
+    """One run, watched from outside: the interpreter's lock would starve a thread in it."""
+
+    def __init__(
+        self, assignment: Assignment, template: Template, others: set[int], shm: Path | None
+    ) -> None:
+        self._assignment, self._template = assignment, template
+        self._others, self._shm = others, shm
         self._asleep = not assignment.weighed
+        self._measuring = False
+        self._started = time.monotonic()
         self._ended = ""
         self._memory: list[dict[str, Any]] = []
+        self._pid: int | None = None
+        self._code: int | None = None
+        self._watch: TreeSampler | None = None
+
+    def begin(self, files: Iterable[int], folders: list[str]) -> None:
+        """Send the order on to the template, with the ends of the pipes that the run needs."""
         self._inbox, to_keeper = os.pipe()
         from_keeper, self._outbox = os.pipe()
-        # Nothing is ever written here; that it hangs up tells the worker's kernel to end it.
+        # Nothing is ever written here; that it hangs up tells the kernel to end the run.
         lifeline, self._lifeline = os.pipe()
         theirs = (lifeline, from_keeper, to_keeper)
-        environment = os.environ | {
-            "TMPDIR": str(scratch),
-            "JOBLIB_TEMP_FOLDER": str(shm or scratch),
-        }
-        with tempfile.TemporaryFile() as payload:
-            payload.write(assignment.payload)
-            payload.seek(0)
-            self._started = time.monotonic()
-            self._worker = subprocess.Popen(
-                [sys.executable, "-P", "-m", "benchmarks.runner.worker", *map(str, theirs)],
-                stdin=payload,
-                pass_fds=theirs,
-                start_new_session=True,
-                env=environment,
-            )
+        message = json.dumps(folders).encode()
+        # One that has just ended is seen to in `see_through`.
+        with contextlib.suppress(BrokenPipeError, ConnectionResetError):
+            socket.send_fds(self._template.socket, [message], [*files, *theirs])
         for descriptor in theirs:
             os.close(descriptor)
-        # Orphans of the worker come to this process, so that they stay in sight.
-        self._watch = TreeSampler(os.getpid(), shm)
 
-    def run(self) -> dict[str, Any]:
-        """See the worker through, and report how it ended and what was read."""
+    def see_through(self, runner: socket.socket) -> dict[str, Any]:
+        """Wait until the run has ended, and report how it did and what was read."""
         poll = select.poll()
-        exited = os.pidfd_open(self._worker.pid)
-        for descriptor in (sys.stdin.fileno(), self._inbox, exited):
+        told, exited = self._template.socket.fileno(), self._template.exited
+        for descriptor in (runner.fileno(), self._inbox, told, exited):
             poll.register(descriptor, select.POLLIN | select.POLLHUP)
-        wait = self._pace(measuring=False)
-        measuring = False
         count = 0
-        while not self._ended:
-            events = {descriptor for descriptor, _ in poll.poll(wait)}
-            if sys.stdin.fileno() in events:
+        while not self._ended and self._code is None:
+            events = {descriptor for descriptor, _ in poll.poll(self._pace())}
+            if runner.fileno() in events:
                 self._ended = "abandoned"
             elif self._inbox in events and (message := os.read(self._inbox, 1)):
-                measuring = self._answer(message)
-                wait = self._pace(measuring=measuring)
+                self._answer(message)
+            elif told in events and (message := self._template.socket.recv(_MESSAGE_BYTES)):
+                self._hear(message.decode())
             elif exited in events:
                 break
             else:
-                if self._inbox in events:
-                    poll.unregister(self._inbox)
+                for descriptor in {self._inbox, told} & events:  # closed, and never quiet again
+                    poll.unregister(descriptor)
                 count += 1
                 self._look(scan=count % SCAN_EVERY == 0)
-        self._worker.poll()
+        if self._pid is None:
+            self._code = self._template.end()  # before it forks
         left = self._end_tree()
         return {
-            "code": self._worker.wait(),
+            "code": self._exit_code(),
             "ended": self._ended,
             "left": left,
             "memory": self._memory,
+            "forked": self._template.forks is True,
         }
 
-    def _pace(self, *, measuring: bool) -> float:
+    def close(self) -> None:
+        """Close the pipes."""
+        for descriptor in (self._inbox, self._outbox, self._lifeline):
+            os.close(descriptor)
+
+    def _hear(self, message: str) -> None:
+        """Take in what the template says: what it is, the run's id, the code it ended with."""
+        if message in {order.FORK, order.FRESH}:
+            self._template.forks = message == order.FORK
+            if message == order.FORK:
+                return
+            self._pid = self._template.process.pid
+        elif self._pid is None:
+            self._pid = int(message)
+        else:
+            self._code = int(message)
+            return
+        forked_from = self._template.process.pid if self._template.forks else None
+        # Orphans of the run come to this process, so that they stay in sight.
+        self._watch = TreeSampler(
+            os.getpid(), self._shm, run=self._pid, template=forked_from, apart=self._apart
+        )
+
+    @property
+    def _apart(self) -> set[int]:
+        """The processes that are not of the run: the templates, unless one is the run."""
+        return {*self._others, self._template.process.pid} - {self._pid}
+
+    def _exit_code(self) -> int:
+        """Return how the run ended; a template that is the run itself has ended with it."""
+        if self._template.forks:
+            while self._code is None and (told := self._template.socket.recv(_MESSAGE_BYTES)):
+                self._code = int(told)
+        return self._template.end() if self._code is None else self._code
+
+    def _pace(self) -> float:
         """Return how long to wait for an event, in ms; in time runs, until the bound of time."""
         if self._asleep:
-            return (
-                max(0.0, self._assignment.most_seconds - (time.monotonic() - self._started)) * 1000
-            )
-        return (TICK_SECONDS if measuring else IDLE_SECONDS) * 1000
+            left = self._assignment.most_seconds - (time.monotonic() - self._started)
+            return max(0.0, left) * 1000
+        return (TICK_SECONDS if self._measuring else IDLE_SECONDS) * 1000
 
     def _look(self, *, scan: bool) -> None:
         """Read the counters, and compare with the bounds."""
-        if not self._asleep:
+        if self._watch and not self._asleep:
             if scan:
                 self._watch.scan()
             self._watch.tick()
-            if self._holds_more_than(self._assignment.most_bytes):
+            if self._holds_more_than(self._watch, self._assignment.most_bytes):
                 self._ended = "memory"
         if time.monotonic() - self._started > self._assignment.most_seconds:
             self._ended = "time"
 
-    def _holds_more_than(self, bound: int) -> bool:
-        if self._watch.resident_bytes() <= bound:
+    @staticmethod
+    def _holds_more_than(watch: TreeSampler, bound: int) -> bool:
+        if watch.resident_bytes() <= bound:
             return False
         # That counted shared pages once a process; only the exact sum may end a run.
-        return self._watch.read_sharing() and self._now() * 1024 > bound
+        return watch.read_sharing() and _now(watch) * 1024 > bound
 
-    def _answer(self, message: bytes) -> bool:
-        """Do what the worker asks for; return whether its call is being measured now."""
+    def _answer(self, message: bytes) -> None:
+        """Do what the run asks for, and note whether its call is being measured now."""
         watch = self._watch
+        if watch is None:
+            raise AssertionError("a run speaks only after its template has")
         self._asleep = message == order.TIME
+        self._measuring = message == order.BEGIN
         if message == order.BEGIN:
             watch.begin()
-            self._memory.append({"baseline_bytes": round(self._now() * 1024)})
+            self._memory.append({"baseline_bytes": round(_now(watch) * 1024)})
         elif message == order.END:
             watch.scan()
             watch.tick()
@@ -147,30 +230,33 @@ class Keeper:
             watch.tick()
             watch.read_sharing()
             watch.tick()
-            self._memory[-1]["kept_bytes"] = round((self._now() - base) * 1024)
-        os.write(self._outbox, order.GO)
-        return bool(message == order.BEGIN)
-
-    def _now(self) -> float:
-        return peak.parts_at(self._watch.ticks[-1], self._watch.sharings).total
+            self._memory[-1]["kept_bytes"] = round((_now(watch) - base) * 1024)
+        with contextlib.suppress(BrokenPipeError):  # it was killed, which will be heard next
+            os.write(self._outbox, order.GO)
 
     def _end_tree(self) -> int:
         """End whatever is left of the tree; return how many did not end by themselves."""
         if self._ended:
             # Trackers of shared memory come last: they remove what the others leave.
-            _kill(pid for pid in _living() if not procfs.is_tracker(pid))
+            _kill(pid for pid in self._living() if not procfs.is_tracker(pid))
         deadline = time.monotonic() + GRACE_SECONDS
-        while (left := _living()) and time.monotonic() < deadline:
+        while (left := self._living()) and time.monotonic() < deadline:
             time.sleep(IDLE_SECONDS)
-        while living := _living():
+        while living := self._living():
             _kill(living)
             time.sleep(TICK_SECONDS)
+        if self._watch:
+            self._watch.close()
         return len(left)
 
+    def _living(self) -> set[int]:
+        """Return the processes of the run that have not ended."""
+        found = procfs.descendants(os.getpid()) - self._apart
+        return {pid for pid in found if procfs.is_running(pid)}
 
-def _living() -> set[int]:
-    """Return the processes below this one that have not ended; orphans come to it."""
-    return {pid for pid in procfs.descendants(os.getpid()) if procfs.is_running(pid)}
+
+def _now(watch: TreeSampler) -> float:
+    return peak.parts_at(watch.ticks[-1], watch.sharings).total
 
 
 def _kill(pids: Iterable[int]) -> None:
@@ -179,33 +265,96 @@ def _kill(pids: Iterable[int]) -> None:
             os.kill(pid, signal.SIGKILL)
 
 
-def main() -> None:
-    """Read the assignment from standard input, keep the worker, report in one line of JSON."""
-    import ctypes  # noqa: PLC0415 - not needed by those who import the constants
+class Keeper:
+    """The templates, the latest used last, and what is done with each assignment."""
 
-    ctypes.CDLL(None).prctl(_PR_SET_CHILD_SUBREAPER, 1, 0, 0, 0)
-    length = int.from_bytes(_read(order.LENGTH_BYTES), "little")
-    assignment: Assignment = pickle.loads(_read(length))  # noqa: S301 - from our own runner
+    def __init__(self, runner: socket.socket) -> None:
+        self._runner = runner
+        self._templates: dict[Origin, Template] = {}
+
+    def serve(self) -> None:
+        """Carry out assignments until the runner is gone."""
+        poll = select.poll()
+        poll.register(self._runner, select.POLLIN | select.POLLHUP)
+        try:
+            while True:
+                if not poll.poll(WAIT_SECONDS * 1000):
+                    self._end(0)
+                    continue
+                message, files, _, _ = socket.recv_fds(self._runner, 1, 3)
+                if not message:
+                    return
+                self._carry_out(files)
+        finally:
+            self._end(0)
+
+    def _carry_out(self, files: list[int]) -> None:
+        """See a run through, write the report behind its answer, and say that it is there."""
+        given, answer, printed = files
+        with os.fdopen(os.dup(given), "rb") as file:
+            assignment: Assignment = pickle.load(file)  # noqa: S301 - from our own runner
+            os.lseek(given, file.tell(), os.SEEK_SET)  # the order follows
+        with _folders(assignment.temporary) as (scratch, shm):
+            template = self._template(assignment, printed)
+            run = Run(assignment, template, self._waiting, shm)
+            run.begin(files, [str(scratch), str(shm or scratch)])
+            report = run.see_through(self._runner)
+            run.close()
+        if template.process.returncode is None:
+            self._templates[assignment.origin] = template
+        _reap(but=self._waiting)
+        os.write(answer, json.dumps({"keeper": report}).encode() + b"\n")
+        for descriptor in files:
+            os.close(descriptor)
+        self._runner.send(b".")
+
+    @property
+    def _waiting(self) -> set[int]:
+        return {template.process.pid for template in self._templates.values()}
+
+    def _template(self, assignment: Assignment, printed: int) -> Template:
+        """Take a template out of those that wait, or start it."""
+        found = None if assignment.fresh else self._templates.pop(assignment.origin, None)
+        if found and found.process.poll() is None:
+            return found
+        if found:
+            found.end()
+        self._end(min(MOST_TEMPLATES, machine.usable_bytes() // TEMPLATE_BYTES) - 1)
+        return Template(assignment.origin, printed, fresh=assignment.fresh)
+
+    def _end(self, but: int) -> None:
+        """End the templates that were not used for longest, all but some."""
+        while len(self._templates) > max(0, but):
+            self._templates.pop(next(iter(self._templates))).end()
+
+
+@contextlib.contextmanager
+def _folders(temporary: str) -> Iterator[tuple[Path, Path | None]]:
+    """Make folders for temporary files, the second in memory where that is; remove them."""
     memory = shared_memory.shared_memory()
-    shm = Path(tempfile.mkdtemp(prefix=_PREFIX, dir=memory)) if memory else None
-    scratch = Path(tempfile.mkdtemp(prefix=_PREFIX))
+    begun = prefix(os.getpid())
+    scratch = Path(tempfile.mkdtemp(prefix=begun, dir=temporary))
+    shm = Path(tempfile.mkdtemp(prefix=begun, dir=memory)) if memory else None
     try:
-        report = Keeper(assignment, shm, scratch).run()
+        yield scratch, shm
     finally:
         for folder in filter(None, (shm, scratch)):
             shutil.rmtree(folder, ignore_errors=True)
-    sys.stdout.write(json.dumps({"keeper": report}) + "\n")
 
 
-def _read(count: int) -> bytes:
-    """Read from standard input without a buffer, which would hide its end from poll."""
-    content = b""
-    while len(content) < count:
-        piece = os.read(0, count - len(content))
-        if not piece:
-            sys.exit(0)  # the runner is gone before it had begun
-        content += piece
-    return content
+def _reap(but: set[int]) -> None:
+    """Let go of orphans that have ended, which no template waits for."""
+    for pid in procfs.children(os.getpid()) - but:
+        with contextlib.suppress(ChildProcessError):
+            os.waitpid(pid, os.WNOHANG)
+
+
+def main() -> None:
+    """Serve the runner at the other end of a socket."""
+    ctypes.CDLL(None).prctl(_PR_SET_CHILD_SUBREAPER, 1, 0, 0, 0)
+    with socket.socket(fileno=int(sys.argv[1])) as runner:
+        runner.set_inheritable(False)
+        Keeper(runner).serve()
 
 
 if __name__ == "__main__":

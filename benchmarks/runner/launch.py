@@ -1,15 +1,19 @@
-"""Pickle an order, and start its interpreter: through a keeper on Linux, alone elsewhere."""
+"""Pickle an order, and have it carried out: through a keeper on Linux, alone elsewhere."""
 
 from __future__ import annotations
 
+import atexit
 import contextlib
 import json
 import os
 import pickle
+import shutil
+import socket
 import subprocess
 import sys
 import tempfile
-from dataclasses import dataclass, field
+import threading
+from dataclasses import dataclass
 from pathlib import Path
 from typing import IO, TYPE_CHECKING, Any
 
@@ -18,11 +22,15 @@ import psutil
 
 from benchmarks import files
 from benchmarks.errors import MethodError
+from benchmarks.gauge import shared_memory
 from benchmarks.tasks import source
 
-from .order import LENGTH_BYTES
+from . import keeper
+from .order import Origin
 
 if TYPE_CHECKING:
+    from collections.abc import Mapping, Sequence
+
     from .order import Assignment, Order
 
 #: What a method gets only if it names it: nibabel uses it wherever it is installed.
@@ -43,30 +51,55 @@ _KEEPER_SECONDS = 10
 
 @dataclass(frozen=True)
 class Prepared:
-    """A pickled `Order` on its way, as for `Assignment`, and the interpreter that it is for."""
+    """A pickled `Order` on its way, and the interpreter that it is for."""
 
     payload: bytes
     weighed: bool
-    #: Whether `HIDDEN_PACKAGE` cannot be imported.
-    hidden: bool = True
-    variables: dict[str, str] = field(default_factory=dict, hash=False)
-    python: str = sys.executable
-
-    @property
-    def environment(self) -> dict[str, str]:
-        """The environment variables of the worker, inherited by the processes it starts."""
-        here = self.python == sys.executable
-        return environment(hidden=self.hidden, here=here) | self.variables
+    origin: Origin
+    fresh: bool = False
 
 
-def prepare(
+def prepare(  # noqa: PLR0913 - all that one interpreter can differ in from another
     order: Order,
     *,
     hidden: bool | None = None,
-    variables: dict[str, str] | None = None,
+    variables: Mapping[str, str] | None = None,
     python: str = sys.executable,
+    imports: Sequence[str] | None = None,
+    fresh: bool = False,
 ) -> Prepared:
-    """Pickle an order, a package hidden unless it is named; raises MethodError if that fails."""
+    """Pickle an order for an interpreter that has imported what its function names.
+
+    Parameters
+    ----------
+    order : Order
+        What is carried out.
+    hidden : bool, optional
+        Whether `HIDDEN_PACKAGE` cannot be imported; by default it can if the function names it.
+    variables : mapping, optional
+        Environment variables that are added.
+    python : str
+        The interpreter's program.
+    imports : sequence of str, optional
+        Packages to import beforehand; by default those that the function names.
+    fresh : bool
+        Whether the interpreter is started for this order alone, and not forked.
+
+    Raises
+    ------
+    MethodError
+        The function or an argument cannot be pickled.
+    """
+    payload = _pickled(order)
+    names = source.imports(order.function) if imports is None else imports
+    is_hidden = not source.uses(order.function, HIDDEN_PACKAGE) if hidden is None else hidden
+    found = environment(hidden=is_hidden, here=python == sys.executable) | dict(variables or {})
+    pairs = tuple(sorted(found.items()))
+    origin = Origin(python, tuple(names), pairs, str(Path.cwd()), order.batch.layout)
+    return Prepared(payload, order.batch.memory > 0, origin, fresh)
+
+
+def _pickled(order: Order) -> bytes:
     try:
         payload: bytes = cloudpickle.dumps(order)
     except (pickle.PicklingError, TypeError, AttributeError, ValueError) as error:
@@ -75,8 +108,7 @@ def prepare(
             f"{name} cannot be sent to a fresh interpreter: {error}. Locks, generators and "
             "connections cannot travel; make them inside the function."
         ) from error
-    is_hidden = not source.uses(order.function, HIDDEN_PACKAGE) if hidden is None else hidden
-    return Prepared(payload, order.batch.memory > 0, is_hidden, variables or {}, python)
+    return payload
 
 
 def files_of(*given: Any) -> tuple[str, ...]:
@@ -96,44 +128,84 @@ def environment(*, hidden: bool, here: bool = True) -> dict[str, str]:
     return inherited | {"PYTHONPATH": os.pathsep.join(path), "MALLOC_ARENA_MAX": "1"}
 
 
+class _Keeper:
+    """The process that keeps templates and watches runs, for as long as this one lives."""
+
+    def __init__(self) -> None:
+        self._socket, theirs = socket.socketpair(socket.AF_UNIX, socket.SOCK_SEQPACKET)
+        module = "benchmarks.runner.keeper"
+        with theirs:
+            self._process = subprocess.Popen(
+                [sys.executable, "-P", "-m", module, str(theirs.fileno())],
+                stdin=subprocess.DEVNULL,
+                pass_fds=[theirs.fileno()],
+                start_new_session=True,  # a Ctrl-C is for this process alone
+                env=environment(hidden=False),
+            )
+        self._temporary = ""
+
+    @property
+    def is_there(self) -> bool:
+        """Whether it has not ended."""
+        return self._process.poll() is None
+
+    def see_through(self, assignment: Assignment, files: Sequence[IO[bytes]]) -> None:
+        """Have a run carried out; return when it has ended, or the keeper has."""
+        self._temporary = assignment.temporary
+        descriptors = [file.fileno() for file in files]
+        # If it has ended, there is no report, which says it all.
+        with contextlib.suppress(BrokenPipeError, ConnectionResetError):
+            socket.send_fds(self._socket, [b"."], descriptors)
+            if self._socket.recv(1):
+                return
+        self.end()
+
+    def end(self) -> None:
+        """Close the socket, by which it knows that it is to end all it keeps; see that it does."""
+        self._socket.close()
+        try:
+            self._process.wait(_KEEPER_SECONDS)
+        except subprocess.TimeoutExpired:
+            self._process.kill()
+            self._process.wait()
+        # Nothing is left here unless it was killed.
+        folders = [Path(self._temporary), shared_memory.shared_memory()]
+        for folder in filter(None, folders if self._temporary else []):
+            for path in folder.glob(f"{keeper.prefix(self._process.pid)}*"):
+                shutil.rmtree(path, ignore_errors=True)
+
+
+_LOCK = threading.Lock()
+_KEPT: list[_Keeper] = []
+
+
+def end_templates() -> None:
+    """End the templates and their keeper, which start again when they are needed."""
+    while _KEPT:
+        _KEPT.pop().end()
+
+
+atexit.register(end_templates)
+if hasattr(os, "register_at_fork"):
+    os.register_at_fork(after_in_child=_KEPT.clear)
+
+
 def with_keeper(
     assignment: Assignment, prepared: Prepared, answer: IO[bytes], printed: IO[bytes]
 ) -> dict[str, Any]:
-    """Carry out an order by a keeper, which ends the whole tree; return what it and worker say."""
-    with subprocess.Popen(
-        [prepared.python, "-P", "-m", "benchmarks.runner.keeper"],
-        stdin=subprocess.PIPE,
-        stdout=answer,
-        stderr=printed,
-        start_new_session=True,  # a Ctrl-C is for this process alone
-        env=prepared.environment,
-    ) as keeper:
+    """Carry out an order by the keeper, which ends the whole tree; return what was answered."""
+    with _LOCK, tempfile.TemporaryFile() as given:
+        given.write(pickle.dumps(assignment) + prepared.payload)
+        given.seek(0)
+        if not (_KEPT and _KEPT[0].is_there):
+            end_templates()
+            _KEPT.append(_Keeper())
         try:
-            _send(keeper, pickle.dumps(assignment))
-            keeper.wait()
-        finally:
-            _let_go(keeper)
+            _KEPT[0].see_through(assignment, (given, answer, printed))
+        except BaseException:
+            end_templates()  # whatever interrupts this also ends the run
+            raise
     return _answers(answer)
-
-
-def _send(keeper: subprocess.Popen[bytes], content: bytes) -> None:
-    """Write an assignment, its length first, and leave the pipe open."""
-    if keeper.stdin is None:
-        raise AssertionError("stdin was asked to be a pipe")
-    with contextlib.suppress(BrokenPipeError):  # it ended; its answer says why
-        keeper.stdin.write(len(content).to_bytes(LENGTH_BYTES, "little") + content)
-        keeper.stdin.flush()
-
-
-def _let_go(keeper: subprocess.Popen[bytes]) -> None:
-    """Close the pipe, by which the keeper knows that it is to end its tree."""
-    if keeper.stdin is not None:
-        with contextlib.suppress(BrokenPipeError):
-            keeper.stdin.close()
-    try:
-        keeper.wait(_KEEPER_SECONDS)
-    except subprocess.TimeoutExpired:
-        keeper.kill()
 
 
 def alone(
@@ -145,15 +217,16 @@ def alone(
         # Methods write files too; on Windows one may still be open.
         tempfile.TemporaryDirectory(ignore_cleanup_errors=True) as scratch,
         subprocess.Popen(
-            [prepared.python, "-P", "-m", "benchmarks.runner.worker"],
+            [prepared.origin.python, "-P", "-m", "benchmarks.runner.worker"],
             stdin=subprocess.PIPE,
             stdout=answer,
             stderr=printed,
-            env=prepared.environment | dict.fromkeys(("TMPDIR", "TEMP", "TMP"), scratch),
+            env=dict(prepared.origin.environment)
+            | dict.fromkeys(("TMPDIR", "TEMP", "TMP"), scratch),
         ) as worker,
     ):
         try:
-            worker.communicate(assignment.payload, assignment.most_seconds)
+            worker.communicate(prepared.payload, assignment.most_seconds)
         except subprocess.TimeoutExpired:
             ended = "time"
         finally:

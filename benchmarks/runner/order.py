@@ -11,12 +11,12 @@ if TYPE_CHECKING:
 # A worker imports this before it measures: nothing large may be imported here.
 
 
-#: How long the length of a pickled assignment is, which stands before it.
-LENGTH_BYTES = 8
-
 #: What a worker tells its keeper, a letter each: time runs begin; a call that is weighed begins,
 #: and ends; what it returned is still held. And the answer, that the keeper has done its part.
 TIME, BEGIN, END, KEPT, GO = b"T", b"B", b"E", b"K", b"G"
+
+#: Whether a run is forked from a template, or is a fresh interpreter.
+FORK, FRESH = "fork", "fresh"
 
 
 @dataclass(frozen=True)
@@ -25,6 +25,8 @@ class Batch:
 
     time: int = 0
     memory: int = 0
+    #: Which of several templates the interpreter is forked from: each lays out memory anew.
+    layout: int = 0
 
     @property
     def runs(self) -> int:
@@ -50,19 +52,35 @@ class Order:
     copies: int = 0
     #: Whether the last memory run of each call is to say what was returned.
     reduced: bool = False
-    #: Whether what was imported is left out of garbage collection.
-    frozen: bool = False
+
+
+@dataclass(frozen=True)
+class Origin:
+    """The interpreter that a run is forked from: all that makes one differ from another."""
+
+    python: str
+    #: What is imported before the fork, so that no run has to.
+    imports: tuple[str, ...]
+    #: Environment variables, as pairs.
+    environment: tuple[tuple[str, str], ...]
+    #: The working folder.
+    folder: str
+    #: See `Batch`.
+    layout: int = 0
 
 
 @dataclass(frozen=True)
 class Assignment:
-    """What a keeper is given: an order for its worker, and what that is held to."""
+    """What a keeper is given: where a run comes from, and what it is held to."""
 
-    #: The pickled `Order`.
-    payload: bytes
+    origin: Origin
+    #: Whether the run is an interpreter that was started for it alone, and imports by itself.
+    fresh: bool
     #: Whether there are runs under the memory gauge.
     weighed: bool
-    #: When the worker is stopped.
+    #: When the run is stopped.
     most_seconds: float
     #: At how much memory its process tree is stopped.
     most_bytes: int
+    #: Where folders of temporary files are made.
+    temporary: str

@@ -32,9 +32,12 @@ MOST_TIME_RUNS = 9
 #: Only to calls shorter than this, s: more runs of the others would cost minutes.
 EXTENDED_SECONDS = 0.1
 
-#: So many runs of each kind follow one another in an interpreter, after one warm-up call: to
-#: start it and to import nilearn takes longer than most calls.
+#: So many runs of each kind follow one another in an interpreter at most, after a warm-up call.
 RUNS_EACH = 3
+
+#: The runs of a method are spread over so many templates: how memory happens to be laid out in
+#: one of them is a bias of its own (Mytkowicz et al. 2009, doi:10.1145/1508284.1508275).
+LAYOUTS = 3
 
 
 def asked_again() -> bool:
@@ -144,10 +147,15 @@ def _is_worth_more_runs(result: Result) -> bool:
 
 
 def _batches(time: int, memory: int) -> list[Batch]:
-    """Spread runs evenly over as few interpreters as may be: 5 are 3 and 2."""
-    count = -(-max(time, memory) // RUNS_EACH)
+    """Spread runs evenly over as few interpreters as may be, but some: 5 are 2, 2 and 1."""
+    most = max(time, memory)
+    count = max(-(-most // RUNS_EACH), min(most, LAYOUTS))
 
     def share(runs: int, index: int) -> int:
         return runs // count + (index < runs % count)
 
-    return [Batch(share(time, index), share(memory, index)) for index in range(count)]
+    # Counted down, so that those that are left, when some are there, get the same ones.
+    return [
+        Batch(share(time, index), share(memory, index), (count - index) % LAYOUTS)
+        for index in range(count)
+    ]

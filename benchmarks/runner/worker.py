@@ -1,4 +1,4 @@
-"""Carry out an order: what `keeper` starts as ``python -m benchmarks.runner.worker``."""
+"""Carry out an order: in a fork of `template`, or as ``python -m benchmarks.runner.worker``."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ import sys
 import tempfile
 from dataclasses import asdict, replace
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import IO, TYPE_CHECKING, Any
 
 from benchmarks.gauge import clock, conditions, fallback
 from benchmarks.gauge.readings import MemoryRun
@@ -83,12 +83,9 @@ def carry_out(order: Order, line: Line | None) -> dict[str, Any]:
     content: dict[str, Any] = {"timed": [], "weighed": [], "returned": []}
     if order.copies:
         order = _copied(order)
-    for index, args in enumerate(order.calls):
+    for args in order.calls:
         call = functools.partial(order.function, *args, **order.kwargs)
         call()  # lazy imports, caches and first touches of memory belong to no run
-        if not index and order.frozen:
-            gc.collect()
-            gc.freeze()  # what was imported need not be looked through before each run
         if line and order.batch.time:
             line.say(messages.TIME)
         for _ in range(order.batch.time):
@@ -134,22 +131,22 @@ def _weigh(
         del returned  # it would count as memory that the next call finds
 
 
-def main() -> None:
-    """Read the pickled order from standard input, carry it out, answer in one line of JSON."""
-    answer = os.fdopen(os.dup(1), "w", encoding="utf-8")
-    # Whatever the method prints goes to standard error.
-    os.dup2(2, 1)
-    line = None
-    if len(sys.argv) > 1:
-        lifeline, from_keeper, to_keeper = map(int, sys.argv[1:])
-        die_with_parent(lifeline)
-        line = Line(from_keeper, to_keeper)
+def answer(given: IO[bytes], to: int, line: Line | None) -> None:
+    """Read a pickled order, carry it out, and answer in one line of JSON."""
     try:
-        content = carry_out(pickle.load(sys.stdin.buffer), line)  # noqa: S301
+        content = carry_out(pickle.load(given), line)  # noqa: S301 - from our own runner
     except Exception as error:  # noqa: BLE001 - whatever the method raises is its status
         content = {"error": f"{type(error).__name__}: {error}"}
-    with answer:
-        answer.write(json.dumps({"worker": content}) + "\n")
+    with os.fdopen(to, "w", encoding="utf-8") as file:
+        file.write(json.dumps({"worker": content}) + "\n")
+
+
+def main() -> None:
+    """Carry out the order on standard input, where there is no keeper."""
+    to = os.dup(1)
+    # Whatever the method prints goes to standard error.
+    os.dup2(2, 1)
+    answer(sys.stdin.buffer, to, None)
 
 
 if __name__ == "__main__":

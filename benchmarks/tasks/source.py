@@ -3,12 +3,20 @@
 from __future__ import annotations
 
 import ast
+import dis
+import functools
 import hashlib
+import importlib.metadata
+import importlib.util
 import inspect
 import re
 import textwrap
+from pathlib import Path
 from types import CodeType, FunctionType, ModuleType
 from typing import TYPE_CHECKING, Any
+
+from packaging.requirements import Requirement
+from packaging.utils import canonicalize_name
 
 from benchmarks.errors import MethodError
 
@@ -48,27 +56,82 @@ def _parts(function: FunctionType, seen: set[FunctionType]) -> Iterator[str]:
 
 def uses(function: object, package: str) -> bool:
     """Tell whether a function, or a helper of its own file, names something of a package."""
-    return isinstance(function, FunctionType) and _uses(function, package, set())
+    return any(home.partition(".")[0] == package for home in _homes(function, set()))
 
 
-def _uses(function: FunctionType, package: str, seen: set[FunctionType]) -> bool:
+def imports(*functions: object) -> tuple[str, ...]:
+    """Return what functions name of installed packages, as ``nilearn.image``: the fewest imports.
+
+    What lies elsewhere may be edited between two runs, and is not among it; nor is what another
+    of the packages needs, and therefore imports.
+    """
+    homes = {home for function in functions for home in _homes(function, set())}
+    found = {".".join(home.split(".")[:2]) for home in homes if _is_installed(_top(home))}
+    needed = frozenset[str]().union(*(_required(_top(name)) for name in found))
+    return tuple(sorted(name for name in found if _top(name) not in needed))
+
+
+def _homes(function: object, seen: set[FunctionType]) -> Iterator[str]:
+    """Yield the modules of what a function names, and of what helpers of its own file do."""
+    yield _home(function)
+    if not isinstance(function, FunctionType):
+        return
     seen.add(function)
-    names = _names(function.__code__)
-    for name in names & function.__globals__.keys():
+    yield from _imported(function.__code__)
+    for name in _names(function.__code__) & function.__globals__.keys():
         value: Any = function.__globals__[name]
-        home = (
-            value.__name__ if isinstance(value, ModuleType) else getattr(value, "__module__", "")
-        )
-        if str(home).partition(".")[0] == package:
-            return True
-        if (
+        of_its_file = (
             isinstance(value, FunctionType)
-            and value not in seen
-            and (value.__code__.co_filename == function.__code__.co_filename)
-            and _uses(value, package, seen)
-        ):
-            return True
-    return package in names  # an import inside the function
+            and value.__code__.co_filename == function.__code__.co_filename
+        )
+        if not of_its_file:
+            yield _home(value)
+        elif value not in seen:
+            yield from _homes(value, seen)
+
+
+def _home(value: object) -> str:
+    name = value.__name__ if isinstance(value, ModuleType) else getattr(value, "__module__", "")
+    return str(name or "")
+
+
+def _imported(code: CodeType) -> Iterator[str]:
+    """Yield the modules that code imports itself."""
+    for step in dis.get_instructions(code):
+        if step.opname == "IMPORT_NAME":
+            yield str(step.argval)
+    for constant in code.co_consts:
+        if isinstance(constant, CodeType):
+            yield from _imported(constant)
+
+
+def _top(name: str) -> str:
+    return name.partition(".")[0]
+
+
+@functools.cache
+def _is_installed(package: str) -> bool:
+    """Tell whether a package lies where installers put packages."""
+    try:
+        spec = importlib.util.find_spec(package)
+    except (ImportError, ValueError):
+        return False
+    return bool(spec and {"site-packages", "dist-packages"} & {*Path(spec.origin or "").parts})
+
+
+@functools.cache
+def _required(package: str) -> frozenset[str]:
+    """Return the packages that a package needs to be installed."""
+    homes = importlib.metadata.packages_distributions()
+    needed = {
+        canonicalize_name(requirement.name)
+        for name in homes.get(package, ())
+        for requirement in map(Requirement, importlib.metadata.requires(name) or ())
+        if not requirement.marker or requirement.marker.evaluate({"extra": ""})
+    }
+    return frozenset(
+        top for top, names in homes.items() if needed & set(map(canonicalize_name, names))
+    )
 
 
 def _names(code: CodeType) -> set[str]:

@@ -13,8 +13,8 @@ from IPython.testing.globalipapp import start_ipython
 from nbclient import NotebookClient
 
 from benchmarks.errors import MethodError
-from benchmarks.runner import snippets
 from benchmarks.runner.known_calls import Known, nothing
+from benchmarks.tasks import snippets
 from benchmarks.units import MIB
 
 PROMISE_MIB = Known("", nothing, (), 0).bound_bytes / MIB
