@@ -19,8 +19,11 @@ def apart(tmp_path_factory, monkeypatch):
         monkeypatch.delenv(name, raising=False)
     monkeypatch.setenv("FMRI_BENCH_RESULTS", str(folder / "results"))
     monkeypatch.setenv("FMRI_BENCH_CACHE", str(folder / "cache"))
-    monkeypatch.setenv("NILEARN_DATA", str(folder / "nilearn"))
-    monkeypatch.setenv("HOME", str(folder))
+    # The same for all tests: another environment would need other templates.
+    home = tmp_path_factory.getbasetemp() / "home"
+    home.mkdir(exist_ok=True)
+    monkeypatch.setenv("NILEARN_DATA", str(home / "nilearn"))
+    monkeypatch.setenv("HOME", str(home))
 
 
 @pytest.fixture(autouse=True)

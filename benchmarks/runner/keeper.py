@@ -306,7 +306,8 @@ class Keeper:
         os.write(answer, json.dumps({"keeper": report}).encode() + b"\n")
         for descriptor in files:
             os.close(descriptor)
-        self._runner.send(b".")
+        with contextlib.suppress(BrokenPipeError):  # it has abandoned the run, or is gone
+            self._runner.send(b".")
 
     @property
     def _waiting(self) -> set[int]:

@@ -45,6 +45,9 @@ ALL_GIVEN_BACK = {"MALLOC_MMAP_THRESHOLD_": str(64 * 1024)}
 #: else it would be measured on other machines without anybody noticing.
 SCHEDULER = "DASK_SCHEDULER_ADDRESS"
 
+#: What only this process is told: in the environment of a run, it would need another template.
+_OURS = {"FMRI_BENCH_RESULTS", "FMRI_BENCH_CACHE", "PYTEST_CURRENT_TEST"}
+
 #: A keeper that is told to end its tree needs a fraction of this.
 _KEEPER_SECONDS = 10
 
@@ -123,8 +126,8 @@ def environment(*, hidden: bool, here: bool = True) -> dict[str, str]:
     # An empty entry of the path is the folder that a session works in.
     searched = [entry or str(Path.cwd()) for entry in sys.path] if here else []
     path = [*([str(files.HIDDEN)] if hidden else []), *searched]
+    inherited = {k: v for k, v in os.environ.items() if k != SCHEDULER and k not in _OURS}
     # With one heap for all threads, what any of them freed can be given back before a call.
-    inherited = {name: value for name, value in os.environ.items() if name != SCHEDULER}
     return inherited | {"PYTHONPATH": os.pathsep.join(path), "MALLOC_ARENA_MAX": "1"}
 
 

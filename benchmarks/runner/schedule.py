@@ -139,23 +139,27 @@ def missing(result: Result, runs: int, *, timed: bool = True, weighed: bool = Tr
     more = MOST_TIME_RUNS - len(result.time_runs)
     if timed and not memory + time and runs > 1 and more > 0 and _is_worth_more_runs(result):
         return [Batch(time=more)]
-    return _batches(time, memory)
+    return _batches((time, _each(runs)), (memory, _each(enough)))
 
 
 def _is_worth_more_runs(result: Result) -> bool:
     return result.is_noisy and result.wall_seconds.median < EXTENDED_SECONDS
 
 
-def _batches(time: int, memory: int) -> list[Batch]:
-    """Spread runs evenly over as few interpreters as may be, but some: 5 are 2, 2 and 1."""
-    most = max(time, memory)
-    count = max(-(-most // RUNS_EACH), min(most, LAYOUTS))
+def _each(runs: int) -> int:
+    """Return how many of all runs of a kind an interpreter makes: a part for each template."""
+    return min(RUNS_EACH, -(-runs // LAYOUTS))
 
-    def share(runs: int, index: int) -> int:
-        return runs // count + (index < runs % count)
 
-    # Counted down, so that those that are left, when some are there, get the same ones.
+def _batches(time: tuple[int, int], memory: tuple[int, int]) -> list[Batch]:
+    """Spread runs, given as how many are left and how many an interpreter makes: 5 as 2, 2, 1."""
+    count = max(-(-left // each) for left, each in (time, memory))
+
+    def share(left: int, index: int) -> int:
+        return left // count + (index < left % count)
+
+    # Counted down: those that are left once some are there come from the templates planned.
     return [
-        Batch(share(time, index), share(memory, index), (count - index) % LAYOUTS)
+        Batch(share(time[0], index), share(memory[0], index), (count - index) % LAYOUTS)
         for index in range(count)
     ]
