@@ -14,6 +14,7 @@ if TYPE_CHECKING:
     from .comparisons.compare import Comparison, compare
     from .comparisons.forms import Crossing, compare_forms
     from .comparisons.growth import Growth, compare_images, compare_jobs, compare_lengths
+    from .comparisons.interpreters import Interpreters, compare_interpreters
     from .comparisons.tools import Peers, compare_tools
     from .prediction.calibrate import predict
     from .releases.changes import Across, compare_releases
@@ -25,11 +26,13 @@ __all__ = [
     "Comparison",
     "Crossing",
     "Growth",
+    "Interpreters",
     "Peers",
     "Result",
     "compare",
     "compare_forms",
     "compare_images",
+    "compare_interpreters",
     "compare_jobs",
     "compare_lengths",
     "compare_releases",
@@ -44,6 +47,7 @@ _HOMES = {
     "comparisons.compare": ("Comparison", "compare"),
     "comparisons.forms": ("Crossing", "compare_forms"),
     "comparisons.growth": ("Growth", "compare_images", "compare_jobs", "compare_lengths"),
+    "comparisons.interpreters": ("Interpreters", "compare_interpreters"),
     "comparisons.tools": ("Peers", "compare_tools"),
     "prediction.calibrate": ("predict",),
     "releases.changes": ("Across", "compare_releases"),

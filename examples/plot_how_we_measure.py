@@ -51,6 +51,17 @@ if __name__ == "__main__":
     print(tools)
 
 # %%
+# Forked and fresh interpreters
+# -----------------------------
+# Runs are forked from a process that has imported nibabel and nilearn before. Here two methods
+# are measured in such forks and in interpreters that were started for one run each, in turns.
+
+if __name__ == "__main__":
+    from benchmarks import compare_interpreters
+
+    print(compare_interpreters())
+
+# %%
 # Why a look now and then is not enough
 # -------------------------------------
 # The line is the memory of one of the chapter's methods over time, as our gauge read it. The

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import atexit
 import contextlib
+import functools
 import json
 import os
 import pickle
@@ -20,7 +21,7 @@ from typing import IO, TYPE_CHECKING, Any
 import cloudpickle
 import psutil
 
-from benchmarks import files
+from benchmarks import files, progress
 from benchmarks.errors import MethodError
 from benchmarks.gauge import shared_memory
 from benchmarks.tasks import source
@@ -208,7 +209,16 @@ def with_keeper(
         except BaseException:
             end_templates()  # whatever interrupts this also ends the run
             raise
-    return _answers(answer)
+    found = _answers(answer)
+    if not (prepared.fresh or found.get("keeper", {}).get("forked", True)):
+        _say_that_it_cannot_fork(prepared.origin.imports)
+    return found
+
+
+@functools.cache  # once is enough
+def _say_that_it_cannot_fork(imports: tuple[str, ...]) -> None:
+    names = ", ".join(imports)
+    progress.say(f"Each run with {names} starts an interpreter: importing it starts threads.")
 
 
 def alone(

@@ -97,6 +97,9 @@ TASKS = {
 #: on; and the one that the calculator shows at first.
 SHOWN_WITH = "mean_over_time"
 
+#: Methods that are measured in forked and in fresh interpreters: they import little, and much.
+FORKED_AND_FRESH = (("load", "get_fdata"), ("mean_over_time", "mean_load_img"))
+
 #: Methods that other tools are asked about too: much memory at once, and little.
 ASKED_ABOUT = (("mean_over_time", "mean_nibabel"), ("mean_over_time", "mean_volume_by_volume"))
 
