@@ -45,6 +45,7 @@ WAIT_SECONDS = 120.0
 MOST_TEMPLATES = 24
 TEMPLATE_BYTES = 512 << 20
 
+_EVENTS = select.POLLIN | select.POLLHUP
 _PR_SET_CHILD_SUBREAPER = 36
 _MESSAGE_BYTES = 64
 
@@ -101,6 +102,7 @@ class Run:
         self._pid: int | None = None
         self._code: int | None = None
         self._watch: TreeSampler | None = None
+        self._poll = select.poll()
 
     def begin(self, files: Iterable[int], folders: list[str]) -> None:
         """Send the order on to the template, with the ends of the pipes that the run needs."""
@@ -118,17 +120,17 @@ class Run:
 
     def see_through(self, runner: socket.socket) -> dict[str, Any]:
         """Wait until the run has ended, and report how it did and what was read."""
-        poll = select.poll()
+        poll = self._poll
         told, exited = self._template.socket.fileno(), self._template.exited
-        for descriptor in (runner.fileno(), self._inbox, told, exited):
-            poll.register(descriptor, select.POLLIN | select.POLLHUP)
+        for descriptor in (runner.fileno(), told, exited):
+            poll.register(descriptor, _EVENTS)
         count = 0
         while not self._ended and self._code is None:
             events = {descriptor for descriptor, _ in poll.poll(self._pace())}
             if runner.fileno() in events:
                 self._ended = "abandoned"
-            elif self._inbox in events and (message := os.read(self._inbox, 1)):
-                self._answer(message)
+            elif self._watch and self._inbox in events and (message := os.read(self._inbox, 1)):
+                self._answer(message, self._watch)
             elif told in events and (message := self._template.socket.recv(_MESSAGE_BYTES)):
                 self._hear(message.decode())
             elif exited in events:
@@ -171,6 +173,8 @@ class Run:
         self._watch = TreeSampler(
             os.getpid(), self._shm, run=self._pid, template=forked_from, apart=self._apart
         )
+        # The run may have spoken before its template had told of it.
+        self._poll.register(self._inbox, _EVENTS)
 
     @property
     def _apart(self) -> set[int]:
@@ -209,11 +213,8 @@ class Run:
         # That counted shared pages once a process; only the exact sum may end a run.
         return watch.read_sharing() and _now(watch) * 1024 > bound
 
-    def _answer(self, message: bytes) -> None:
+    def _answer(self, message: bytes, watch: TreeSampler) -> None:
         """Do what the run asks for, and note whether its call is being measured now."""
-        watch = self._watch
-        if watch is None:
-            raise AssertionError("a run speaks only after its template has")
         self._asleep = message == order.TIME
         self._measuring = message == order.BEGIN
         if message == order.BEGIN:
@@ -275,7 +276,7 @@ class Keeper:
     def serve(self) -> None:
         """Carry out assignments until the runner is gone."""
         poll = select.poll()
-        poll.register(self._runner, select.POLLIN | select.POLLHUP)
+        poll.register(self._runner, _EVENTS)
         try:
             while True:
                 if not poll.poll(WAIT_SECONDS * 1000):

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import atexit
 import contextlib
 import gc
 import importlib
@@ -38,6 +39,8 @@ def main() -> None:
         if not pid:
             keeper.close()
             _carry_out(*order)
+            if forks:
+                _end()
             return
         for descriptor in order[1]:
             os.close(descriptor)
@@ -87,6 +90,15 @@ def _carry_out(folders: Sequence[str], descriptors: Sequence[int]) -> None:
         random.seed()  # Python's own generator is seeded by every fork
     with os.fdopen(given, "rb") as file:
         worker.answer(file, answer, worker.Line(from_keeper, to_keeper))
+
+
+def _end() -> None:
+    """End as forks of multiprocessing do: taking all modules apart takes 0.1 s with nilearn."""
+    threading._shutdown()  # type: ignore[attr-defined] # noqa: SLF001 - it waits for threads
+    atexit._run_exitfuncs()  # noqa: SLF001 - ends workers and removes files
+    for stream in (sys.stdout, sys.stderr):
+        stream.flush()
+    os._exit(0)
 
 
 if __name__ == "__main__":
