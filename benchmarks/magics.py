@@ -1,4 +1,4 @@
-"""``%measure`` and ``%%measure`` in IPython: time, peak and kept, from fresh interpreters."""
+"""``%measure`` and ``%%measure`` in IPython: time, peak and kept, from new processes."""
 
 from __future__ import annotations
 
@@ -25,7 +25,7 @@ class MeasureMagics(Magics):
 
     @line_cell_magic
     def measure(self, line: str, cell: str | None = None) -> Result | None:
-        """Measure an expression, or a cell, in fresh interpreters.
+        """Measure an expression, or a cell, in new processes.
 
         Usage: ``%measure [-r RUNS] [-o] expression``, or ``%%measure [-r RUNS] [-o]`` above the
         lines of a cell. ``-o`` returns the result. The code runs in other interpreters, so that
@@ -61,7 +61,7 @@ def _refuse_unless_it_travels(name: str, value: object, error: MethodError) -> N
         cloudpickle.dumps(value)
     except Exception as reason:  # noqa: BLE001 - whatever a class does when it is pickled
         raise MethodError(
-            f"{name}, of type {type(value).__name__}, cannot be sent to a fresh interpreter: "
+            f"{name}, of type {type(value).__name__}, cannot be sent to another process: "
             f"{reason}. Make it inside the code that is measured, or in a function that it calls."
         ) from error
 

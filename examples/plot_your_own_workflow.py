@@ -92,7 +92,7 @@ if __name__ == "__main__":
 #     print(result.wall_seconds.median, result.peak_bytes.median, result.kept_bytes.median)
 #
 # In IPython and Jupyter, ``%measure`` takes any expression, and ``%%measure`` a whole cell. The
-# names that it uses travel to the fresh interpreter. What cannot travel, such as a generator, is
+# names that it uses travel to the new process. What cannot travel, such as a generator, is
 # an error that says so.
 #
 # .. code-block:: ipython

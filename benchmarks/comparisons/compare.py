@@ -134,7 +134,7 @@ def compare(  # noqa: PLR0913 - each choice has a default
     cache: Cache = "warm",
     bounds: Bounds | None = None,
 ) -> Comparison:
-    """Measure every method on one file, in fresh interpreters.
+    """Measure every method on one file, in new processes.
 
     What is still fresh (same code, file, versions, machine) is not measured again.
 

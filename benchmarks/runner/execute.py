@@ -82,7 +82,7 @@ def extended(result: Result, outcome: Outcome | Failure) -> Result:
 
 
 def carry_out(prepared: Prepared, bounds: Bounds = DEFAULT_BOUNDS) -> Outcome | Failure:
-    """Carry out an order in a fresh interpreter; a kill of this one leaves no file or process."""
+    """Carry out an order in a process of its own; a kill of this one leaves no file or process."""
     killed_before = _kernel_kills()
     assignment = Assignment(
         prepared.origin,

@@ -109,7 +109,7 @@ def _pickled(order: Order) -> bytes:
     except (pickle.PicklingError, TypeError, AttributeError, ValueError) as error:
         name = getattr(order.function, "__name__", repr(order.function))
         raise MethodError(
-            f"{name} cannot be sent to a fresh interpreter: {error}. Locks, generators and "
+            f"{name} cannot be sent to another process: {error}. Locks, generators and "
             "connections cannot travel; make them inside the function."
         ) from error
     return payload

@@ -30,7 +30,7 @@ def measure(
     bounds: Bounds = DEFAULT_BOUNDS,
     **kwargs: Any,
 ) -> Result:
-    """Measure one call of any function, in fresh interpreters.
+    """Measure one call of any function, in new processes.
 
     Parameters
     ----------

@@ -330,7 +330,7 @@ def test_what_a_method_prints_does_not_disturb_the_answer():
 
 
 def test_what_cannot_travel_is_an_error_that_says_so():
-    with pytest.raises(MethodError, match="cannot be sent to a fresh interpreter"):
+    with pytest.raises(MethodError, match="cannot be sent to another process"):
         measure(len, threading.Lock())
 
 
