@@ -207,10 +207,13 @@ def _settled(task: Task, store: Store[Image], method: Method, plan: Plan) -> Res
     """Return a stored result if it is fresh and gave figures, or is the error of a kernel."""
     local = bool(method.program)
     result = store.fresh(task.name, method.name, method.source_sha256, plan.cache, local=local)
-    if result is None or not result.failed:
-        return result
+    return result if result and is_final(result, weighed=method.weighed) else None
+
+
+def is_final(result: Result, *, weighed: bool) -> bool:
+    """Tell whether a stored result is not tried again: it has figures, or is a kernel's error."""
     # A kernel will raise again: some systems cannot drop a file from memory.
-    return result if not method.weighed and result.status == Status.RAISED else None
+    return not result.failed or (not weighed and result.status == Status.RAISED)
 
 
 def _too_large(

@@ -1,0 +1,146 @@
+"""What an example shows rests on all that is gathered here: if it is the same, so is the page."""
+
+from __future__ import annotations
+
+import ast
+import functools
+import hashlib
+import json
+import os
+import shutil
+from dataclasses import dataclass
+from importlib import metadata
+from typing import TYPE_CHECKING
+
+from benchmarks import files
+from benchmarks.images.variants import VARIANTS
+from benchmarks.images.workspace import Workspace
+from benchmarks.prediction import predict, roofline
+from benchmarks.releases import environments
+from benchmarks.results import reference_store
+from benchmarks.results.store import CONVERTER
+from benchmarks.runner.schedule import asked_again
+from benchmarks.tasks.task import program_version, task_name
+
+from . import tools
+from .compare import is_final
+
+if TYPE_CHECKING:
+    from collections.abc import Iterable, Iterator
+    from pathlib import Path
+
+    from benchmarks.results.result import Result
+
+#: What shows the methods of the example that calls it, and nothing else.
+_OF_ITS_OWN = {"compare", "compare_forms", "compare_images", "compare_jobs", "compare_lengths"}
+
+#: Of the package, all that can change what an example prints or draws.
+_CODE = ("*.py", "*.jinja")
+
+
+@dataclass(frozen=True)
+class State:
+    """The results that are there now, and all else that every example rests on."""
+
+    workspace: Workspace
+    #: Of the file in use and all its variants; and the results file that each is from.
+    results: tuple[tuple[Path, Result], ...]
+    #: Digest of what all examples have in common.
+    shared: str
+
+    @classmethod
+    def now(cls) -> State:
+        """Look at what is there; may raise BenchmarkError, as the examples would."""
+        workspace = Workspace.chosen()
+        stores = {store.path: store for name in ("", *VARIANTS) if (store := workspace.seen(name))}
+        results = tuple((path, one) for path, store in stores.items() for one in store.all())
+        shared = [
+            *map(repr, (workspace.image, workspace.store.provenance, os.environ.get("RUNS"))),
+            repr(sorted((found.name, found.version) for found in metadata.distributions())),
+            _content(path for pattern in _CODE for path in files.PACKAGE.rglob(pattern)),
+            # How examples are run, and the drawings that stand for them.
+            _content([files.PROJECT / "conf.py", *files.DOC.glob("_static/thumbnails/*")]),
+        ]
+        return cls(workspace, results, _digest(shared))
+
+    def of(self, example: Path) -> str:
+        """Return the digest of what an example shows; empty if it has to be run in any case."""
+        source = example.read_text(encoding="utf-8")
+        tree = ast.parse(source)
+        name = task_name(example)
+        if not self.workspace.is_reference and (asked_again() or self._fails(name, source)):
+            return ""
+        others = _imported(tree) - _OF_ITS_OWN
+        parts = [self.shared, source, *self._of_task(name), *_programs(tree)]
+        if others:  # they show the methods of other examples
+            parts.append(_content(files.EXAMPLES.glob("plot_*.py")))
+        if "predict" in others:
+            parts += self._predicted()
+        if "compare_tools" in others:
+            parts += self._of_task(tools.TASK)
+        if "compare_releases" in others:
+            parts += self._released()
+        return _digest(parts)
+
+    def _of_task(self, name: str) -> Iterator[str]:
+        """Yield the results of a task."""
+        for path, result in self.results:
+            if result.task == name:
+                yield f"{path} {json.dumps(CONVERTER.unstructure(result))}"
+
+    def _fails(self, name: str, source: str) -> bool:
+        """Tell whether a method of a task, if it is still there, failed and is tried again."""
+        return any(
+            not is_final(result, weighed=result.method not in roofline.RATES)
+            and (result.method in source or result.method in roofline.RATES)
+            for _, result in self.results
+            if result.task == name
+        )
+
+    def _predicted(self) -> Iterator[str]:
+        """Return what predictions rest on: small files, and how fast this machine is."""
+        basis = predict.basis_of(self.workspace)
+        yield repr(basis.slowness)
+        yield _content([basis.store.path])
+
+    def _released(self) -> Iterator[str]:
+        """Return all that was measured under several releases, here or on the reference."""
+        for folder in (environments.releases_folder(), files.REFERENCE / reference_store.RELEASES):
+            yield _content(folder.rglob("*.json"))
+
+
+def _imported(tree: ast.Module) -> set[str]:
+    """Return the names that an example takes from this package."""
+    return {
+        alias.name
+        for node in ast.walk(tree)
+        if isinstance(node, ast.ImportFrom) and node.module == files.PACKAGE.name
+        for alias in node.names
+    }
+
+
+def _programs(tree: ast.Module) -> Iterator[str]:
+    """Yield each word of ``PROGRAMS`` that is a program here, with its version."""
+    if not files.measuring():  # those of the reference machine count
+        return
+    for node in tree.body:
+        if isinstance(node, ast.Assign) and "PROGRAMS" in map(ast.unparse, node.targets):
+            words = {part.value for part in ast.walk(node.value) if isinstance(part, ast.Constant)}
+            for word in sorted(map(str, words)):
+                if shutil.which(word):
+                    yield f"{word} {program_version(word)}"
+
+
+def _content(paths: Iterable[Path]) -> str:
+    """Return the digest of files: their names and what they hold."""
+    found = (f"{path} {_digest_of(path, path.stat().st_mtime_ns)}" for path in sorted(paths))
+    return _digest(found)
+
+
+@functools.cache
+def _digest_of(path: Path, _mtime_ns: int) -> str:
+    return hashlib.sha256(path.read_bytes()).hexdigest()
+
+
+def _digest(parts: Iterable[str]) -> str:
+    return hashlib.sha256("\0".join(parts).encode()).hexdigest()
