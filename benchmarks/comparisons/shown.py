@@ -5,12 +5,11 @@ from __future__ import annotations
 import ast
 import functools
 import hashlib
-import json
 import os
 import shutil
 from dataclasses import dataclass
 from importlib import metadata
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 from benchmarks import files
 from benchmarks.images.variants import VARIANTS
@@ -18,7 +17,8 @@ from benchmarks.images.workspace import Workspace
 from benchmarks.prediction import predict, roofline
 from benchmarks.releases import environments
 from benchmarks.results import reference_store
-from benchmarks.results.store import CONVERTER
+from benchmarks.results.result import Result
+from benchmarks.results.store import CONVERTER, entries
 from benchmarks.runner.schedule import asked_again
 from benchmarks.tasks.task import program_version, task_name
 
@@ -28,8 +28,6 @@ from .compare import is_final
 if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator
     from pathlib import Path
-
-    from benchmarks.results.result import Result
 
 #: What shows the methods of the example that calls it, and nothing else.
 _OF_ITS_OWN = {"compare", "compare_forms", "compare_images", "compare_jobs", "compare_lengths"}
@@ -43,8 +41,8 @@ class State:
     """The results that are there now, and all else that every example rests on."""
 
     workspace: Workspace
-    #: Of the file in use and all its variants; and the results file that each is from.
-    results: tuple[tuple[Path, Result], ...]
+    #: Of the file in use and all its variants, as they are stored, by the results file.
+    results: dict[Path, list[dict[str, Any]]]
     #: Digest of what all examples have in common.
     shared: str
 
@@ -52,8 +50,8 @@ class State:
     def now(cls) -> State:
         """Look at what is there; may raise BenchmarkError, as the examples would."""
         workspace = Workspace.chosen()
-        stores = {store.path: store for name in ("", *VARIANTS) if (store := workspace.seen(name))}
-        results = tuple((path, one) for path, store in stores.items() for one in store.all())
+        stores = [store for name in ("", *VARIANTS) if (store := workspace.seen(name))]
+        results = {path: entries(path) for path in dict.fromkeys(one.path for one in stores)}
         shared = [
             *map(repr, (workspace.image, workspace.store.provenance, os.environ.get("RUNS"))),
             repr(sorted((found.name, found.version) for found in metadata.distributions())),
@@ -84,17 +82,20 @@ class State:
 
     def _of_task(self, name: str) -> Iterator[str]:
         """Yield the results of a task."""
-        for path, result in self.results:
-            if result.task == name:
-                yield f"{path} {json.dumps(CONVERTER.unstructure(result))}"
+        for path, results in self.results.items():
+            yield from (f"{path} {one}" for one in results if one["task"] == name)
 
     def _fails(self, name: str, source: str) -> bool:
         """Tell whether a method of a task, if it is still there, failed and is tried again."""
         return any(
             not is_final(result, weighed=result.method not in roofline.RATES)
             and (result.method in source or result.method in roofline.RATES)
-            for _, result in self.results
-            if result.task == name
+            for results in self.results.values()
+            for result in (
+                CONVERTER.structure(one, Result)
+                for one in results
+                if one["task"] == name and "status" in one
+            )
         )
 
     def _predicted(self) -> Iterator[str]:
