@@ -16,11 +16,13 @@ from benchmarks.images.variants import VARIANTS
 from benchmarks.images.workspace import Workspace
 from benchmarks.prediction import predict, roofline
 from benchmarks.releases import environments
+from benchmarks.releases.changes import tasks_compared
 from benchmarks.results import reference_store
 from benchmarks.results.result import Result
 from benchmarks.results.store import CONVERTER, entries
 from benchmarks.runner.schedule import asked_again
-from benchmarks.tasks.task import program_version, task_name
+from benchmarks.tasks import chapter
+from benchmarks.tasks.task import example_paths, program_version, task_name
 
 from . import tools
 from .compare import is_final
@@ -68,16 +70,9 @@ class State:
         name = task_name(example)
         if not self.workspace.is_reference and (asked_again() or self._fails(name, source)):
             return ""
-        others = _imported(tree) - _OF_ITS_OWN
         parts = [self.shared, source, *self._of_task(name), *_programs(tree)]
-        if others:  # they show the methods of other examples
-            parts.append(_content(files.EXAMPLES.glob("plot_*.py")))
-        if "predict" in others:
-            parts += self._predicted()
-        if "compare_tools" in others:
-            parts += self._of_task(tools.TASK)
-        if "compare_releases" in others:
-            parts += self._released()
+        for function in sorted(_imported(tree) - _OF_ITS_OWN):
+            parts += self._of_others(function)
         return _digest(parts)
 
     def _of_task(self, name: str) -> Iterator[str]:
@@ -98,16 +93,24 @@ class State:
             )
         )
 
-    def _predicted(self) -> Iterator[str]:
-        """Return what predictions rest on: small files, and how fast this machine is."""
-        basis = predict.basis_of(self.workspace)
-        yield repr(basis.slowness)
-        yield _content([basis.store.path])
+    def _of_others(self, function: str) -> Iterator[str]:
+        """Yield what a function shows of the methods of other examples, their code included."""
+        if function == "compare_tools":
+            yield _code_of({task for task, _ in chapter.ASKED_ABOUT})
+            yield from self._of_task(tools.TASK)
+        elif function == "compare_releases":
+            yield _code_of(set(tasks_compared()))
+            folders = environments.releases_folder(), files.REFERENCE / reference_store.RELEASES
+            yield _content(path for folder in folders for path in folder.rglob("*.json"))
+        else:  # a prediction rests on small files, and on how fast this machine is
+            yield _code_of(set(example_paths()))
+            basis = predict.basis_of(self.workspace)
+            yield repr(basis.slowness)
+            yield _content([basis.store.path])
 
-    def _released(self) -> Iterator[str]:
-        """Return all that was measured under several releases, here or on the reference."""
-        for folder in (environments.releases_folder(), files.REFERENCE / reference_store.RELEASES):
-            yield _content(folder.rglob("*.json"))
+
+def _code_of(names: set[str]) -> str:
+    return _content(path for name, path in example_paths().items() if name in names)
 
 
 def _imported(tree: ast.Module) -> set[str]:

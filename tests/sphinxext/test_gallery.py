@@ -14,6 +14,8 @@ from benchmarks.gauge.readings import TimeRun
 from benchmarks.images.workspace import Workspace
 from benchmarks.results import provenance
 from benchmarks.results.result import Result
+from benchmarks.tasks import chapter
+from benchmarks.tasks.chapter import About
 from benchmarks.tasks.task import task_named
 
 EXAMPLE = '''"""
@@ -221,7 +223,9 @@ def test_a_method_that_failed_is_tried_again_in_each_build(shown):
 
 
 @pytest.mark.parametrize("function", ["predict", "compare_tools", "compare_releases"])
-def test_what_shows_the_methods_of_others_follows_their_code(shown, folder, function):
+def test_what_shows_the_methods_of_others_follows_their_code(shown, folder, monkeypatch, function):
+    monkeypatch.setattr(chapter, "TASKS", {"first": About(released="")})
+    monkeypatch.setattr(chapter, "ASKED_ABOUT", [("first", "opened")])
     (folder / "examples" / "plot_others.py").write_text(ABOUT_OTHERS.format(function))
     before = shown("others")
     other_code(folder, None)
