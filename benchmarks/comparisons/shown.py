@@ -20,12 +20,11 @@ from benchmarks.releases.changes import tasks_compared
 from benchmarks.results import reference_store
 from benchmarks.results.result import Result
 from benchmarks.results.store import CONVERTER, entries
-from benchmarks.runner.schedule import asked_again
+from benchmarks.runner.schedule import asked_again, is_final
 from benchmarks.tasks import chapter
 from benchmarks.tasks.task import example_paths, program_version, task_name
 
 from . import tools
-from .compare import is_final
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator
@@ -74,6 +73,11 @@ class State:
         for function in sorted(_imported(tree) - _OF_ITS_OWN):
             parts += self._of_others(function)
         return _digest(parts)
+
+    def measured_by(self, example: Path) -> set[str]:
+        """Return the tasks whose methods an example measures: its own, and the tools."""
+        imported = _imported(ast.parse(example.read_text(encoding="utf-8")))
+        return {task_name(example), *({tools.TASK} if "compare_tools" in imported else ())}
 
     def _of_task(self, name: str) -> Iterator[str]:
         """Yield the results of a task."""

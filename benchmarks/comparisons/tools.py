@@ -9,7 +9,6 @@ from importlib import metadata
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, cast
 
-from benchmarks import progress
 from benchmarks.errors import MethodError
 from benchmarks.gauge import peak
 from benchmarks.gauge.readings import MemoryRun, TimeRun
@@ -21,7 +20,7 @@ from benchmarks.runner import execute, known_calls, self_check
 from benchmarks.runner.execute import Failure, Outcome
 from benchmarks.runner.launch import prepare
 from benchmarks.runner.order import Batch, Order
-from benchmarks.runner.rounds import Lot, rounds
+from benchmarks.runner.rounds import Lot
 from benchmarks.runner.schedule import asked_again
 from benchmarks.tasks.chapter import ASKED_ABOUT
 from benchmarks.tasks.source import source_sha256
@@ -29,6 +28,7 @@ from benchmarks.tasks.task import task_named
 from benchmarks.units import MIB, format_seconds
 
 from . import tool_scripts
+from .compare import in_turns
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping
@@ -195,27 +195,23 @@ def _answers(
     tools: Mapping[str, Callable[[], Outcome]],
 ) -> dict[str, Result]:
     """Return each tool's answer, and ours; from the store if it is fresh."""
-    lots = []
+    lots = {}
     for tool in (*tools, OURS):
         ask = tools.get(tool, functools.partial(_ours, batch, call))
         name, digest = f"{tool}: {call.label}", _digest(call)
         found = store.fresh(TASK, name, digest, local=True)
         if found is None or (asked_again() and not store.is_reference):
             found = Result(TASK, name, digest)
-        lots.append(_lot(tool, found, store, batch, ask))
-    if any(lot.left for lot in lots):
-        progress.say(f"Asking other tools and our gauge about: {call.label}")
-    rounds(lots)
-    return {lot.label: lot.results[0] for lot in lots}
+        lots[tool] = _lot(found, store, batch, ask)
+    in_turns(TASK, list(lots.values()))
+    return {tool: lot.results[0] for tool, lot in lots.items()}
 
 
-def _lot(
-    tool: str, found: Result, store: Store[Any], batch: Batch, ask: Callable[[], Outcome]
-) -> Lot:
+def _lot(found: Result, store: Store[Any], batch: Batch, ask: Callable[[], Outcome]) -> Lot:
     def missing(results: tuple[Result, ...]) -> list[Batch]:
         return [] if results[0].memory_runs or results[0].time_runs else [batch]
 
-    return Lot(tool, (found,), store, missing, lambda *_: [ask()])
+    return Lot(found.method, (found,), store, missing, lambda *_: [ask()])
 
 
 def _ours(batch: Batch, call: known_calls.Call) -> Outcome:

@@ -15,12 +15,14 @@ from sphinx.util import logging
 from sphinx.util.docutils import SphinxDirective, SphinxRole
 
 from benchmarks.claims.claim import Claim, Verdict
+from benchmarks.comparisons import ahead
 from benchmarks.comparisons.shown import State
 from benchmarks.comparisons.site import Site
 from benchmarks.errors import AbsentError, BenchmarkError, FigureError
 from benchmarks.images.workspace import Workspace
 from benchmarks.releases.changes import Across
 from benchmarks.results.store import CONVERTER
+from benchmarks.runner.schedule import Plan
 
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
@@ -72,11 +74,15 @@ def withdraw(app: Sphinx) -> None:
         state = State.now()
     except BenchmarkError as error:
         raise ConfigError(str(error)) from error
+    tasks: set[str] = set()
     for path, made in _examples(gallery):
         shown, now = made.with_suffix(_SHOWN), state.of(path)
         if not now or not shown.exists() or shown.read_text() != now:
             shown.unlink(missing_ok=True)
             made.with_suffix(_MARK).unlink(missing_ok=True)
+            tasks |= state.measured_by(path)
+    if tasks:
+        ahead.expect(tasks, state.workspace, Plan.of())
 
 
 def remember(gallery: Mapping[str, Any], name: str | None, when: str) -> None:
