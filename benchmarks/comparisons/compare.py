@@ -18,7 +18,7 @@ from benchmarks.results import reference_store
 from benchmarks.results.result import Result, Status
 from benchmarks.runner import execute, launch, self_check
 from benchmarks.runner.order import Order
-from benchmarks.runner.rounds import Lot, rounds
+from benchmarks.runner.rounds import Lot, metered
 from benchmarks.runner.schedule import Plan, is_final
 from benchmarks.tasks import agreement
 from benchmarks.tasks import task as tasks
@@ -252,13 +252,7 @@ def _too_large(
 def in_turns(task: str, lots: list[Lot]) -> None:
     """Carry out what is missing, and tell how far it is; a form is named behind the task."""
     with progress.Meter(task, {lot.label: lot.runs_left for lot in lots}) as meter:
-        rounds(
-            lots,
-            begin=lambda lot: meter.starting(lot.label),
-            end=lambda lot, batch: meter.finished(
-                lot.label, batch.runs, lot.runs_left, lot.results[0].note()
-            ),
-        )
+        metered(lots, meter)
 
 
 def _lot(
