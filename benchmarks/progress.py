@@ -103,9 +103,9 @@ def expect(seconds: Mapping[str, float]) -> None:
         say(f"{_clock()} {len(_course.left)} methods to measure, {_course.left_text()}.")
 
 
-def is_expecting() -> bool:
-    """Tell whether something that was announced is not measured yet."""
-    return bool(_course.left)
+def is_told(task: str) -> bool:
+    """Tell whether all that there is to know of a task was announced: by it, or with others."""
+    return bool(_course.left) or task in _course.begun
 
 
 def _task_of(name: str) -> str:

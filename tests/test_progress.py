@@ -100,10 +100,11 @@ def test_a_noisy_method_gets_more_runs_than_thought(stream):
 
 def test_what_is_announced_is_said_at_once_and_counted_across_tasks(stream):
     progress.expect({"load.a": 10.0, "load.b": 20.0, "mean@short.c": 30.0})
-    assert progress.is_expecting()
+    assert progress.is_told("another")
     measure("load", ("a", 0), ("b", 0))
     measure("mean@short", ("c", 0))
-    assert not progress.is_expecting()
+    assert progress.is_told("load")
+    assert not progress.is_told("another")
     said, *lines = stream.getvalue().splitlines()
     assert re.match(rf"{CLOCK} 3 methods to measure, about 1.min 00.s left\.$", said)
     assert [re.search(r"method \d of \d", line)[0] for line in lines] == [

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import functools
 import sys
 from dataclasses import dataclass, replace
 from pathlib import Path
@@ -28,7 +29,7 @@ from . import ahead
 
 if TYPE_CHECKING:
     import os
-    from collections.abc import Sequence
+    from collections.abc import Callable, Sequence
     from types import TracebackType
 
     from matplotlib.figure import Figure
@@ -181,7 +182,11 @@ def compared(
     if store.is_reference:
         found = _of_reference(measured, store, plan)
     else:
-        found = _measured(measured, workspace, form, plan, coming)
+        # A form that the file has by itself is called as the file is.
+        other = form and store.path != workspace.store.path
+        label = f"{task.name}@{form}" if other else task.name
+        announce = functools.partial(ahead.expect, coming, workspace, plan)
+        found = _measured(measured, store, plan, label, announce)
     results = tuple(roofline.completed(found[name], store) for name in names)
     return Comparison(task.name, results, store.data, store.provenance, task.methods)
 
@@ -201,22 +206,19 @@ def _of_reference(task: Task, store: Store[Image], plan: Plan) -> dict[str, Resu
 
 
 def _measured(
-    task: Task, workspace: Workspace, form: str, plan: Plan, coming: Sequence[str]
+    task: Task, store: Store[Image], plan: Plan, label: str, announce: Callable[[], None]
 ) -> dict[str, Result]:
     """Return the stored results that are fresh, completed by what is measured now."""
-    store, results = workspace.at(form), {}
+    results = {}
     for method in task.methods:
         found = None if plan.again else _settled(task, store, method, plan)
         results[method.name] = found or Result.begun(task.name, method, store.data, plan.cache)
     if any(plan.missing(method, results[method.name]) for method in task.methods):
         results |= _too_large(results, store, plan.bounds)
         variants.check_room(store.data)
-        if not progress.is_expecting():
-            ahead.expect(coming, workspace, plan)
-        lots = [_lot(task, method, store, results, plan) for method in task.methods]
-        # A form that the file has by itself is called as the file is.
-        other = form and store.path != workspace.store.path
-        in_turns(f"{task.name}@{form}" if other else task.name, lots)
+        if not progress.is_told(task.name):
+            announce()
+        in_turns(label, [_lot(task, method, store, results, plan) for method in task.methods])
     return results
 
 

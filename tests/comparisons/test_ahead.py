@@ -1,10 +1,12 @@
 import json
+import shutil
 
 import pytest
 from conftest import save_run
 
 from benchmarks import files, progress
 from benchmarks.comparisons import ahead
+from benchmarks.comparisons.compare import compare
 from benchmarks.gauge.readings import MemoryRun, TimeRun
 from benchmarks.images.workspace import Workspace
 from benchmarks.results import reference_store
@@ -42,6 +44,8 @@ RUNS = {
 def workspace(tmp_path, monkeypatch):
     """Measure a task on the reference machine: on the file, and two of its methods when short."""
     (tmp_path / "examples").mkdir()
+    (tmp_path / "reference").mkdir()
+    shutil.copy(files.REFERENCE / "sizes.json", tmp_path / "reference")
     (tmp_path / "examples" / "plot_toy.py").write_text(SOURCE)
     monkeypatch.setattr(files, "EXAMPLES", tmp_path / "examples")
     monkeypatch.setattr(files, "REFERENCE", tmp_path / "reference")
@@ -129,3 +133,15 @@ def test_nothing_is_expected_of_the_reference_or_without_one(workspace, monkeypa
 def test_a_name_with_a_form_is_about_that_form_alone(workspace):
     assert set(expected(workspace, "toy@x2", again=True)) == {"toy@x2.slow"}
     assert set(expected(workspace, "toy@", again=True)) == {"toy.slow", "toy.quick"}
+
+
+def test_a_comparison_on_its_own_announces_its_whole_task(workspace, capsys):
+    for variant in ("", "x2"):
+        workspace.at(variant).path.unlink()
+    slow = task_named("toy").method("slow").function
+    for form in ("", "x2"):
+        compare([slow], workspace.image.path, form=form, runs=1)
+    said, *lines = capsys.readouterr().err.splitlines()
+    assert "3 methods to measure" in said
+    assert [line.split()[1] for line in lines] == ["toy.slow:", "toy@x2.slow:"]
+    assert ["method 1 of 3" in lines[0], "method 2 of 3" in lines[1]] == [True, True]
