@@ -88,8 +88,9 @@ mermaid_config = {"layout": "dagre", "theme": "default", "look": "classic"}
 sphinx_gallery_conf = {
     "examples_dirs": "../examples",
     "gallery_dirs": "auto_examples",
-    # Every script runs in every build; compare() decides what is measured again.
-    "run_stale_examples": True,
+    # An example is executed when it would show something else; see its pages.withdraw.
+    "reset_modules": ("matplotlib", "benchmarks.sphinxext.pages.remember"),
+    "reset_modules_order": "both",
     # What would be shown is the time of the build, not of a method.
     "min_reported_time": float("inf"),
     "write_computation_times": False,

@@ -14,8 +14,7 @@ if TYPE_CHECKING:
     from .comparisons.compare import Comparison, compare
     from .comparisons.forms import Crossing, compare_forms
     from .comparisons.growth import Growth, compare_images, compare_jobs, compare_lengths
-    from .comparisons.interpreters import Interpreters, compare_interpreters
-    from .comparisons.tools import Peers, compare_tools
+    from .comparisons.tools import Interpreters, Peers, compare_interpreters, compare_tools
     from .prediction.calibrate import predict
     from .releases.changes import Across, compare_releases
     from .results.result import Result
@@ -47,8 +46,7 @@ _HOMES = {
     "comparisons.compare": ("Comparison", "compare"),
     "comparisons.forms": ("Crossing", "compare_forms"),
     "comparisons.growth": ("Growth", "compare_images", "compare_jobs", "compare_lengths"),
-    "comparisons.interpreters": ("Interpreters", "compare_interpreters"),
-    "comparisons.tools": ("Peers", "compare_tools"),
+    "comparisons.tools": ("Interpreters", "Peers", "compare_interpreters", "compare_tools"),
     "prediction.calibrate": ("predict",),
     "releases.changes": ("Across", "compare_releases"),
     "results.result": ("Result",),

@@ -317,9 +317,14 @@ def measure(names: tuple[str, ...]) -> None:
     os.environ.setdefault("MPLBACKEND", "agg")  # the examples draw plots too
     import matplotlib.pyplot as plt  # noqa: PLC0415 - slow, and no other command needs it
 
+    from benchmarks.comparisons import ahead  # noqa: PLC0415
+    from benchmarks.images.workspace import Workspace  # noqa: PLC0415
+    from benchmarks.runner.schedule import Plan  # noqa: PLC0415
     from benchmarks.tasks import task  # noqa: PLC0415
 
-    for name in names or task.example_paths():
+    wanted = names or tuple(task.example_paths())
+    ahead.expect(wanted, Workspace.ready(), Plan.of())
+    for name in wanted:
         path = task.task_named(name).path
         sys.argv = [str(path)]  # what else the command line has is not for the example
         runpy.run_path(str(path), run_name="__main__")

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import functools
 import sys
 from dataclasses import dataclass, replace
 from pathlib import Path
@@ -18,14 +19,17 @@ from benchmarks.results import reference_store
 from benchmarks.results.result import Result, Status
 from benchmarks.runner import execute, launch, self_check
 from benchmarks.runner.order import Order
-from benchmarks.runner.rounds import Lot, rounds
-from benchmarks.runner.schedule import Plan
+from benchmarks.runner.rounds import Lot, metered
+from benchmarks.runner.schedule import Plan, is_final
 from benchmarks.tasks import agreement
 from benchmarks.tasks import task as tasks
 from benchmarks.units import format_bytes
 
+from . import ahead
+
 if TYPE_CHECKING:
     import os
+    from collections.abc import Callable, Sequence
     from types import TracebackType
 
     from matplotlib.figure import Figure
@@ -160,17 +164,29 @@ def compare(  # noqa: PLR0913 - each choice has a default
     workspace = Workspace.ready(fmri_path if fmri_path is not None else _script_argument(task))
     plan = Plan.of(runs=runs, again=fresh, timed=timed, cache=cache, bounds=bounds)
     self_check.ensure(workspace.store)
-    return compared(task, workspace.at(form), plan)
+    return compared(task, workspace, form, plan, coming=[task.name])
 
 
-def compared(task: Task, store: Store[Image], plan: Plan) -> Comparison:
-    """Measure what is not fresh of a task on a file, and return all of it; raises as `compare`."""
+def compared(
+    task: Task, workspace: Workspace, form: str, plan: Plan, *, coming: Sequence[str]
+) -> Comparison:
+    """Measure what is not fresh of a task on a form of the file; all else is as in `compare`.
+
+    `coming` are the tasks that this is the first of, for progress, if no more is announced.
+    """
+    store = workspace.at(form)
     names = [method.name for method in task.methods]
     # What least times rest on is measured in turns with the methods.
     kernels = roofline.methods(task.name, names, store.data, plan.cache) if plan.timed else []
     measured = replace(task, methods=(*task.methods, *kernels))
-    known = _of_reference if store.is_reference else _measured
-    found = known(measured, store, plan)
+    if store.is_reference:
+        found = _of_reference(measured, store, plan)
+    else:
+        # A form that the file has by itself is called as the file is.
+        other = form and store.path != workspace.store.path
+        label = f"{task.name}@{form}" if other else task.name
+        announce = functools.partial(ahead.expect, coming, workspace, plan)
+        found = _measured(measured, store, plan, label, announce)
     results = tuple(roofline.completed(found[name], store) for name in names)
     return Comparison(task.name, results, store.data, store.provenance, task.methods)
 
@@ -189,7 +205,9 @@ def _of_reference(task: Task, store: Store[Image], plan: Plan) -> dict[str, Resu
     return found
 
 
-def _measured(task: Task, store: Store[Image], plan: Plan) -> dict[str, Result]:
+def _measured(
+    task: Task, store: Store[Image], plan: Plan, label: str, announce: Callable[[], None]
+) -> dict[str, Result]:
     """Return the stored results that are fresh, completed by what is measured now."""
     results = {}
     for method in task.methods:
@@ -198,8 +216,9 @@ def _measured(task: Task, store: Store[Image], plan: Plan) -> dict[str, Result]:
     if any(plan.missing(method, results[method.name]) for method in task.methods):
         results |= _too_large(results, store, plan.bounds)
         variants.check_room(store.data)
-        progress.say(f"Measuring {task.name} on {store.data.path}.")
-        _measure(task, store, results, plan)
+        if not progress.is_told(task.name):
+            announce()
+        in_turns(label, [_lot(task, method, store, results, plan) for method in task.methods])
     return results
 
 
@@ -207,10 +226,7 @@ def _settled(task: Task, store: Store[Image], method: Method, plan: Plan) -> Res
     """Return a stored result if it is fresh and gave figures, or is the error of a kernel."""
     local = bool(method.program)
     result = store.fresh(task.name, method.name, method.source_sha256, plan.cache, local=local)
-    if result is None or not result.failed:
-        return result
-    # A kernel will raise again: some systems cannot drop a file from memory.
-    return result if not method.weighed and result.status == Status.RAISED else None
+    return result if result and is_final(result, weighed=method.weighed) else None
 
 
 def _too_large(
@@ -235,17 +251,10 @@ def _too_large(
     return found
 
 
-def _measure(task: Task, store: Store[Image], results: dict[str, Result], plan: Plan) -> None:
-    """Carry out the missing runs of all methods in turns."""
-    lots = [_lot(task, method, store, results, plan) for method in task.methods]
-    with progress.Meter(task.name, {lot.label: lot.runs_left for lot in lots}) as meter:
-        rounds(
-            lots,
-            begin=lambda lot: meter.starting(lot.label),
-            end=lambda lot, batch: meter.finished(
-                lot.label, batch.runs, lot.runs_left, lot.results[0].note()
-            ),
-        )
+def in_turns(task: str, lots: list[Lot]) -> None:
+    """Carry out what is missing, and tell how far it is; a form is named behind the task."""
+    with progress.Meter(task, {lot.label: lot.runs_left for lot in lots}) as meter:
+        metered(lots, meter)
 
 
 def _lot(

@@ -65,7 +65,7 @@ def run(
         _refuse_target(target)
     measured: list[Result] = []
     for part in wanted:
-        found = _compared(part, workspace)
+        found = _compared(part, workspace, wanted)
         measured += found.results
         if target:
             _write(target, workspace.store, measured)
@@ -78,12 +78,13 @@ def _ready(fmri_path: str | None, folder: Path) -> Workspace:
     return workspace
 
 
-def _compared(part: Part, workspace: Workspace) -> Comparison:
-    """Measure a part on a file, or on the form of it that the task needs."""
+def _compared(part: Part, workspace: Workspace, wanted: Sequence[Part]) -> Comparison:
+    """Measure a part of what is wanted on a file, or on the form of it that the task needs."""
     task = task_for(part.task, workspace.image)
     if part.methods:
         task = replace(task, methods=tuple(task.method(name) for name in part.methods))
-    return compared(task, workspace.at(task.form), part.plan)
+    coming = [f"{one.task}@{task_named(one.task).form}" for one in wanted]
+    return compared(task, workspace, task.form, part.plan, coming=coming)
 
 
 def task_for(name: str, image: Image) -> Task:
@@ -159,7 +160,8 @@ def verified(predicted: Predictions, bounds: Bounds) -> Verified:
     workspace = _ready(str(predicted.image.path), files.own_results_folder())
     names = dict.fromkeys(row.task for row in predicted.rows)
     found = {}
-    for part in parts(list(names), VERIFYING_RUNS, bounds):
-        for result in _compared(part, workspace).results:
+    wanted = parts(list(names), VERIFYING_RUNS, bounds)
+    for part in wanted:
+        for result in _compared(part, workspace, wanted).results:
             found[part.task, result.method] = result
     return Verified(predicted, found)

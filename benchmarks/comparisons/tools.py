@@ -1,15 +1,14 @@
-"""Our gauge beside the tools that readers know, on known calls and on the chapter's methods."""
+"""Our gauge beside the tools that readers know, and forked beside fresh interpreters."""
 
 from __future__ import annotations
 
 import functools
 import hashlib
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from importlib import metadata
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, cast
 
-from benchmarks import progress
 from benchmarks.errors import MethodError
 from benchmarks.gauge import peak
 from benchmarks.gauge.readings import MemoryRun, TimeRun
@@ -17,29 +16,33 @@ from benchmarks.images.workspace import Workspace
 from benchmarks.report.captions import titled
 from benchmarks.report.table import Table
 from benchmarks.results.result import Result
-from benchmarks.runner import execute, known_calls, self_check
+from benchmarks.runner import execute, known_calls, schedule, self_check
 from benchmarks.runner.execute import Failure, Outcome
 from benchmarks.runner.launch import prepare
-from benchmarks.runner.order import Batch, Order
-from benchmarks.runner.rounds import Lot, rounds
+from benchmarks.runner.order import FORK, FRESH, Batch, Order
+from benchmarks.runner.rounds import Lot
 from benchmarks.runner.schedule import asked_again
-from benchmarks.tasks.chapter import ASKED_ABOUT
+from benchmarks.tasks.chapter import ASKED_ABOUT, FORKED_AND_FRESH
 from benchmarks.tasks.source import source_sha256
 from benchmarks.tasks.task import task_named
-from benchmarks.units import MIB, format_seconds
+from benchmarks.units import MIB, format_bytes, format_ratio, format_seconds
 
 from . import tool_scripts
+from .compare import in_turns
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Mapping
+    from collections.abc import Callable, Mapping, Sequence
     from types import FunctionType
 
     from matplotlib.figure import Figure
 
     from benchmarks.gauge.readings import Series
+    from benchmarks.images.image import Image
     from benchmarks.results.store import Store
+    from benchmarks.tasks.task import Method
 
 TASK = "tools"
+ORIGINS = "interpreters"
 OURS = "ours"
 
 #: memory_profiler's %memit looks at the memory this often (its default interval).
@@ -62,6 +65,10 @@ KNOWN = (
 
 #: Two workers that use the processor for so long each, s.
 BUSY_SECONDS = 0.5
+
+
+#: Runs of each kind that are forked, and in fresh interpreters; one of those takes seconds.
+INTERPRETERS = 3
 
 
 @dataclass(frozen=True)
@@ -195,27 +202,23 @@ def _answers(
     tools: Mapping[str, Callable[[], Outcome]],
 ) -> dict[str, Result]:
     """Return each tool's answer, and ours; from the store if it is fresh."""
-    lots = []
+    lots = {}
     for tool in (*tools, OURS):
         ask = tools.get(tool, functools.partial(_ours, batch, call))
         name, digest = f"{tool}: {call.label}", _digest(call)
         found = store.fresh(TASK, name, digest, local=True)
         if found is None or (asked_again() and not store.is_reference):
             found = Result(TASK, name, digest)
-        lots.append(_lot(tool, found, store, batch, ask))
-    if any(lot.left for lot in lots):
-        progress.say(f"Asking other tools and our gauge about: {call.label}")
-    rounds(lots)
-    return {lot.label: lot.results[0] for lot in lots}
+        lots[tool] = _lot(found, store, batch, ask)
+    in_turns(TASK, list(lots.values()))
+    return {tool: lot.results[0] for tool, lot in lots.items()}
 
 
-def _lot(
-    tool: str, found: Result, store: Store[Any], batch: Batch, ask: Callable[[], Outcome]
-) -> Lot:
+def _lot(found: Result, store: Store[Any], batch: Batch, ask: Callable[[], Outcome]) -> Lot:
     def missing(results: tuple[Result, ...]) -> list[Batch]:
         return [] if results[0].memory_runs or results[0].time_runs else [batch]
 
-    return Lot(tool, (found,), store, missing, lambda *_: [ask()])
+    return Lot(found.method, (found,), store, missing, lambda *_: [ask()])
 
 
 def _ours(batch: Batch, call: known_calls.Call) -> Outcome:
@@ -241,3 +244,100 @@ def _code() -> str:
     )
     versions = [metadata.version(name) for name in ("memory_profiler", "ipython", "psutil")]
     return hashlib.sha256(code + repr(versions).encode()).hexdigest()
+
+
+@dataclass(frozen=True)
+class Interpreters:
+    """Results of methods by kind of interpreter, the same calls in turns.
+
+    Attributes
+    ----------
+    forked, fresh : dict
+        By ``task.method``: results from forks of templates, and from fresh interpreters.
+    caption : str
+        The file and the machine.
+    """
+
+    forked: dict[str, Result]
+    fresh: dict[str, Result]
+    caption: str
+
+    def table(self) -> Table:
+        """Return the table: times and peaks (median), and how many times the fresh one's."""
+        header = ("method", "time, forked", "fresh", "ratio", "peak, forked", "fresh")
+        return Table(header, tuple(map(self._row, self.forked)))
+
+    def _row(self, label: str) -> tuple[str, ...]:
+        forked, fresh = self.forked[label], self.fresh[label]
+        if failed := next((found for found in (forked, fresh) if found.failed), None):
+            return (label, failed.message, *[""] * 4)
+        times = [found.wall_seconds.median for found in (forked, fresh)]
+        peaks = [found.peak_bytes.median for found in (forked, fresh)]
+        ratio = format_ratio(times[0] / times[1])
+        return (label, *map(format_seconds, times), ratio, *map(format_bytes, peaks))
+
+    def __str__(self) -> str:
+        return f"{self.table().text()}\n\n{self.caption}"
+
+
+def compare_interpreters(
+    methods: Sequence[tuple[str, str]] = FORKED_AND_FRESH, *, runs: int = INTERPRETERS
+) -> Interpreters:
+    """Measure methods in forks of templates and in fresh interpreters, unless that was done.
+
+    Parameters
+    ----------
+    methods : sequence of (str, str)
+        Names of tasks of the gallery, and of a method of each.
+    runs : int
+        Time runs, and memory runs, of each method in each kind of interpreter.
+
+    Returns
+    -------
+    Interpreters
+
+    Raises
+    ------
+    BenchmarkError
+        The file is not fit, the gauge is wrong here, or results cannot be read or written.
+    """
+    workspace = Workspace.ready()
+    store = workspace.store
+    self_check.ensure(store)
+    found = {f"{t}.{m}": task_named(t).method(m) for t, m in methods}
+    lots = [
+        _origin_lot(kind, label, method, store, runs)
+        for label, method in found.items()
+        for kind in (FORK, FRESH)
+    ]
+    in_turns(ORIGINS, lots)
+    results = {lot.label: lot.results[0] for lot in lots}
+    return Interpreters(
+        {label: results[_origin_name(FORK, label)] for label in found},
+        {label: results[_origin_name(FRESH, label)] for label in found},
+        f"{workspace.image.description} {store.provenance.cpu}.",
+    )
+
+
+def _origin_name(kind: str, label: str) -> str:
+    return f"{kind}: {label}"
+
+
+def _origin_lot(kind: str, label: str, method: Method, store: Store[Image], runs: int) -> Lot:
+    name = _origin_name(kind, label)
+    begun = store.fresh(ORIGINS, name, method.source_sha256)
+    if begun is None or (asked_again() and not store.is_reference):
+        begun = Result(ORIGINS, name, method.source_sha256)
+    order = Order(method.function, ((str(store.data.path),),), Batch(1, 1))
+
+    def missing(results: tuple[Result, ...]) -> list[Batch]:
+        (result,) = results
+        done = len(result.time_runs)
+        if result.failed or store.is_reference:
+            return []
+        return [replace(order.batch, layout=n % schedule.LAYOUTS) for n in range(done, runs)]
+
+    def carry_out(_: Any, batch: Batch) -> list[Outcome | Failure]:
+        return [execute.carry_out(prepare(replace(order, batch=batch), fresh=kind == FRESH))]
+
+    return Lot(name, (begun,), store, missing, carry_out)

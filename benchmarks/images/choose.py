@@ -137,18 +137,27 @@ def _cached_development_fmri() -> Path | None:
 
 def describe(path: Path, reason: str) -> Image:
     """Return a file's header, digest, and why it was taken (a sentence); raises DataError."""
-    image = header.read(path)
-    try:
-        sha256 = _digest(image.path, image.file_bytes, image.path.stat().st_mtime_ns)
-    except OSError as error:
-        raise DataError(f"{path} cannot be read: {error.strerror or error}.") from error
-    return replace(image, sha256=sha256, reason=f"{reason} {image.remark}".strip())
+    path = path.expanduser().absolute()
+    stamp = (found.st_size, found.st_mtime_ns) if (found := _stat(path)) else ()
+    image = _described(path, stamp)
+    return replace(image, reason=f"{reason} {image.remark}".strip())
+
+
+def _stat(path: Path) -> os.stat_result | None:
+    with contextlib.suppress(OSError):  # reading the header will say what is wrong
+        return path.stat()
+    return None
 
 
 @functools.cache
-def _digest(path: Path, _file_bytes: int, _mtime_ns: int) -> str:
-    with path.open("rb") as file:
-        return hashlib.file_digest(file, "sha256").hexdigest()
+def _described(path: Path, _stamp: tuple[int, ...]) -> Image:
+    """Look into a file once as long as it is the same: a build asks for it a hundred times."""
+    image = header.read(path)
+    try:
+        with path.open("rb") as file:
+            return replace(image, sha256=hashlib.file_digest(file, "sha256").hexdigest())
+    except OSError as error:
+        raise DataError(f"{path} cannot be read: {error.strerror or error}.") from error
 
 
 def check(image: Image) -> None:

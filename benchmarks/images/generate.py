@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import contextlib
+import functools
 import gzip
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, BinaryIO, cast
@@ -77,6 +78,11 @@ def joined(image: Image, times: int) -> Path:
 
 def is_single_nifti(path: Path) -> bool:
     """Tell whether header and voxels are in one NIfTI file."""
+    return _is_single_nifti(path, path.stat().st_mtime_ns)
+
+
+@functools.cache
+def _is_single_nifti(path: Path, _mtime_ns: int) -> bool:
     img: Any = nib.load(path)
     return hasattr(img.header, "single_magic") and img.file_map.keys() == {"image"}
 

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import time
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
@@ -14,11 +13,10 @@ from benchmarks.runner import execute, self_check
 from benchmarks.runner.execute import Failure, Outcome
 from benchmarks.runner.launch import ALL_GIVEN_BACK, HIDDEN_PACKAGE, prepare
 from benchmarks.runner.order import Batch, Order
-from benchmarks.runner.rounds import Lot, rounds
+from benchmarks.runner.rounds import Lot, metered
 from benchmarks.runner.schedule import asked_again
 from benchmarks.tasks import chapter, source
 from benchmarks.tasks import task as tasks
-from benchmarks.units import format_duration
 
 from . import cost_model, small_files
 from .predict import of_workspace
@@ -147,16 +145,15 @@ def _job(task: Task, method: Method, image: Image) -> _Job:
 
 
 def _measure(jobs: Sequence[_Job], image: Image, store: Store[Image]) -> None:
-    progress.say(f"Measuring small files of {image.path}, for predictions.")
     small_files.make(image, {name: small for job in jobs for name, small in job.images.items()})
-    started = time.monotonic()
-    for done, job in enumerate(jobs, 1):
-        lot = Lot(job.method.name, job.begun(), None, job.missing, job.carry_out, _lean)
-        rounds([lot])
-        store.put(*lot.results)  # both halves at once: one alone predicts nothing
-        elapsed = time.monotonic() - started
-        left = format_duration(elapsed / done * (len(jobs) - done))
-        progress.say(f"small files: {job.task}.{job.method.name}, about {left} left")
+    lots = [
+        Lot(f"{job.task}.{job.method.name}", job.begun(), None, job.missing, job.carry_out, _lean)
+        for job in jobs
+    ]
+    with progress.Meter("small files", {lot.label: lot.runs_left for lot in lots}) as meter:
+        for lot in lots:
+            metered([lot], meter)
+            store.put(*lot.results)  # both halves at once: one alone predicts nothing
 
 
 def _lean(results: tuple[Result, ...]) -> tuple[Result, ...]:

@@ -92,6 +92,7 @@ def here(gauge: str, path: Path) -> Provenance:
     )
 
 
+@functools.cache
 def installed_packages() -> dict[str, str]:
     """Return the versions of those `PACKAGES` that are installed."""
     versions = {}

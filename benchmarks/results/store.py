@@ -14,6 +14,7 @@ whole or not at all.
 from __future__ import annotations
 
 import contextlib
+import functools
 import json
 import os
 import sys
@@ -41,6 +42,8 @@ if sys.platform != "win32":
 
 SCHEMA = 2
 _READABLE = (1, SCHEMA)
+
+_ADVICE = "Move it away and measure again, or put back a sound copy."
 
 #: What a failed attempt to read JSON into a dataclass raises.
 UNREADABLE = (AttributeError, KeyError, TypeError, ValueError, cattrs.ForbiddenExtraKeysError)
@@ -95,10 +98,8 @@ class Store(Generic[D]):
     path : Path, optional
         The file itself; by default its name follows from data and provenance.
 
-    Raises
-    ------
-    StoreError
-        There is a results file and it cannot be read. It is left as it is.
+    There may be a results file that cannot be read. It is left as it is, and what looks at the
+    results raises StoreError.
     """
 
     is_reference = False
@@ -109,7 +110,6 @@ class Store(Generic[D]):
         self.path = path or folder / f"{data.label}-{provenance.digest[:8]}.json"
         self.data = data
         self.provenance = provenance
-        self._results = self._read()
 
     def get(self, task: str, method: str, cache: str = "warm") -> Result | None:
         """Return the stored result of a method, or None."""
@@ -174,6 +174,11 @@ class Store(Generic[D]):
                 "and run the same command again."
             ) from error
 
+    @functools.cached_property
+    def _results(self) -> dict[Key, Result]:
+        # A build that only compares digests does not wait for this.
+        return self._read()
+
     def _read(self) -> dict[Key, Result]:
         if not self.path.exists():
             return {}
@@ -199,23 +204,37 @@ def encoded(provenance: Provenance, data: Dataset, results: Iterable[Result]) ->
 
 def read(path: Path, kind: type[D]) -> tuple[Provenance, D, list[Result]]:
     """Read a results file; raises StoreError if it is no JSON, of another schema, or damaged."""
-    advice = "Move it away and measure again, or put back a sound copy."
-    try:
-        content = json.loads(path.read_bytes())
-        schema = content["schema"]
-    except (OSError, ValueError, KeyError, TypeError, RecursionError) as error:
-        raise StoreError(f"{path} is not a readable results file: {error}. {advice}") from error
-    if schema not in _READABLE:
-        raise StoreError(
-            f"{path} has schema {schema!r}, and this version reads schema {SCHEMA}. "
-            "It was written by another version of this project; use that one, or measure again."
-        )
+    content = _content(path)
     try:
         provenance = CONVERTER.structure(content["provenance"], Provenance)
         data = kind.from_entry(content["data"], path.parent)
         return provenance, data, CONVERTER.structure(content["results"], list[Result])
     except UNREADABLE as error:
-        raise StoreError(f"{path} is damaged: {error}. {advice}") from error
+        raise StoreError(f"{path} is damaged: {error}. {_ADVICE}") from error
+
+
+def entries(path: Path) -> list[dict[str, Any]]:
+    """Return the results of a file as JSON has them, none without a file; raises as `read`."""
+    content = _content(path) if path.exists() else {"results": []}
+    try:
+        return [dict(result) for result in content["results"]]
+    except UNREADABLE as error:
+        raise StoreError(f"{path} is damaged: {error}. {_ADVICE}") from error
+
+
+def _content(path: Path) -> dict[str, Any]:
+    """Return what a file holds, if it is of a schema that can be read."""
+    try:
+        content: dict[str, Any] = json.loads(path.read_bytes())
+        schema = content["schema"]
+    except (OSError, ValueError, KeyError, TypeError, RecursionError) as error:
+        raise StoreError(f"{path} is not a readable results file: {error}. {_ADVICE}") from error
+    if schema not in _READABLE:
+        raise StoreError(
+            f"{path} has schema {schema!r}, and this version reads schema {SCHEMA}. "
+            "It was written by another version of this project; use that one, or measure again."
+        )
+    return content
 
 
 def without_series(result: Result) -> Result:

@@ -10,6 +10,7 @@ from .execute import extended
 if TYPE_CHECKING:
     from collections.abc import Callable, Sequence
 
+    from benchmarks.progress import Meter
     from benchmarks.results.result import Result
     from benchmarks.results.store import Store
 
@@ -84,3 +85,14 @@ def rounds(
         for lot in [lot for lot in lots if len(lot.left) == most]:
             begin(lot)
             end(lot, lot.turn())
+
+
+def metered(lots: Sequence[Lot], meter: Meter) -> None:
+    """Carry out `rounds`, and tell how far they are."""
+    rounds(
+        lots,
+        begin=lambda lot: meter.starting(lot.label),
+        end=lambda lot, batch: meter.finished(
+            lot.label, batch.runs, lot.runs_left, lot.results[0].note()
+        ),
+    )

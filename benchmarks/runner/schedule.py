@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING
 
 from benchmarks.errors import MethodError
 from benchmarks.gauge import machine
+from benchmarks.results.result import Status
 from benchmarks.units import read_bytes, read_count, read_seconds
 
 from .order import Batch
@@ -140,6 +141,12 @@ def missing(result: Result, runs: int, *, timed: bool = True, weighed: bool = Tr
     if timed and not memory + time and runs > 1 and more > 0 and _is_worth_more_runs(result):
         return [Batch(time=more)]
     return _batches((time, _each(runs)), (memory, _each(enough)))
+
+
+def is_final(result: Result, *, weighed: bool) -> bool:
+    """Tell whether a stored result is not tried again: it has figures, or is a kernel's error."""
+    # A kernel will raise again: some systems cannot drop a file from memory.
+    return not result.failed or (not weighed and result.status == Status.RAISED)
 
 
 def _is_worth_more_runs(result: Result) -> bool:

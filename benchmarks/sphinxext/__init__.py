@@ -28,6 +28,7 @@ def setup(app: Sphinx) -> ExtensionMetadata:
     # Before sphinx-gallery, which measures at builder-inited and wraps an error in its own.
     app.connect("config-inited", pages.check_file)
     app.connect("config-inited", inventories.write)
+    app.connect("builder-inited", pages.withdraw, priority=100)
     app.connect("builder-inited", pages.begin, priority=900)
     app.connect("env-get-outdated", pages.outdated)
     app.connect("env-updated", pages.updated)
@@ -48,7 +49,7 @@ def setup(app: Sphinx) -> ExtensionMetadata:
         feature.setup(app)
     return {
         "version": "1",
-        "env_version": 2,
+        "env_version": 3,
         "parallel_read_safe": True,
         "parallel_write_safe": True,
     }

@@ -1,4 +1,4 @@
-"""What pages showed: one is read again when a figure may have changed, or after a problem."""
+"""What pages showed: one is made again when a figure may have changed, or after a problem."""
 
 from __future__ import annotations
 
@@ -15,14 +15,17 @@ from sphinx.util import logging
 from sphinx.util.docutils import SphinxDirective, SphinxRole
 
 from benchmarks.claims.claim import Claim, Verdict
+from benchmarks.comparisons import ahead
+from benchmarks.comparisons.shown import State
 from benchmarks.comparisons.site import Site
 from benchmarks.errors import AbsentError, BenchmarkError, FigureError
 from benchmarks.images.workspace import Workspace
 from benchmarks.releases.changes import Across
 from benchmarks.results.store import CONVERTER
+from benchmarks.runner.schedule import Plan
 
 if TYPE_CHECKING:
-    from collections.abc import Sequence
+    from collections.abc import Mapping, Sequence
 
     from docutils.nodes import Node, system_message
     from sphinx.application import Sphinx
@@ -34,6 +37,9 @@ if TYPE_CHECKING:
 
 logger = logging.getLogger(__name__)
 
+#: What sphinx-gallery puts beside an example that was executed, and what we do.
+_MARK, _SHOWN = ".py.md5", ".py.shown"
+
 _lookup: Site | None = None
 
 
@@ -43,7 +49,8 @@ class Page:
 
     digest: str
     claims: list[tuple[Claim, Judgement]] = field(default_factory=list)
-    lists_claims: bool = False
+    #: Of a page that lists the claims of all: digest of those, empty before it is written.
+    listed: str | None = None
 
 
 def check_file(_app: Sphinx, _config: Config) -> None:
@@ -52,6 +59,45 @@ def check_file(_app: Sphinx, _config: Config) -> None:
         Workspace.ready()
     except BenchmarkError as error:
         raise ConfigError(str(error)) from error
+
+
+def withdraw(app: Sphinx) -> None:
+    """Have sphinx-gallery execute the examples that would not show the same as the last time.
+
+    It executes what has no mark (``.md5``), or another code than that says. Beside the mark is
+    the digest of all else that an example showed.
+    """
+    gallery = getattr(app.config, "sphinx_gallery_conf", {})
+    if not gallery:
+        return
+    try:
+        state = State.now()
+    except BenchmarkError as error:
+        raise ConfigError(str(error)) from error
+    tasks: set[str] = set()
+    for path, made in _examples(gallery):
+        shown, now = made.with_suffix(_SHOWN), state.of(path)
+        if not now or not shown.exists() or shown.read_text() != now:
+            shown.unlink(missing_ok=True)
+            made.with_suffix(_MARK).unlink(missing_ok=True)
+            tasks |= state.measured_by(path)
+    if tasks:
+        ahead.expect(tasks, state.workspace, Plan.of())
+
+
+def remember(gallery: Mapping[str, Any], name: str | None, when: str) -> None:
+    """Write down what an example rested on, once it was executed without an error."""
+    for path, made in _examples(gallery):
+        if (path.name, when) == (name, "after") and made.with_suffix(_MARK).exists():
+            made.with_suffix(_SHOWN).write_text(State.now().of(path))
+
+
+def _examples(gallery: Mapping[str, Any]) -> list[tuple[Path, Path]]:
+    """Return the examples of a gallery, and the copy that it made of each."""
+    folder = Path(gallery["src_dir"])
+    target = folder / gallery["gallery_dirs"]
+    paths = (folder / gallery["examples_dirs"]).resolve().glob("plot_*.py")
+    return [(path, target / path.name) for path in paths]
 
 
 def begin(_app: Sphinx) -> None:
@@ -103,6 +149,11 @@ def all_pages(env: BuildEnvironment) -> dict[str, Page]:
     return pages
 
 
+def all_claims(env: BuildEnvironment) -> list[tuple[Claim, Judgement]]:
+    """Return the claims of all pages, in the same order whichever were read again."""
+    return [entry for _, page in sorted(all_pages(env).items()) for entry in page.claims]
+
+
 def this_page(env: BuildEnvironment) -> Page:
     """Return the record of the page being read; it shows figures from now on."""
     return all_pages(env).setdefault(env.docname, Page(digest()))
@@ -117,17 +168,23 @@ def problem(env: BuildEnvironment, message: str, location: Any) -> None:
 def outdated(
     app: Sphinx, env: BuildEnvironment, added: set[str], _changed: set[str], _removed: set[str]
 ) -> Sequence[str]:
-    """Return pages whose figures may be others now, and the gallery's: plots are drawn anew."""
+    """Return pages whose figures may be others now, and those of examples that were executed."""
     now = digest()
     old = {name for name, page in all_pages(env).items() if page.digest != now or not now}
-    gallery = getattr(app.config, "sphinx_gallery_conf", {}).get("gallery_dirs", "")
-    drawn = {name for name in env.found_docs if gallery and name.startswith(f"{gallery}/")}
+    gallery = getattr(app.config, "sphinx_gallery_conf", {})
+    executed = map(Path, gallery.get("passing_examples", ()))
+    drawn = {f"{gallery['gallery_dirs']}/{path.stem}" for path in executed}
     return sorted((old | drawn) & env.found_docs - added)
 
 
 def updated(_app: Sphinx, env: BuildEnvironment) -> list[str]:
-    """Return the pages that list the claims of others: they are written in every build."""
-    return [name for name, page in all_pages(env).items() if page.lists_claims]
+    """Return the pages that list the claims of others, if those are not as they were listed."""
+    claims = [claim for claim, _ in all_claims(env)]
+    now = hashlib.sha256(f"{digest()} {claims}".encode()).hexdigest()
+    behind = [name for name, page in all_pages(env).items() if page.listed not in (None, now)]
+    for name in behind:
+        all_pages(env)[name].listed = now
+    return behind
 
 
 def purge(_app: Sphinx, env: BuildEnvironment, docname: str) -> None:
@@ -147,7 +204,7 @@ def finish(app: Sphinx, failure: Exception | None) -> None:
     """Write all claims down for ``make check``, and name those that are contradicted."""
     if failure is not None:
         return
-    claims = [entry for page in all_pages(app.env).values() for entry in page.claims]
+    claims = all_claims(app.env)
     if app.config.measured_claims_file:
         path = Path(app.config.measured_claims_file)
         path.parent.mkdir(parents=True, exist_ok=True)

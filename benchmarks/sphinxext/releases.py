@@ -83,14 +83,14 @@ class ClaimsAcrossDirective(MeasuredDirective):
     def measured(self) -> list[Node]:
         """Return what stands for the table until the claims of all pages are known."""
         pages.across()
-        pages.this_page(self.env).lists_claims = True
+        pages.this_page(self.env).listed = ""
         return [ClaimsAcross()]
 
 
 def resolve(app: Sphinx, doctree: nodes.document, _docname: str) -> None:
     """Put the table in its place."""
     for node in list(doctree.findall(ClaimsAcross)):
-        claims = [claim for page in pages.all_pages(app.env).values() for claim, _ in page.claims]
+        claims = [claim for claim, _ in pages.all_claims(app.env)]
         node.replace_self(_claims(claims))
 
 

@@ -126,7 +126,7 @@ def from_functions(functions: Methods) -> Task:
         if function.__name__ not in absent
     )
     return Task(
-        name=_task_name(path),
+        name=task_name(path),
         methods=methods,
         tolerance=said.get("TOLERANCE", TOLERANCE),
         path=path if path.is_file() else None,
@@ -216,13 +216,14 @@ def example_paths() -> dict[str, Path]:
     """Return the example file of each task, by its name; one without ``METHODS`` is no task."""
     paths = sorted(files.EXAMPLES.glob(f"{_PREFIX}*.py"))
     return {
-        _task_name(path): path
+        task_name(path): path
         for path in paths
         if re.search(r"^METHODS\b", path.read_text(), re.MULTILINE)
     }
 
 
-def _task_name(path: Path) -> str:
+def task_name(path: Path) -> str:
+    """Return the name of the task whose methods a file holds."""
     if path.parent.resolve() == files.EXAMPLES:
         return path.stem.removeprefix(_PREFIX)
     # An edited copy of an example keeps its prefix, so that it is never taken for the example.

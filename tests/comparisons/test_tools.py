@@ -54,3 +54,21 @@ def test_every_tool_is_asked_once_and_then_known(tmp_path, monkeypatch):
     asked.clear()
     assert peers.compare_tools() == said
     assert asked == []
+
+
+def test_forked_and_fresh_interpreters_are_compared_once(tmp_path, monkeypatch):
+    monkeypatch.setenv("FMRI", str(save_run(tmp_path / "bold.nii.gz", shape=(40, 40, 20, 30))))
+    pair = ("load", "get_fdata")
+    found = peers.compare_interpreters([pair], runs=2)
+    (label,) = found.forked
+    assert label == "load.get_fdata"
+    for result in (found.forked[label], found.fresh[label]):
+        assert result.status == "ok"
+        assert len(result.time_runs) == len(result.memory_runs) == 2
+    assert found.forked[label].peak_bytes.median == pytest.approx(
+        found.fresh[label].peak_bytes.median, abs=0.3 * MIB
+    )
+    assert found.table().rows[0][0] == label
+    assert "bold.nii.gz" in str(found)
+    monkeypatch.setattr(peers.execute, "carry_out", lambda *_: pytest.fail("measured again"))
+    assert peers.compare_interpreters([pair], runs=2) == found

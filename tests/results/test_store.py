@@ -10,7 +10,7 @@ from benchmarks.gauge.readings import MemoryRun, TimeRun
 from benchmarks.images.image import Image
 from benchmarks.results import provenance
 from benchmarks.results.result import Result, Status
-from benchmarks.results.store import SCHEMA, Store, at, read
+from benchmarks.results.store import SCHEMA, Store, at, entries, read
 from benchmarks.tasks.agreement import Returned
 
 DATA = Image(
@@ -119,8 +119,17 @@ def test_a_broken_file_is_refused_and_left_as_it_is(store, content, message):
     store.path.parent.mkdir()
     store.path.write_bytes(content)
     with pytest.raises(StoreError, match=message):
-        Store(store.path.parent, DATA, HERE)
+        Store(store.path.parent, DATA, HERE).all()
     assert store.path.read_bytes() == content
+
+
+def test_entries_are_the_results_as_they_are_written(store):
+    assert entries(store.path) == []
+    store.put(RESULT)
+    assert entries(store.path) == json.loads(store.path.read_bytes())["results"]
+    store.path.write_bytes(b'{"schema": 1}')
+    with pytest.raises(StoreError, match="is damaged"):
+        entries(store.path)
 
 
 def test_fields_of_a_stranger_are_refused(store):
