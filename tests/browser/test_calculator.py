@@ -5,7 +5,7 @@ from pathlib import Path
 
 import pytest
 from axe_playwright_python.sync_playwright import Axe
-from browsing import DESK, PHONE, SITE, chromium, need_site, tab, width_of
+from browsing import DESK, PHONE, SITE, chromium, need_site, resize, tab, width_of
 
 from benchmarks.files import BUILD
 from benchmarks.images.image import Image
@@ -136,7 +136,7 @@ def test_the_fields_can_be_given_behind_the_address(page):
 
 
 def test_it_fits_on_a_phone(page):
-    page.set_viewport_size(dict(zip(("width", "height"), PHONE, strict=True)))
+    resize(page, PHONE)
     width = width_of(page)
-    page.set_viewport_size(dict(zip(("width", "height"), DESK, strict=True)))
+    resize(page, DESK)
     assert width <= PHONE[0]
