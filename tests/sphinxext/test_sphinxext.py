@@ -5,6 +5,7 @@ import re
 import shutil
 
 import pytest
+import room
 from conftest import save_run
 from sphinx.application import Sphinx
 from sphinx.errors import ConfigError
@@ -73,7 +74,7 @@ def measured(tmp_path_factory):
     (folder / "examples").mkdir()
     (folder / "examples" / "plot_small.py").write_text(EXAMPLE)
     fmri_path = save_run(folder / "bold.nii.gz")
-    with pytest.MonkeyPatch.context() as patch:
+    with room.alone(), pytest.MonkeyPatch.context() as patch:
         patch.setattr(files, "EXAMPLES", folder / "examples")
         patch.setenv("FMRI_BENCH_RESULTS", str(folder / "results"))
         patch.setenv("FMRI_BENCH_CACHE", str(folder / "cache"))
