@@ -1,22 +1,75 @@
+import collections
 import os
+import platform
 import runpy
+import sys
 import textwrap
 
 import nibabel as nib
 import numpy as np
 import pytest
+import room
 
 from benchmarks.runner import self_check
 
 SHAPE = (8, 7, 6, 5)
 
+NO_CHROMIUM = "there is no Chromium to look at the pages with"
+
+
+@pytest.hookimpl(tryfirst=True)
+def pytest_collection_modifyitems(items):
+    """Start with what measures, and leave a file with its fixtures to one process."""
+    items.sort(key=lambda item: not item.get_closest_marker("alone"))
+    for item in items:
+        group = "alone" if item.get_closest_marker("alone") else item.path.stem
+        item.add_marker(pytest.mark.xdist_group(group))
+
+
+@pytest.hookimpl(wrapper=True)
+def pytest_runtest_protocol(item):
+    """Run a test beside others, or alone."""
+    with room.alone() if item.get_closest_marker("alone") else room.shared():
+        return (yield)
+
+
+@pytest.hookimpl(wrapper=True, tryfirst=True)
+def pytest_terminal_summary(terminalreporter):
+    """Say at the very end what nobody looked at for want of a browser, and how to get one."""
+    yield
+    skipped = terminalreporter.getreports("skipped")
+    blind = [report.nodeid for report in skipped if NO_CHROMIUM in str(report.longrepr)]
+    if blind:
+        terminalreporter.section("not looked at")
+        terminalreporter.line(f"This was skipped, since {NO_CHROMIUM}:")
+        for name, times in collections.Counter(name.partition("[")[0] for name in blind).items():
+            terminalreporter.line(f"  {name.partition('@')[0]}, {times} times")
+        terminalreporter.line(f"Install one with: {_command_for_chromium()}")
+
+
+def _command_for_chromium():
+    try:
+        debian = platform.freedesktop_os_release()["ID"] == "debian"
+    except OSError:
+        debian = False
+    if debian:
+        return "apt-get install chromium"
+    return f"{os.path.relpath(sys.executable)} -m playwright install chromium"
+
+
+@pytest.fixture(autouse=True, scope="session")
+def _no_choices():
+    """Keep the choices of who runs the tests away from what is measured once for many of them."""
+    with pytest.MonkeyPatch.context() as patch:
+        for name in ("FMRI", "DATA", "CONCAT", "RUNS", "FRESH", "MEASURE"):
+            patch.delenv(name, raising=False)
+        yield
+
 
 @pytest.fixture(autouse=True)
 def apart(tmp_path_factory, monkeypatch):
-    """Keep tests away from the reader's files, results and choices."""
+    """Keep tests away from the reader's files and results."""
     folder = tmp_path_factory.mktemp("apart")
-    for name in ("FMRI", "DATA", "CONCAT", "RUNS", "FRESH", "MEASURE"):
-        monkeypatch.delenv(name, raising=False)
     monkeypatch.setenv("FMRI_BENCH_RESULTS", str(folder / "results"))
     monkeypatch.setenv("FMRI_BENCH_CACHE", str(folder / "cache"))
     # The same for all tests: another environment would need other templates.

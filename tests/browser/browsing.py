@@ -1,16 +1,17 @@
-"""The built site in the Chromium of the system, as a reader without a network has it."""
+"""The built site in a Chromium, as a reader without a network has it."""
 
 import contextlib
 import os
 import shutil
+from pathlib import Path
 
 import pytest
+from conftest import NO_CHROMIUM
 from playwright.sync_api import sync_playwright
 
 from benchmarks.files import BUILD
 
 SITE = BUILD / "html"
-CHROMIUM = shutil.which("chromium") or shutil.which("google-chrome")
 OPTIONS = [
     "--no-sandbox",
     "--disable-gpu",
@@ -29,20 +30,28 @@ PAPER = (680, 1000)
 
 
 def need_site():
-    """Skip the tests of a module where there is nothing to look at, or to look with."""
+    """Skip the tests of a module where there is nothing to look at."""
     if not (SITE / "index.html").exists():
-        pytest.skip("there is no built site; make html makes it", allow_module_level=True)
-    if not CHROMIUM:
-        if os.environ.get("CI"):
-            pytest.fail("CI has to look at the pages, and there is no Chromium", pytrace=False)
-        pytest.skip("there is no Chromium to look at the pages with", allow_module_level=True)
+        pytest.skip("there is no built site; make test builds it", allow_module_level=True)
+
+
+def executable(playwright):
+    """Return the browser of the system or else of Playwright, or end without one."""
+    own = playwright.chromium.executable_path
+    if found := shutil.which("chromium") or shutil.which("google-chrome"):
+        return found
+    if Path(own).exists():
+        return own
+    if os.environ.get("CI"):
+        pytest.fail(f"CI has to look at the pages, and {NO_CHROMIUM}", pytrace=False)
+    return pytest.skip(NO_CHROMIUM)
 
 
 @contextlib.contextmanager
 def chromium():
     """Start the browser."""
     with sync_playwright() as playwright:
-        browser = playwright.chromium.launch(executable_path=CHROMIUM, args=OPTIONS)
+        browser = playwright.chromium.launch(executable_path=executable(playwright), args=OPTIONS)
         yield browser
         browser.close()
 
@@ -60,6 +69,11 @@ def tab(browser, size=DESK, scheme="light", **options):
     page.on("pageerror", lambda error: page.problems.append(str(error)))
     page.on("console", lambda message: page.problems.append(f"{message.type}: {message.text}"))
     return page
+
+
+def resize(page, size):
+    """Give a tab another screen."""
+    page.set_viewport_size(dict(zip(("width", "height"), size, strict=True)))
 
 
 def width_of(page):

@@ -5,11 +5,12 @@ from pathlib import Path
 
 import pytest
 from axe_playwright_python.sync_playwright import Axe
-from browsing import DESK, PHONE, SITE, chromium, need_site, tab, width_of
+from browsing import DESK, PHONE, SITE, chromium, need_site, resize, tab, width_of
 
 from benchmarks.files import BUILD
 from benchmarks.images.image import Image
-from benchmarks.prediction import cost_model, predict
+from benchmarks.prediction import predict
+from benchmarks.prediction.basis import Basis
 from benchmarks.results import reference_store, store
 from benchmarks.units import GIB
 
@@ -37,12 +38,15 @@ def page():
         yield opened
 
 
-def small_files():
-    """Open what the form of the built site rests on."""
+@pytest.fixture
+def basis(monkeypatch):
+    """Return what the form of the built site rests on."""
     if reference_store.SAID in PAGE.read_text():
-        return reference_store.opened(reference_store.path_of(reference_store.SIZES), Image)
-    folder = BUILD / "results" / "sizes"
-    return store.at(max(folder.glob("*.json"), key=lambda path: path.stat().st_mtime), Image)
+        return Basis.of_reference()
+    folder = BUILD / "results"
+    monkeypatch.setenv("FMRI_BENCH_RESULTS", str(folder))
+    last = max(folder.glob("*.json"), key=lambda path: path.stat().st_mtime)
+    return Basis.of(store.at(last, Image).provenance)
 
 
 def cells(page):
@@ -61,18 +65,17 @@ def fill(page, shape, dtype, scaling, ending, free):
 
 
 @pytest.mark.parametrize("file", FILES, ids=lambda file: f"{file[1]}{file[4]}")
-def test_the_page_says_what_the_command_line_says(page, file):
+def test_the_page_says_what_the_command_line_says(page, file, basis):
     shape, dtype, slope, inter, ending, free = file
-    found = small_files()
     compression = "gz" if ending == ".nii.gz" else "none"
     image = Image(Path("a"), shape, dtype, slope, inter, compression)
-    predicted = predict.of_image(image, found, round(free * GIB))
+    predicted = predict.of_image(image, basis, round(free * GIB))
     scaling = "as stored"
     if slope != 1:
         scaling = "multiplied and shifted" if inter else "multiplied by a slope"
     fill(page, shape, dtype, scaling, ending, free)
     assert cells(page) == list(predicted.table().rows)
-    assert cost_model.of_kind(found, predicted.kind)
+    assert predicted.rows
 
 
 def test_it_starts_with_the_run_of_the_build(page):
@@ -133,7 +136,7 @@ def test_the_fields_can_be_given_behind_the_address(page):
 
 
 def test_it_fits_on_a_phone(page):
-    page.set_viewport_size(dict(zip(("width", "height"), PHONE, strict=True)))
+    resize(page, PHONE)
     width = width_of(page)
-    page.set_viewport_size(dict(zip(("width", "height"), DESK, strict=True)))
+    resize(page, DESK)
     assert width <= PHONE[0]

@@ -7,7 +7,7 @@ from urllib.parse import unquote, urlsplit
 
 import pytest
 from axe_playwright_python.sync_playwright import Axe
-from browsing import PAPER, PHONE, SITE, chromium, need_site, tab, width_of
+from browsing import DESK, PAPER, PHONE, SITE, chromium, need_site, resize, tab, width_of
 
 from benchmarks.files import BUILD
 from benchmarks.report.families import FAMILIES
@@ -38,34 +38,40 @@ def screenshot(page, kind, path):
     page.screenshot(path=folder / f"{name_of(path).replace('/', '_')}.png", full_page=True)
 
 
-@pytest.mark.parametrize("scheme", ["light", "dark"])
+def serious_faults(page):
+    """Return what keeps people from using a page."""
+    found = Axe().run(page, options={"resultTypes": ["violations"]}).response["violations"]
+    return [fault for fault in found if fault["impact"] in {"serious", "critical"}]
+
+
 @pytest.mark.parametrize("path", PAGES, ids=name_of)
-def test_a_page_is_whole_quiet_and_open_to_all(browser, path, scheme):
-    page = tab(browser, scheme=scheme)
-    page.goto(path.as_uri(), wait_until="networkidle")
+def test_a_page_is_whole_quiet_open_to_all_and_fits_on_a_phone_and_on_paper(browser, path):
+    page = tab(browser)
+    page.goto(path.as_uri())
+    widths, faults = {}, {}
+    for scheme in ("light", "dark"):
+        page.emulate_media(color_scheme=scheme)
+        screenshot(page, scheme, path)
+    page.emulate_media(color_scheme="light")
+    resize(page, PHONE)
+    screenshot(page, "phone", path)
+    widths["phone"] = width_of(page)
+    resize(page, PAPER)
+    page.emulate_media(media="print")
+    widths["paper"] = width_of(page)
+    page.wait_for_load_state("networkidle")
     requests, problems = list(page.requests), list(page.problems)
-    # It asks for the style sheets itself, which browsers refuse for files.
-    found = Axe().run(page).response["violations"]
-    serious = [v for v in found if v["impact"] in {"serious", "critical"}]
-    screenshot(page, scheme, path)
+    # From here on style sheets are asked for, which browsers refuse for files.
+    resize(page, DESK)
+    for scheme in ("light", "dark"):
+        page.emulate_media(media="screen", color_scheme=scheme)
+        faults[scheme] = serious_faults(page)
     page.context.close()
     assert [url for url in requests if not url.startswith(("file:", "data:"))] == []
     assert problems == []
-    assert serious == [], json.dumps(serious, indent=1)[:4000]
-
-
-@pytest.mark.parametrize("path", PAGES, ids=name_of)
-def test_a_page_fits_on_a_phone_and_on_paper(browser, path):
-    page = tab(browser, PHONE)
-    page.goto(path.as_uri())
-    screenshot(page, "phone", path)
-    on_a_phone = width_of(page)
-    page.set_viewport_size(dict(zip(("width", "height"), PAPER, strict=True)))
-    page.emulate_media(media="print")
-    on_paper = width_of(page)
-    page.context.close()
-    assert on_a_phone <= PHONE[0]
-    assert on_paper <= PAPER[0]
+    assert faults == {"light": [], "dark": []}, json.dumps(faults, indent=1)[:4000]
+    assert widths["phone"] <= PHONE[0]
+    assert widths["paper"] <= PAPER[0]
 
 
 @pytest.mark.parametrize("path", PAGES, ids=name_of)

@@ -105,6 +105,7 @@ def test_two_runs_are_no_slope():
     assert grown.plot("peak").axes[0].lines
 
 
+@pytest.mark.alone
 def test_longer_runs_are_measured_and_the_slope_is_the_multiplier(example, tmp_path, monkeypatch):
     path = save_run(tmp_path / "run.nii.gz", shape=(64, 64, 32, 8))
     monkeypatch.setenv("FMRI", str(path))

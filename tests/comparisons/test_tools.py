@@ -8,6 +8,8 @@ from benchmarks.runner import known_calls
 from benchmarks.tasks.chapter import ASKED_ABOUT
 from benchmarks.units import MIB
 
+pytestmark = pytest.mark.alone
+
 
 def fail():
     raise ValueError("on purpose")

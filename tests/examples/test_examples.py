@@ -14,7 +14,7 @@ from joblib.externals.loky import get_reusable_executor
 from nbclient import NotebookClient
 from sphinx_gallery.notebook import python_to_jupyter_cli
 
-from benchmarks.files import EXAMPLES
+from benchmarks.files import EXAMPLES, PROJECT
 from benchmarks.tasks import agreement, source
 from benchmarks.tasks import task as tasks
 
@@ -50,8 +50,9 @@ def fits(method, kind, path):
     return method.takes(path) and not (kind == "NIfTI-2" and method.name in NIFTI1_ONLY)
 
 
-@pytest.mark.parametrize("task", PATHS)
+# All kinds of a task follow each other, so that they find its workers still there.
 @pytest.mark.parametrize("kind", FILES)
+@pytest.mark.parametrize("task", PATHS)
 @pytest.mark.filterwarnings("ignore::RuntimeWarning:nibabel")
 def test_the_methods_of_a_task_agree_voxel_by_voxel(task, kind, tmp_path, monkeypatch):
     monkeypatch.setattr(tempfile, "tempdir", str(tmp_path))
@@ -115,13 +116,42 @@ def _source(function):
     return inspect.getsource(function)
 
 
-# Every build runs all examples; these are the quick ones.
-@pytest.mark.parametrize("path", [PATHS[name] for name in ("load", "extract_volume")])
-def test_an_example_runs_from_any_folder_on_any_file(path, tmp_path, fmri_path):
+@pytest.fixture(scope="module")
+def results(tmp_path_factory):
+    """Return a folder for what examples measure, so that no example is measured twice."""
+    return tmp_path_factory.mktemp("results")
+
+
+@pytest.fixture
+def run(results, fmri_path, monkeypatch):
+    """Return a small run, and where its results are kept."""
+    monkeypatch.setenv("FMRI_BENCH_RESULTS", str(results))
+    monkeypatch.setenv("RUNS", "1")
+    return fmri_path
+
+
+# Every build runs all examples; these are the quick ones. Measured are two by the command, another
+# one by its script, and one in a notebook.
+def test_the_measure_command_runs_the_example(run):
     answer = subprocess.run(
-        [sys.executable, path, fmri_path],
+        [sys.executable, "-m", "benchmarks", "measure", "load", "mean_over_time"],
+        env=os.environ | {"FMRI": str(run)},
+        cwd=PROJECT,
+        capture_output=True,
+        text=True,
+        check=False,
+    )
+    assert answer.returncode == 0, answer.stderr
+    for name in ("nilearn_load_img", "mean_load_img", "mean_file_reopened"):
+        assert name in answer.stdout
+
+
+@pytest.mark.parametrize("path", [PATHS[name] for name in ("load", "extract_volume")])
+def test_an_example_runs_from_any_folder_on_any_file(path, tmp_path, run):
+    answer = subprocess.run(
+        [sys.executable, path, run],
         cwd=tmp_path,
-        env=os.environ | {"RUNS": "1", "MPLBACKEND": "agg"},
+        env=os.environ | {"MPLBACKEND": "agg"},
         capture_output=True,
         text=True,
         check=False,
@@ -134,12 +164,11 @@ def test_an_example_runs_from_any_folder_on_any_file(path, tmp_path, fmri_path):
 
 @pytest.mark.filterwarnings("ignore::DeprecationWarning", "ignore::ResourceWarning")
 @pytest.mark.filterwarnings("ignore::pytest.PytestUnraisableExceptionWarning")
-def test_the_downloaded_notebook_runs_in_jupyters_kernel(tmp_path, fmri_path, monkeypatch):
+def test_the_downloaded_notebook_runs_in_jupyters_kernel(tmp_path, run, monkeypatch):
     copy = tmp_path / "plot_mean_over_time.py"
     copy.write_text((EXAMPLES / copy.name).read_text())
     python_to_jupyter_cli([str(copy)])
-    monkeypatch.setenv("FMRI", str(fmri_path))
-    monkeypatch.setenv("RUNS", "1")
+    monkeypatch.setenv("FMRI", str(run))
     notebook = nbformat.read(copy.with_suffix(".ipynb"), as_version=4)
     NotebookClient(notebook, timeout=300).execute(cwd=str(tmp_path))
     printed = "".join(

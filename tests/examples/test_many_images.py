@@ -146,6 +146,7 @@ KILLED = """
 """
 
 
+@pytest.mark.alone
 def test_a_killed_worker_of_dask_changes_no_result(long_paths):
     found = script(
         textwrap.dedent(KILLED)
@@ -171,6 +172,7 @@ def test_a_killed_worker_of_dask_changes_no_result(long_paths):
     assert 0 < done < len(long_paths)  # it was in the middle of the work
 
 
+@pytest.mark.alone
 def test_a_killed_process_of_joblib_ends_all_the_work(long_paths):
     found = script(
         textwrap.dedent(KILLED)

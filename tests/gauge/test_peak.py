@@ -21,6 +21,8 @@ from benchmarks.runner.order import Batch, Order
 from benchmarks.runner.schedule import Bounds
 from benchmarks.units import MIB
 
+pytestmark = pytest.mark.alone
+
 FILE_MIB = 1024
 
 

@@ -8,6 +8,7 @@ import sys
 from dataclasses import replace
 
 import pytest
+import room
 from click.testing import CliRunner
 from conftest import save_run
 
@@ -65,7 +66,7 @@ def measured(tmp_path_factory):
     (folder / "examples").mkdir()
     (folder / "examples" / "plot_small.py").write_text(EXAMPLE)
     path = save_run(folder / "bold.nii.gz", shape=(40, 40, 20, 12))
-    with pytest.MonkeyPatch.context() as patch:
+    with room.alone(), pytest.MonkeyPatch.context() as patch:
         patch.setattr(files, "EXAMPLES", folder / "examples")
         patch.setattr(
             small_files, "SIZES", {"small": (30000, 8), "wide": (120000, 8), "long": (30000, 64)}

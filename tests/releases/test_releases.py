@@ -7,6 +7,7 @@ from pathlib import Path
 
 import matplotlib.pyplot as plt
 import pytest
+import room
 from click.testing import CliRunner
 from conftest import save_run
 
@@ -87,7 +88,7 @@ def once(tmp_path_factory):
     (folder / "examples").mkdir()
     (folder / "examples" / "plot_small.py").write_text(EXAMPLE)
     save_run(folder / "bold.nii.gz")
-    with pytest.MonkeyPatch.context() as patch:
+    with room.alone(), pytest.MonkeyPatch.context() as patch:
         _pointed_at(folder, patch)
         measure.measure()
     return folder

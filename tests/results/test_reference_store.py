@@ -18,7 +18,7 @@ from benchmarks.images.workspace import Workspace
 from benchmarks.releases import changes, environments, measure
 from benchmarks.releases.environments import Release
 from benchmarks.results import reference_store
-from benchmarks.runner import execute
+from benchmarks.runner import execute, self_check
 from benchmarks.sphinxext import pages, theme
 from benchmarks.tasks import chapter
 from benchmarks.tasks import task as task_module
@@ -47,34 +47,49 @@ METHODS = [whole, again, outside]
 """
 
 
+def _pointed_at(folder, patch):
+    """Take the project in a folder for this one."""
+    patch.setattr(files, "EXAMPLES", folder / "examples")
+    patch.setattr(files, "REFERENCE", folder / "kept")
+    patch.setattr(environments, "NOX", folder / ".nox")
+    patch.setattr(chapter, "TASKS", {"small": About(released="")})
+    patch.setattr(environments, "RELEASES", (Release("", "", "newest"),))
+    patch.setattr(self_check, "ensure", lambda *_: [])
+    patch.setenv("FMRI_BENCH_RESULTS", str(folder / "results"))
+    patch.setenv("FMRI_BENCH_CACHE", str(folder / "cache"))
+    _forget()
+
+
+@pytest.fixture(scope="module")
+def once(tmp_path_factory):
+    """Measure a small project for all tests here, and keep the results as the reference."""
+    folder = tmp_path_factory.mktemp("once")
+    (folder / "examples").mkdir()
+    (folder / "examples" / "plot_small.py").write_text(EXAMPLE)
+    (folder / "kept").mkdir()
+    shutil.copy(PROJECT_SIZES, folder / "kept")
+    with pytest.MonkeyPatch.context() as patch:
+        _pointed_at(folder, patch)
+        patch.setenv("FMRI", str(save_run(folder / "bold.nii.gz", slope=2.0)))
+        environments.RELEASES[0].write_mark(sys.executable)
+        for form in ("", "short", "nii"):
+            compare(methods_of(folder), runs=1, form=form)
+        measure.measure()
+        found = Site.in_use()
+        reference_store.write(found.stores())
+        # One release alone would not be taken for a comparison.
+        reference_store.write(Across(tuple(changes.measured_here(found.image))).stores)
+    _forget()
+    return folder
+
+
 @pytest.fixture
-def kept(tmp_path, monkeypatch):
-    """Measure a small project, and keep the results as the reference; the run is then gone."""
-    (tmp_path / "examples").mkdir()
-    (tmp_path / "examples" / "plot_small.py").write_text(EXAMPLE)
-    (tmp_path / "kept").mkdir()
-    shutil.copy(PROJECT_SIZES, tmp_path / "kept")
-    fmri_path = save_run(tmp_path / "bold.nii.gz", slope=2.0)
-    monkeypatch.setattr(files, "EXAMPLES", tmp_path / "examples")
-    monkeypatch.setattr(files, "REFERENCE", tmp_path / "kept")
-    monkeypatch.setattr(environments, "NOX", tmp_path / ".nox")
-    monkeypatch.setattr(chapter, "TASKS", {"small": About(released="")})
-    monkeypatch.setattr(environments, "RELEASES", (one := Release("", "", "newest"),))
-    monkeypatch.setenv("FMRI", str(fmri_path))
-    _forget()
-    one.write_mark(sys.executable)
-    methods = tasks.from_example(tmp_path / "examples" / "plot_small.py").methods
-    for form in ("", "short", "nii"):
-        compare([m.function for m in methods], runs=1, form=form)
-    measure.measure()
-    found = Site.in_use()
-    reference_store.write(found.stores())
-    # One release alone would not be taken for a comparison.
-    reference_store.write(Across(tuple(changes.measured_here(found.image))).stores)
-    fmri_path.unlink()
-    monkeypatch.delenv("FMRI")
+def kept(once, tmp_path, monkeypatch):
+    """Give the project with its reference results; the run is gone."""
+    shutil.copytree(once, tmp_path, dirs_exist_ok=True)
+    (tmp_path / "bold.nii.gz").unlink()
+    _pointed_at(tmp_path, monkeypatch)
     monkeypatch.setenv("MEASURE", "0")
-    _forget()
     yield tmp_path
     _forget()
 

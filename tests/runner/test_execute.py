@@ -27,6 +27,8 @@ from benchmarks.runner.order import Batch, Order
 from benchmarks.runner.schedule import Bounds
 from benchmarks.units import MIB
 
+pytestmark = pytest.mark.alone
+
 MARGIN_BYTES = 1 * MIB
 
 

@@ -17,6 +17,8 @@ from benchmarks.runner.known_calls import Known, nothing
 from benchmarks.tasks import snippets
 from benchmarks.units import MIB
 
+pytestmark = pytest.mark.alone
+
 PROMISE_MIB = Known("", nothing, (), 0).bound_bytes / MIB
 
 

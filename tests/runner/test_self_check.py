@@ -16,6 +16,7 @@ def store(fmri_path):
     return Workspace.chosen(fmri_path).store
 
 
+@pytest.mark.alone
 def test_the_gauge_is_measured_once_and_then_known(store, monkeypatch):
     assert self_check.stored(store) == []
     checks = self_check.ensure(store)

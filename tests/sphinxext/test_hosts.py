@@ -1,6 +1,11 @@
 """What other hosts run: workflows, and Read the Docs."""
 
+import os
 import re
+import shutil
+import subprocess
+import sys
+from pathlib import Path
 
 import pytest
 import yaml
@@ -46,3 +51,34 @@ def test_hosts_that_cannot_measure_do_not_try():
         lines = [line for line in commands(yaml.safe_load(path.read_text())) if "html" in line]
         assert lines
         assert all("MEASURE=0" in line for line in lines)
+
+
+@pytest.fixture(scope="module")
+def published(tmp_path_factory):
+    """Build the site as Read the Docs does, in a copy of the project, for another address."""
+    copy, site = tmp_path_factory.mktemp("host") / "project", tmp_path_factory.mktemp("published")
+    made = shutil.ignore_patterns(".*", "_build", "auto_examples", "tests", "__pycache__")
+    shutil.copytree(PROJECT, copy, ignore=made)
+    *_, build = commands(yaml.safe_load(READ_THE_DOCS.read_text()))
+    environment = {
+        "PATH": f"{Path(sys.executable).parent}{os.pathsep}{os.environ['PATH']}",
+        "READTHEDOCS_OUTPUT": str(site),
+        "SITE_URL": "https://example.org/neuro",
+    }
+    answer = subprocess.run(
+        ["/bin/sh", "-c", build],
+        cwd=copy,
+        env=os.environ | environment,
+        capture_output=True,
+        text=True,
+        check=False,
+    )
+    assert answer.returncode == 0, answer.stderr
+    return site / "html"
+
+
+def test_a_published_site_names_its_own_address(published):
+    assert "https://example.org/neuro/index.html" in (published / "sitemap.xml").read_text()
+    chapter = (published / "performance_comparison.html").read_text()
+    assert 'property="og:url" content="https://example.org/neuro/' in chapter
+    assert 'href="/neuro/_static/' in (published / "404.html").read_text()

@@ -70,9 +70,6 @@ def toy(tmp_path, monkeypatch):
     (tmp_path / "examples" / "plot_toy.py").write_text(EXAMPLE)
     monkeypatch.setattr(files, "EXAMPLES", tmp_path / "examples")
     monkeypatch.setitem(chapter.TASKS, "toy", About({"": Need(converted=True)}))
-    monkeypatch.setattr(
-        small_files, "SIZES", {"small": (30000, 8), "wide": (120000, 8), "long": (30000, 64)}
-    )
     monkeypatch.setenv("FMRI", str(save_run(tmp_path / "bold.nii.gz", shape=(40, 40, 20, 12))))
     task_named.cache_clear()
     yield tmp_path
@@ -95,10 +92,12 @@ def site(folder):
     return (folder / "html" / "index.html").read_text(), warnings.getvalue()
 
 
-def test_a_toy_is_measured_shown_and_predicted(toy):
+def test_a_toy_is_measured_shown_and_predicted(toy, monkeypatch):
     assert "at_once   Find the largest value of all of it." in command("list")
     assert "x limit" in command("run", "toy", toy / "bold.nii.gz", "--runs", 2)
     command("measure", "toy")
+    sizes = {"small": (30000, 8), "wide": (120000, 8), "long": (30000, 64)}
+    monkeypatch.setattr(small_files, "SIZES", sizes)
     command("calibrate")
     page, warnings = site(toy)
     assert warnings == ""

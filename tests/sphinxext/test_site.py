@@ -1,4 +1,4 @@
-"""The built site, where there is one: run ``make html`` first."""
+"""The built site; where there is none, ``make test`` builds it."""
 
 from html.parser import HTMLParser
 
@@ -9,7 +9,7 @@ from benchmarks.files import BUILD, REFERENCE
 SITE = BUILD / "html"
 
 if not (SITE / "index.html").exists():
-    pytest.skip("there is no built site; make html makes it", allow_module_level=True)
+    pytest.skip("there is no built site; make test builds it", allow_module_level=True)
 
 PAGES = sorted(path for path in SITE.rglob("*.html") if "_static" not in path.parts)
 

@@ -5,6 +5,7 @@ import re
 import shutil
 
 import pytest
+import room
 from conftest import save_run
 from sphinx.application import Sphinx
 from sphinx.errors import ConfigError
@@ -73,7 +74,7 @@ def measured(tmp_path_factory):
     (folder / "examples").mkdir()
     (folder / "examples" / "plot_small.py").write_text(EXAMPLE)
     fmri_path = save_run(folder / "bold.nii.gz")
-    with pytest.MonkeyPatch.context() as patch:
+    with room.alone(), pytest.MonkeyPatch.context() as patch:
         patch.setattr(files, "EXAMPLES", folder / "examples")
         patch.setenv("FMRI_BENCH_RESULTS", str(folder / "results"))
         patch.setenv("FMRI_BENCH_CACHE", str(folder / "cache"))
@@ -546,12 +547,14 @@ def small_files(method):
         workspace.small_files().put(Result(cost_model.name("small", name), method, **runs))
 
 
-def test_a_calculator_needs_small_files_and_escapes_what_they_are_called(project):
+def test_a_calculator_rests_on_the_small_files_of_this_machine_and_escapes_their_names(project):
     page, warnings, _ = project("T\n=\n\n.. calculator::\n")
-    assert "fmri-bench calibrate" in warnings
+    assert warnings == ""
+    assert "Peaks are those of small files on another machine" in page
     small_files(HOSTILE)
     page, warnings, _ = project()
     assert warnings == ""
+    assert "The figures rest on what small files took on this machine" in page
     assert "<script>alert" not in page
     assert "<img src=x" not in page
     content = json.loads(re.search(r'application/json">(.*?)</script>', page)[1])
