@@ -86,7 +86,7 @@ def _method(result: Result) -> Method | None:
 
 def _seconds(result: Result, plan: Plan, size: float) -> float:
     """Return how long a method may take on a file so many times as large as the reference's."""
-    time, memory = min(len(result.time_runs), plan.runs), len(result.memory_runs)
+    time, memory = (min(len(runs), plan.runs) for runs in (result.time_runs, result.memory_runs))
     interpreters = min(max(time, memory), LAYOUTS)
     each = result.wall_seconds.median * size if result.time_runs else _UNTIMED_SECONDS
     # Each makes a warm-up call.
