@@ -17,13 +17,9 @@ SHAPE = (8, 7, 6, 5)
 NO_CHROMIUM = "there is no Chromium to look at the pages with"
 
 
-@pytest.hookimpl(tryfirst=True)
 def pytest_collection_modifyitems(items):
-    """Start with what measures, and leave a file with its fixtures to one process."""
+    """Start with what runs alone, so that the others wait for it together."""
     items.sort(key=lambda item: not item.get_closest_marker("alone"))
-    for item in items:
-        group = "alone" if item.get_closest_marker("alone") else item.path.stem
-        item.add_marker(pytest.mark.xdist_group(group))
 
 
 @pytest.hookimpl(wrapper=True)
@@ -43,7 +39,7 @@ def pytest_terminal_summary(terminalreporter):
         terminalreporter.section("not looked at")
         terminalreporter.line(f"This was skipped, since {NO_CHROMIUM}:")
         for name, times in collections.Counter(name.partition("[")[0] for name in blind).items():
-            terminalreporter.line(f"  {name.partition('@')[0]}, {times} times")
+            terminalreporter.line(f"  {name} ({times})")
         terminalreporter.line(f"Install one with: {_command_for_chromium()}")
 
 

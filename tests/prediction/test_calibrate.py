@@ -22,7 +22,7 @@ from benchmarks.images.workspace import Workspace
 from benchmarks.prediction import calibrate, predict, small_files
 from benchmarks.results import store
 from benchmarks.results.result import Result, Status
-from benchmarks.runner import execute
+from benchmarks.runner import execute, self_check
 from benchmarks.runner.schedule import Bounds
 from benchmarks.tasks import task as task_module
 from benchmarks.units import MIB
@@ -67,6 +67,7 @@ def measured(tmp_path_factory):
     (folder / "examples" / "plot_small.py").write_text(EXAMPLE)
     path = save_run(folder / "bold.nii.gz", shape=(40, 40, 20, 12))
     with room.alone(), pytest.MonkeyPatch.context() as patch:
+        patch.setattr(self_check, "ensure", lambda *_, **__: [])
         patch.setattr(files, "EXAMPLES", folder / "examples")
         patch.setattr(
             small_files, "SIZES", {"small": (30000, 8), "wide": (120000, 8), "long": (30000, 64)}
