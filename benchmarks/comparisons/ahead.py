@@ -12,6 +12,8 @@ from benchmarks.prediction import roofline
 from benchmarks.runner.schedule import RUNS_EACH, is_final
 from benchmarks.tasks.task import Method, example_paths, task_named
 
+from . import tools
+
 if TYPE_CHECKING:
     from collections.abc import Iterable
     from pathlib import Path
@@ -80,6 +82,8 @@ def _method(result: Result) -> Method | None:
     if result.task in example_paths():
         methods = {method.name: method for method in task_named(result.task).methods}
         return methods.get(result.method)
+    if result.task == tools.TASK and result.method.partition(":")[0] not in tools.NAMES:
+        return None
     # In no list of methods: whether its code has changed is seen when its turn comes.
     return Method(result.method, len, "", result.source_sha256)
 
