@@ -71,8 +71,8 @@ def _is_missing(
     found = ours.get(theirs.task, theirs.method, theirs.cache) if ours else None
     if found is None or plan.again or not is_final(found, weighed=method.weighed):
         return True
-    runs = min(len(theirs.time_runs), plan.runs)
-    return found.source_sha256 != method.source_sha256 or len(found.time_runs) < runs
+    changed = method.source_sha256 not in ("", found.source_sha256)
+    return changed or len(found.time_runs) < min(len(theirs.time_runs), plan.runs)
 
 
 def _method(result: Result) -> Method | None:
@@ -85,7 +85,7 @@ def _method(result: Result) -> Method | None:
     if result.task == tools.TASK and result.method.partition(":")[0] not in tools.NAMES:
         return None
     # In no list of methods: whether its code has changed is seen when its turn comes.
-    return Method(result.method, len, "", result.source_sha256)
+    return Method(result.method, len, "", "")
 
 
 def _seconds(result: Result, plan: Plan, size: float) -> float:
