@@ -54,19 +54,16 @@ def _expected(names: set[str], workspace: Workspace, plan: Plan) -> dict[str, fl
         size = ours.data.raw_bytes / theirs.data.raw_bytes if ours and theirs else 1.0
         for result in theirs.all() if theirs else ():
             asked = {result.task, f"{result.task}@{form}"} & names
-            if asked and _is_missing(result, ours, workspace, plan):
+            if asked and _is_missing(result, ours, plan):
                 label = f"{result.task}@{name}" if name else result.task
                 found.setdefault(f"{label}.{result.method}", _seconds(result, plan, size))
     return found
 
 
-def _is_missing(
-    theirs: Result, ours: Store[Image] | None, workspace: Workspace, plan: Plan
-) -> bool:
+def _is_missing(theirs: Result, ours: Store[Image] | None, plan: Plan) -> bool:
     """Tell whether what the reference machine measured has to be measured here, if it can be."""
     method = _method(theirs)
-    path = ours.data.path if ours else workspace.image.path
-    if method is None or not method.takes(path):
+    if method is None or (ours and not method.takes(ours.data.path)):
         return False
     found = ours.get(theirs.task, theirs.method, theirs.cache) if ours else None
     if found is None or plan.again or not is_final(found, weighed=method.weighed):
