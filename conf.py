@@ -88,7 +88,7 @@ mermaid_config = {"layout": "dagre", "theme": "default", "look": "classic"}
 sphinx_gallery_conf = {
     "examples_dirs": "../examples",
     "gallery_dirs": "auto_examples",
-    # An example is executed when it would show something else; see its pages.withdraw.
+    # benchmarks/sphinxext/pages.py decides which examples are executed, and has to know of it.
     "reset_modules": ("matplotlib", "benchmarks.sphinxext.pages.remember"),
     "reset_modules_order": "both",
     # What would be shown is the time of the build, not of a method.

@@ -132,6 +132,7 @@ class Meter:
             console=console,
             disable=not console.is_terminal,
             transient=True,
+            refresh_per_second=1,  # what is measured is not to be disturbed
         )
         self._row = self._bar.add_task(task, total=None, left="")
         self._started = time.monotonic()

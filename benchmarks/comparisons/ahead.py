@@ -12,6 +12,8 @@ from benchmarks.prediction import roofline
 from benchmarks.runner.schedule import LAYOUTS, is_final
 from benchmarks.tasks.task import Method, example_paths, task_named
 
+from . import tools
+
 if TYPE_CHECKING:
     from collections.abc import Iterable
     from pathlib import Path
@@ -52,25 +54,22 @@ def _expected(names: set[str], workspace: Workspace, plan: Plan) -> dict[str, fl
         size = ours.data.raw_bytes / theirs.data.raw_bytes if ours and theirs else 1.0
         for result in theirs.all() if theirs else ():
             asked = {result.task, f"{result.task}@{form}"} & names
-            if asked and _is_missing(result, ours, workspace, plan):
+            if asked and _is_missing(result, ours, plan):
                 label = f"{result.task}@{name}" if name else result.task
                 found.setdefault(f"{label}.{result.method}", _seconds(result, plan, size))
     return found
 
 
-def _is_missing(
-    theirs: Result, ours: Store[Image] | None, workspace: Workspace, plan: Plan
-) -> bool:
+def _is_missing(theirs: Result, ours: Store[Image] | None, plan: Plan) -> bool:
     """Tell whether what the reference machine measured has to be measured here, if it can be."""
     method = _method(theirs)
-    path = ours.data.path if ours else workspace.image.path
-    if method is None or not method.takes(path):
+    if method is None or (ours and not method.takes(ours.data.path)):
         return False
     found = ours.get(theirs.task, theirs.method, theirs.cache) if ours else None
     if found is None or plan.again or not is_final(found, weighed=method.weighed):
         return True
-    runs = min(len(theirs.time_runs), plan.runs)
-    return found.source_sha256 != method.source_sha256 or len(found.time_runs) < runs
+    changed = method.source_sha256 not in ("", found.source_sha256)
+    return changed or len(found.time_runs) < min(len(theirs.time_runs), plan.runs)
 
 
 def _method(result: Result) -> Method | None:
@@ -80,8 +79,10 @@ def _method(result: Result) -> Method | None:
     if result.task in example_paths():
         methods = {method.name: method for method in task_named(result.task).methods}
         return methods.get(result.method)
+    if result.task == tools.TASK and result.method.partition(":")[0] not in tools.NAMES:
+        return None
     # In no list of methods: whether its code has changed is seen when its turn comes.
-    return Method(result.method, len, "", result.source_sha256)
+    return Method(result.method, len, "", "")
 
 
 def _seconds(result: Result, plan: Plan, size: float) -> float:

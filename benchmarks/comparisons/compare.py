@@ -218,7 +218,9 @@ def _measured(
         variants.check_room(store.data)
         if not progress.is_told(task.name):
             announce()
-        in_turns(label, [_lot(task, method, store, results, plan) for method in task.methods])
+        lots = [_lot(task, method, store, results, plan) for method in task.methods]
+        with progress.Meter(label, {lot.label: lot.runs_left for lot in lots}) as meter:
+            metered(lots, meter)
     return results
 
 
@@ -249,12 +251,6 @@ def _too_large(
     if found:
         store.put(*found.values())
     return found
-
-
-def in_turns(task: str, lots: list[Lot]) -> None:
-    """Carry out what is missing, and tell how far it is; a form is named behind the task."""
-    with progress.Meter(task, {lot.label: lot.runs_left for lot in lots}) as meter:
-        metered(lots, meter)
 
 
 def _lot(

@@ -62,13 +62,16 @@ class State:
         ]
         return cls(workspace, results, _digest(shared))
 
+    def is_due(self, example: Path) -> bool:
+        """Tell whether an example is to be executed, whatever it showed: it measures again."""
+        if self.workspace.is_reference:
+            return False
+        return asked_again() or self._fails(task_name(example), example.read_text("utf-8"))
+
     def of(self, example: Path) -> str:
-        """Return the digest of what an example shows; empty if it has to be run in any case."""
+        """Return the digest of all that decides what an example shows."""
         source = example.read_text(encoding="utf-8")
-        tree = ast.parse(source)
-        name = task_name(example)
-        if not self.workspace.is_reference and (asked_again() or self._fails(name, source)):
-            return ""
+        name, tree = task_name(example), ast.parse(source, str(example))
         parts = [self.shared, source, *self._of_task(name), *_programs(tree)]
         for function in sorted(_imported(tree) - _OF_ITS_OWN):
             parts += self._of_others(function)

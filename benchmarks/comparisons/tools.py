@@ -9,6 +9,7 @@ from importlib import metadata
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, cast
 
+from benchmarks import progress
 from benchmarks.errors import MethodError
 from benchmarks.gauge import peak
 from benchmarks.gauge.readings import MemoryRun, TimeRun
@@ -20,7 +21,7 @@ from benchmarks.runner import execute, known_calls, schedule, self_check
 from benchmarks.runner.execute import Failure, Outcome
 from benchmarks.runner.launch import prepare
 from benchmarks.runner.order import FORK, FRESH, Batch, Order
-from benchmarks.runner.rounds import Lot
+from benchmarks.runner.rounds import Lot, metered
 from benchmarks.runner.schedule import asked_again
 from benchmarks.tasks.chapter import ASKED_ABOUT, FORKED_AND_FRESH
 from benchmarks.tasks.source import source_sha256
@@ -28,7 +29,6 @@ from benchmarks.tasks.task import task_named
 from benchmarks.units import MIB, format_bytes, format_ratio, format_seconds
 
 from . import tool_scripts
-from .compare import in_turns
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping, Sequence
@@ -44,6 +44,10 @@ if TYPE_CHECKING:
 TASK = "tools"
 ORIGINS = "interpreters"
 OURS = "ours"
+_TIME = "%time"
+
+#: All that are asked. A result is named ``tool: call``.
+NAMES = (*tool_scripts.TOOLS, _TIME, OURS)
 
 #: memory_profiler's %memit looks at the memory this often (its default interval).
 MEMIT_SECONDS = 0.1
@@ -190,8 +194,8 @@ def _cpu_seconds(store: Store[Any]) -> tuple[float, float, float]:
     def asked() -> Outcome:
         return Outcome((TimeRun(0.0, tool_scripts.time_magic_cpu_seconds(call), 0.0),))
 
-    said = _answers(store, call, Batch(time=1), {"%time": asked})
-    magic, own = (said[tool].cpu_seconds.median for tool in ("%time", OURS))
+    said = _answers(store, call, Batch(time=1), {_TIME: asked})
+    magic, own = (said[tool].cpu_seconds.median for tool in (_TIME, OURS))
     return 2 * BUSY_SECONDS, magic, own
 
 
@@ -210,7 +214,8 @@ def _answers(
         if found is None or (asked_again() and not store.is_reference):
             found = Result(TASK, name, digest)
         lots[tool] = _lot(found, store, batch, ask)
-    in_turns(TASK, list(lots.values()))
+    with progress.Meter(TASK, {lot.label: lot.runs_left for lot in lots.values()}) as meter:
+        metered(list(lots.values()), meter)
     return {tool: lot.results[0] for tool, lot in lots.items()}
 
 
@@ -310,7 +315,8 @@ def compare_interpreters(
         for label, method in found.items()
         for kind in (FORK, FRESH)
     ]
-    in_turns(ORIGINS, lots)
+    with progress.Meter(ORIGINS, {lot.label: lot.runs_left for lot in lots}) as meter:
+        metered(lots, meter)
     results = {lot.label: lot.results[0] for lot in lots}
     return Interpreters(
         {label: results[_origin_name(FORK, label)] for label in found},

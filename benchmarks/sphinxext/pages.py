@@ -76,8 +76,9 @@ def withdraw(app: Sphinx) -> None:
         raise ConfigError(str(error)) from error
     tasks: set[str] = set()
     for path, made in _examples(gallery):
-        shown, now = made.with_suffix(_SHOWN), state.of(path)
-        if not now or not shown.exists() or shown.read_text() != now:
+        shown = made.with_suffix(_SHOWN)
+        there = made.with_suffix(".rst").exists() and shown.exists()
+        if state.is_due(path) or not there or shown.read_text() != state.of(path):
             shown.unlink(missing_ok=True)
             made.with_suffix(_MARK).unlink(missing_ok=True)
             tasks |= state.measured_by(path)

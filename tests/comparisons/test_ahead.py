@@ -76,6 +76,11 @@ def test_what_is_stored_is_not_expected(workspace):
     assert expected(workspace) == {}
 
 
+def test_of_a_method_in_no_list_it_is_enough_that_it_is_stored(workspace):
+    workspace.store.put(Result("other", "slow", "of another version", **RUNS))
+    assert expected(workspace, "other") == {}
+
+
 def test_all_that_can_be_measured_here_is_expected_if_nothing_is_stored(workspace):
     workspace.store.path.unlink()
     workspace.at("x2").path.unlink()

@@ -108,7 +108,7 @@ def without_result(path, task):
     path.write_text(json.dumps(content))
 
 
-def test_only_an_example_that_would_show_something_else_is_executed(folder, build):
+def test_only_an_example_that_would_show_something_else_is_executed(folder, build, monkeypatch):
     page = folder / "html" / "auto_examples" / "plot_first.html"
     assert build() == ["first.py", "second.py"]
     assert build() == []
@@ -121,14 +121,18 @@ def test_only_an_example_that_would_show_something_else_is_executed(folder, buil
     without_result(results_file(), "second")
     assert build() == ["second.py"]
     example.write_text(source)
-    assert build() == ["first.py"]
+    monkeypatch.setenv("FRESH", "1")
+    assert build() == ["first.py", "second.py"]
+    monkeypatch.delenv("FRESH")
+    assert build() == []
     assert "ndim" not in page.read_text()
 
 
-def test_an_example_that_was_interrupted_is_executed_again(folder, build):
+def test_an_example_that_was_interrupted_or_whose_page_is_gone_is_executed_again(folder, build):
     build()
     (folder / "source" / "auto_examples" / "plot_first.py.shown").unlink()
-    assert build() == ["first.py"]
+    (folder / "source" / "auto_examples" / "plot_second.rst").unlink()
+    assert build() == ["first.py", "second.py"]
 
 
 @pytest.fixture
@@ -142,7 +146,6 @@ def shown(folder):
 
 def test_what_an_example_rests_on_stays_the_same(shown, folder):
     before = shown()
-    assert before
     without_result(results_file(), "second")
     (folder / "examples" / "plot_second.py").write_text(EXAMPLE.format(title="other"))
     assert shown() == before
@@ -204,22 +207,31 @@ def removed_results(_folder, _monkeypatch):
 def test_any_of_it_that_changes_is_noticed(shown, folder, monkeypatch, change):
     before = shown()
     change(folder, monkeypatch)
-    assert shown() not in (before, "")
+    assert shown() != before
 
 
-def test_all_are_executed_when_all_is_to_be_measured_again(shown, monkeypatch):
+def is_due(folder, name):
+    return State.now().is_due(folder / "examples" / f"plot_{name}.py")
+
+
+@pytest.mark.usefixtures("shown")
+def test_all_are_executed_when_all_is_to_be_measured_again(folder, monkeypatch):
+    assert not is_due(folder, "first")
     monkeypatch.setenv("FRESH", "1")
-    assert shown() == ""
+    assert is_due(folder, "first")
+    monkeypatch.setenv("MEASURE", "0")
+    assert not is_due(folder, "first")
 
 
-def test_a_method_that_failed_is_tried_again_in_each_build(shown):
+@pytest.mark.usefixtures("shown")
+def test_a_method_that_failed_is_tried_again_in_each_build(folder):
     path = results_file()
     content = json.loads(path.read_bytes())
     failed = next(one for one in content["results"] if one["task"] == "first")
     failed |= {"status": "raised", "message": "once"}
     path.write_text(json.dumps(content))
-    assert shown() == ""
-    assert shown("second")
+    assert is_due(folder, "first")
+    assert not is_due(folder, "second")
 
 
 @pytest.mark.parametrize(
