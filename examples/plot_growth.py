@@ -139,7 +139,7 @@ if __name__ == "__main__":
 # Each worker reads the run for itself. The slope is what another worker needs.
 
 if __name__ == "__main__":
-    jobs = compare_jobs(JOBS)
+    jobs = compare_jobs(JOBS, runs=3)
     print(jobs.table("peak").text())
     print(jobs.table("time").text())
 

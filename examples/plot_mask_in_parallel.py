@@ -156,7 +156,7 @@ METHODS = [masker_path, masker_loaded, numpy_array, numpy_shared_memory, one_pas
 if __name__ == "__main__":
     from benchmarks import compare
 
-    comparison = compare(METHODS, form="short")
+    comparison = compare(METHODS, form="short", runs=3)
     print(comparison)
 
 # %%

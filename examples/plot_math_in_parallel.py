@@ -258,7 +258,7 @@ if __name__ == "__main__":
 # Twice, with images as results.
 
 if __name__ == "__main__":
-    twice = compare(TWICE, form="short")
+    twice = compare(TWICE, form="short", runs=3)
     print(twice)
 
 # %%
@@ -286,7 +286,7 @@ if __name__ == "__main__":
 # Twice, with numbers as results.
 
 if __name__ == "__main__":
-    numbers = compare(NUMBERS, form="short")
+    numbers = compare(NUMBERS, form="short", runs=3)
     print(numbers)
 
 # %%

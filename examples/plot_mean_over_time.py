@@ -196,4 +196,4 @@ if __name__ == "__main__":
 # file again comes to an end soon.
 
 if __name__ == "__main__":
-    print(compare(LOOPS, form="short"))
+    print(compare(LOOPS, form="short", runs=3))

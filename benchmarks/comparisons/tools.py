@@ -14,7 +14,7 @@ from benchmarks.errors import MethodError
 from benchmarks.gauge import peak
 from benchmarks.gauge.readings import MemoryRun, TimeRun
 from benchmarks.images.workspace import Workspace
-from benchmarks.report.captions import titled
+from benchmarks.report.captions import caption, titled
 from benchmarks.report.table import Table
 from benchmarks.results.result import Result
 from benchmarks.runner import execute, known_calls, schedule, self_check
@@ -307,8 +307,8 @@ def compare_interpreters(
         The file is not fit, the gauge is wrong here, or results cannot be read or written.
     """
     workspace = Workspace.ready()
-    store = workspace.store
-    self_check.ensure(store)
+    self_check.ensure(workspace.store)
+    store = workspace.at("short")  # the longer a call, the less would a difference show
     found = {f"{t}.{m}": task_named(t).method(m) for t, m in methods}
     lots = [
         _origin_lot(kind, label, method, store, runs)
@@ -321,7 +321,7 @@ def compare_interpreters(
     return Interpreters(
         {label: results[_origin_name(FORK, label)] for label in found},
         {label: results[_origin_name(FRESH, label)] for label in found},
-        f"{workspace.image.description} {store.provenance.cpu}.",
+        caption(store.data, store.provenance),
     )
 
 

@@ -37,8 +37,8 @@ def measure(
     function, *args, **kwargs
         What is measured, and its arguments. All that they refer to travels by cloudpickle.
     runs : int
-        Number of time runs; of memory runs there are three at most. A short call that is noisy
-        gets up to nine time runs, and one whose peak is blurred two more memory runs.
+        Number of time runs; of memory runs there are two if they agree, else three. A short
+        call that is noisy gets up to nine time runs, and a blurred peak two more memory runs.
     cache : {"warm", "cold"}
         Whether the files among the arguments are dropped from the page cache before each run.
     bounds : Bounds

@@ -20,7 +20,7 @@ from joblib import Parallel, delayed
 from benchmarks import Result, measure
 from benchmarks.errors import MethodError
 from benchmarks.gauge import conditions
-from benchmarks.gauge.readings import MemoryRun, TimeRun
+from benchmarks.gauge.readings import MemoryRun, Series, TimeRun
 from benchmarks.runner import execute, known_calls, launch, schedule
 from benchmarks.runner.launch import prepare
 from benchmarks.runner.order import Batch, Order
@@ -109,7 +109,7 @@ def test_keywords_travel_and_runs_are_counted():
     assert isinstance(result, Result)
     assert (result.status, result.method, result.multiplier) == ("ok", "spike", None)
     assert 5 <= len(result.time_runs) <= schedule.MOST_TIME_RUNS
-    assert len(result.memory_runs) == schedule.MEMORY_RUNS
+    assert len(result.memory_runs) == schedule.AGREEING_RUNS
     with pytest.raises(MethodError, match="at least 1"):
         measure(nothing, runs=0)
 
@@ -381,8 +381,25 @@ def test_runs_that_are_left_come_from_the_templates_that_had_none():
     assert left == others
 
 
-def sharp():
-    return MemoryRun(0, 0, 0, 0, 0)
+def sharp(peak=0, processes=1):
+    series = Series(processes=(processes,))
+    return MemoryRun(peak, 0, 0, peak, peak, series=series)
+
+
+def weighed(*runs, timed=2):
+    return Result("t", "m", time_runs=(TimeRun(1, 1, 0),) * timed, memory_runs=runs)
+
+
+def test_two_peaks_of_one_process_that_agree_are_enough():
+    assert [batch.memory for batch in schedule.missing(weighed(sharp()), 5)] == [1, 1]
+    assert [batch.memory for batch in schedule.missing(weighed(sharp(), sharp()), 5)] == [0, 0]
+    assert schedule.missing(weighed(sharp(), sharp(MIB), timed=5), 5) == [Batch(0, 1, 1)]
+
+
+def test_runs_with_workers_that_are_left_share_an_interpreter():
+    first = weighed(sharp(processes=3))
+    assert schedule.missing(first, 5) == [Batch(3, 2, 1)]
+    assert schedule.missing(weighed(*first.memory_runs * 2, timed=5), 5) == [Batch(0, 1, 1)]
 
 
 def sample(*seconds, low=0, high=0):
@@ -411,7 +428,7 @@ def test_a_blurred_peak_is_read_again_twice_at_most():
 
 def test_runs_of_one_interpreter_are_kept_apart():
     result = measure(os.getpid, runs=5)
-    assert len(result.memory_runs) == 3
+    assert len(result.memory_runs) == schedule.AGREEING_RUNS
     assert len(result.time_runs) in (5, schedule.MOST_TIME_RUNS)
     assert result.returned.text.isdigit()
 
