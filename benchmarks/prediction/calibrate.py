@@ -67,7 +67,7 @@ class _Job:
         # What names the hidden package has large files, since its buffers grow in steps.
         given_back = batch.memory and not source.uses(self.method.function, HIDDEN_PACKAGE)
         variables = ALL_GIVEN_BACK if given_back else None
-        order = Order(self.method.function, calls, batch)
+        order = Order(self.method.function, calls, batch, warm_each=False)
         outcome = execute.carry_out(prepare(order, variables=variables))
         if isinstance(outcome, Failure):
             return [outcome] * len(calls)

@@ -48,6 +48,9 @@ class Order:
     kwargs: dict[str, Any] = field(default_factory=dict)
     #: Files that are dropped from the page cache before each run.
     cold_paths: tuple[str, ...] = ()
+    #: Whether each call is made once before it is measured, or the first alone, as for one method
+    #: on one file after the other.
+    warm_each: bool = True
     #: How many copies of the file are made; the one call is then given their paths.
     copies: int = 0
     #: Whether the last memory run of each call is to say what was returned.

@@ -83,9 +83,10 @@ def carry_out(order: Order, line: Line | None) -> dict[str, Any]:
     content: dict[str, Any] = {"timed": [], "weighed": [], "returned": []}
     if order.copies:
         order = _copied(order)
-    for args in order.calls:
+    for index, args in enumerate(order.calls):
         call = functools.partial(order.function, *args, **order.kwargs)
-        call()  # lazy imports, caches and first touches of memory belong to no run
+        if order.warm_each or not index:
+            call()  # lazy imports, caches and first touches of memory belong to no run
         if line and order.batch.time:
             line.say(messages.TIME)
         for _ in range(order.batch.time):

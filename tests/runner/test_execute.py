@@ -492,3 +492,16 @@ def test_shared_memory_that_is_being_mapped_counts_once_and_in_its_part():
         assert abs(run.shmem_bytes - 30 * MIB) < MIB
         assert abs(run.peak_bytes - 70 * MIB) < 3 * MIB
         assert run.private_bytes + run.shared_bytes + run.shmem_bytes == run.peak_bytes
+
+
+@pytest.mark.parametrize(("warm_each", "calls"), [(True, "aabb"), (False, "aab")])
+def test_every_call_is_made_once_before_or_the_first_alone(warm_each, calls, tmp_path):
+    path = tmp_path / "calls"
+
+    def note(letter):
+        with path.open("a") as file:
+            file.write(letter)
+
+    order = Order(note, (("a",), ("b",)), Batch(memory=1), warm_each=warm_each)
+    execute.carry_out(prepare(order))
+    assert path.read_text() == calls
