@@ -64,10 +64,11 @@ class _Job:
     def carry_out(self, _results: Sequence[Result], batch: Batch) -> list[Outcome | Failure]:
         """Run the method on one file after the other, in one interpreter."""
         calls = tuple((str(image.path),) for image in self.images.values())
-        # What names the hidden package has large files, since its buffers grow in steps.
-        given_back = batch.memory and not source.uses(self.method.function, HIDDEN_PACKAGE)
-        variables = ALL_GIVEN_BACK if given_back else None
-        order = Order(self.method.function, calls, batch, warm_each=False)
+        # What names the hidden package has large files, since its buffers grow in steps, and may
+        # keep an index of each.
+        indexed = source.uses(self.method.function, HIDDEN_PACKAGE)
+        variables = ALL_GIVEN_BACK if batch.memory and not indexed else None
+        order = Order(self.method.function, calls, batch, warm_each=indexed)
         outcome = execute.carry_out(prepare(order, variables=variables))
         if isinstance(outcome, Failure):
             return [outcome] * len(calls)
