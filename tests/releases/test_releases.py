@@ -189,7 +189,7 @@ def test_it_goes_on_where_it_was_interrupted(three, monkeypatch):
     assert [runs_of(r).get("quick", (0,))[0] for r in three] == [2, 0, 0]
     done = []
     monkeypatch.setattr(
-        execute, "carry_out", lambda order: done.append(order.python) or real(order)
+        execute, "carry_out", lambda order: done.append(order.origin.python) or real(order)
     )
     measure.measure()
     assert {runs_of(r)["quick"][0] for r in three} == {4}

@@ -19,7 +19,6 @@ from benchmarks.releases import environments
 from benchmarks.releases.environments import Release
 from benchmarks.results.result import Result, Status
 from benchmarks.results.store import Store
-from benchmarks.runner import self_check
 from benchmarks.sphinxext import original, pages
 from benchmarks.sphinxext import roofline as rates
 from benchmarks.tasks import chapter
@@ -76,7 +75,6 @@ def measured(tmp_path_factory):
     (folder / "examples" / "plot_small.py").write_text(EXAMPLE)
     fmri_path = save_run(folder / "bold.nii.gz")
     with room.alone(), pytest.MonkeyPatch.context() as patch:
-        patch.setattr(self_check, "ensure", lambda *_, **__: [])
         patch.setattr(files, "EXAMPLES", folder / "examples")
         patch.setenv("FMRI_BENCH_RESULTS", str(folder / "results"))
         patch.setenv("FMRI_BENCH_CACHE", str(folder / "cache"))
