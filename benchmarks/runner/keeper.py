@@ -77,6 +77,13 @@ class Template:
         #: Whether its runs are forks; not known before it has imported.
         self.forks: bool | None = None
 
+    def told(self) -> str:
+        """Return what it says next; nothing if it has ended."""
+        try:
+            return self.socket.recv(_MESSAGE_BYTES).decode()
+        except ConnectionResetError:  # it was killed before it had read its order
+            return ""
+
     def end(self) -> int:
         """End it, which holds nothing that could be lost; return the code it ended with."""
         self.process.kill()
@@ -131,8 +138,8 @@ class Run:
                 self._ended = "abandoned"
             elif self._watch and self._inbox in events and (message := os.read(self._inbox, 1)):
                 self._answer(message, self._watch)
-            elif told in events and (message := self._template.socket.recv(_MESSAGE_BYTES)):
-                self._hear(message.decode())
+            elif told in events and (words := self._template.told()):
+                self._hear(words)
             elif exited in events:
                 break
             else:
@@ -184,7 +191,7 @@ class Run:
     def _exit_code(self) -> int:
         """Return how the run ended; a template that is the run itself has ended with it."""
         if self._template.forks:
-            while self._code is None and (told := self._template.socket.recv(_MESSAGE_BYTES)):
+            while self._code is None and (told := self._template.told()):
                 self._code = int(told)
         return self._template.end() if self._code is None else self._code
 

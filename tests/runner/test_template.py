@@ -4,6 +4,7 @@ import gc
 import os
 import random
 import signal
+import sys
 import threading
 import time
 from pathlib import Path
@@ -278,6 +279,20 @@ def wait_until_gone(ids):
     deadline = time.monotonic() + 10
     while any(map(psutil.pid_exists, ids)) and time.monotonic() < deadline:
         time.sleep(0.01)
+
+
+def test_a_template_that_is_killed_before_it_has_read_its_order_has_nothing_to_say(tmp_path):
+    with (tmp_path / "printed").open("w") as printed:
+        environment = tuple(launch.environment(hidden=True).items())
+        origin = Origin(sys.executable, ("time",), environment, str(tmp_path))
+        template = keeper.Template(origin, printed.fileno(), fresh=False)
+    assert template.told() == "fork"
+    os.kill(template.process.pid, signal.SIGSTOP)
+    template.socket.send(b"an order")
+    template.process.kill()
+    template.process.wait()
+    assert template.told() == ""
+    assert template.end() == -signal.SIGKILL
 
 
 class Waiting:
