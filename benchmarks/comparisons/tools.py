@@ -125,7 +125,7 @@ class Peers:
         """Draw memory over time, and the moments at which %memit would have looked."""
         from benchmarks.report import memory_plots  # noqa: PLC0415 - matplotlib is slow to import
 
-        title = f"Memory during {ASKED_ABOUT[0][1]}, and what %memit would have seen of it"
+        title = f"Memory of {ASKED_ABOUT[0][1]}, and what %memit would see"
         return memory_plots.plot_looks(self.series, MEMIT_SECONDS, titled(title, self.caption))
 
 
