@@ -206,6 +206,20 @@ def predict(
     click.echo(json.dumps(found.as_dict(), indent=1) if as_json else str(found))
 
 
+@main.command(epilog=_examples("machine"))
+@_json_option("the bounds")
+def machine(*, as_json: bool) -> None:
+    """Tell how much memory and how many processors may be used here.
+
+    Every bound is listed with where it comes from: the machine, cgroups of a container or a job,
+    variables of a batch system, limits of the shell. The tightest counts, for every other command.
+    """
+    from benchmarks.report.bounds import Bounds  # noqa: PLC0415
+
+    found = Bounds.now()
+    click.echo(json.dumps(found.as_dict(), indent=1) if as_json else str(found))
+
+
 @main.command(
     epilog=_examples(
         "run load my_bold.nii.gz --json before.json", "compare before.json after.json"
