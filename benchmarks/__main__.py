@@ -189,8 +189,9 @@ def predict(
 ) -> None:
     """Tell what each method would need for a file.
 
-    And whether so much memory is free. Nothing but the header of the file is read. The figures
-    rest on what this machine took for small files of the same kind (see: fmri-bench calibrate).
+    And whether so much memory is free (see: fmri-bench machine). Nothing but the header of the
+    file is read. The figures rest on what this machine took for small files of the same kind (see:
+    fmri-bench calibrate).
     """
     from benchmarks.gauge import peak  # noqa: PLC0415
     from benchmarks.prediction import predict as prediction  # noqa: PLC0415
