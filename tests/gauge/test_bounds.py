@@ -341,38 +341,55 @@ def test_joblib_starts_no_more_workers_than_a_job_has_processors(monkeypatch):
 # In cgroups that the kernel enforces.
 
 
-def made_cgroup(limits):
-    """Make a cgroup with the first limit that can be set, and return it; skip if none can."""
-    reason = "there are no cgroups here"
-    for controller, name, text in limits:
-        for above in bounds._cgroups(controller):
-            folder = above / f"fmri-bench-test-{os.getpid()}"
-            try:
-                folder.mkdir()
+#: 1 GiB of memory and one processor, by controller: v2 has one hierarchy for both, v1 two.
+LIMITS = (
+    {"": {"memory.max": f"{GIB}", "cpu.max": "100000 100000"}},
+    {
+        "memory": {"memory.limit_in_bytes": f"{GIB}"},
+        "cpu": {"cpu.cfs_period_us": "100000", "cpu.cfs_quota_us": "100000"},
+    },
+)
+
+
+@contextlib.contextmanager
+def cgroup(controller, texts):
+    """Make a cgroup in ours, or in one above that lets us; raises OSError if none does."""
+    refusal = FileNotFoundError(f"no cgroups ({controller or 'v2'})")
+    for above in bounds._cgroups(controller):
+        folder = above / f"fmri-bench-test-{os.getpid()}"
+        try:
+            folder.mkdir()
+        except OSError as error:
+            refusal = error
+            continue
+        try:
+            for name, text in texts.items():
                 (folder / name).write_text(text)
-            except OSError as error:
-                reason = f"no cgroup with a limit can be made here: {error}"
-                with contextlib.suppress(OSError):
-                    folder.rmdir()
-            else:
-                return folder
-    pytest.skip(reason)
-    return None
+        except OSError as error:
+            refusal = error
+            folder.rmdir()
+            continue
+        try:
+            yield folder
+        finally:
+            folder.rmdir()
+        return
+    raise refusal
 
 
 @pytest.fixture(scope="module")
 def cgroups():
     """Make cgroups of 1 GiB of memory and one processor."""
-    made = []
-    with contextlib.ExitStack() as at_end:
-        for limits in (
-            [("memory", "memory.limit_in_bytes", str(GIB)), ("", "memory.max", str(GIB))],
-            [("cpu", "cpu.cfs_quota_us", "100000"), ("", "cpu.max", "100000 100000")],
-        ):
-            folder = made_cgroup(limits)
-            at_end.callback(folder.rmdir)
-            made.append(folder)
-        yield made
+    for hierarchies in LIMITS:
+        with contextlib.ExitStack() as made:
+            try:
+                folders = [made.enter_context(cgroup(*limits)) for limits in hierarchies.items()]
+            except OSError as error:
+                refusal = error
+                continue
+            yield folders
+            return
+    pytest.skip(f"no cgroup with a limit can be made here: {refusal}")
 
 
 def inside(folders, *words):
@@ -397,7 +414,7 @@ def test_a_real_cgroup_is_found_and_counts(cgroups):
     assert Path(memory["source"]).parent == cgroups[0]
     assert memory["bytes"] == GIB
     assert 0.8 * GIB < memory["free_bytes"] < GIB
-    assert Path(processors["source"]).parent == cgroups[1]
+    assert Path(processors["source"]).parent == cgroups[-1]
     assert processors["processors"] == 1
 
 
