@@ -406,7 +406,9 @@ def test_other_tasks_are_not_measured_on_a_scheduler(fmri_path):
 
 def test_the_lines_for_slurm_make_a_job(tmp_path):
     text = (DOC / "performance_comparison.rst").read_text()
-    (lines,) = re.findall(r"\n(   from dask.distributed import Client\n   from .*?)\n\S", text, re.DOTALL)
+    (lines,) = re.findall(
+        r"\n(   from dask.distributed import Client\n   from .*?)\n\S", text, re.DOTALL
+    )
     assert "client = Client(cluster)" in lines
     code = textwrap.dedent(lines).partition("cluster.scale")[0]
     done = subprocess.run(
