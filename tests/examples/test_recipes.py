@@ -9,6 +9,7 @@ import signal
 import subprocess
 import sys
 import tempfile
+import time
 from pathlib import Path
 
 import nibabel as nib
@@ -77,11 +78,12 @@ def elsewhere():
     started = multiprocessing.get_context("spawn")
     with concurrent.futures.ProcessPoolExecutor(2, started) as pool:
         yield pool
-        for _ in range(2):
-            pool.submit(end_dask).result()
+        for ended in [pool.submit(end_dask) for _ in range(2)]:
+            ended.result()
 
 
 def end_dask():
+    time.sleep(1)  # so that each process gets one of two calls
     if "distributed" in sys.modules:
         from distributed import default_client
 
