@@ -106,7 +106,7 @@ def saved_by_volume(fmri_path):
 def run_to_atlas(fmri_path):
     """Resample the run to the atlas, and average the region at every time."""
     atlas = atlas_for(nib.load(fmri_path))
-    return apply_mask(resample_to_img(fmri_path, atlas), atlas).mean(axis=1)
+    return apply_mask(resample_to_img(fmri_path, atlas), atlas).mean(axis=1, dtype=np.float64)
 
 
 # %%
@@ -122,7 +122,7 @@ def atlas_to_run(fmri_path):
     """Resample the region to the run, and average it at every time."""
     img = nib.load(fmri_path)
     region = resample_to_img(atlas_for(img), img, interpolation="nearest")
-    return apply_mask(img, region).mean(axis=1)
+    return apply_mask(img, region).mean(axis=1, dtype=np.float64)
 
 
 # %%
