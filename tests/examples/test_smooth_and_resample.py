@@ -67,6 +67,21 @@ def test_smoothed_volume_by_volume_is_what_nilearn_returns_at_once(run, method):
     assert not np.allclose(as_float32(found), as_float32(nib.load(run)), rtol=1e-3)
 
 
+def test_nilearn_returns_the_same_bits_for_a_volume_as_for_the_run(run):
+    img = nib.load(run)
+    atlas = ATLAS_FOR(img)
+    smoothed, resampled = smooth_img(run, 6).dataobj, resample_to_img(run, atlas).dataobj
+    for n in range(img.shape[3]):
+        one = img.slicer[..., n]
+        assert_same(smooth_img(one, 6).dataobj, smoothed[..., n])
+        assert_same(resample_to_img(one, atlas).dataobj, resampled[..., n])
+
+
+def assert_same(one, other):
+    assert one.dtype == other.dtype
+    np.testing.assert_array_equal(one, other)
+
+
 @pytest.mark.parametrize("method", ["by_volume", "saved_by_volume"])
 def test_a_smoothed_run_has_the_header_of_the_run_but_for_the_type(run, method):
     check_header(SMOOTH[method](run), nib.load(run))
