@@ -28,7 +28,8 @@ The chapter says what follows from it: :ref:`chapter_array_order`.
 
 import nibabel as nib
 import numpy as np
-from isal import igzip
+
+from benchmarks.recipes import opened_image
 
 
 def fdata(fmri_path):
@@ -55,18 +56,13 @@ def c_order(fmri_path):
 # %%
 # If the order has to be C, it is better to make that array first, and to put the volumes into it
 # one by one. As float32 it is half as large as float64, and there is no second array beside it.
-# The package ``isal`` unpacks a compressed file much faster than Python itself.
-
-
-def opened(fmri_path):
-    """Open a file to read from it; a compressed one is unpacked with isal."""
-    return igzip.open(fmri_path) if str(fmri_path).endswith(".gz") else open(fmri_path, "rb")
+# ``opened_image`` unpacks a compressed file with the package ``isal``, which is much faster than
+# Python itself.
 
 
 def c_order_by_volume(fmri_path):
     """Fill an array of float32 in C order volume by volume."""
-    with opened(fmri_path) as source:
-        img = nib.load(fmri_path).from_stream(source)
+    with opened_image(fmri_path) as img:
         data = np.empty(img.shape, np.float32)
         for n in range(img.shape[3]):
             data[..., n] = img.dataobj[..., n]

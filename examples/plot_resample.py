@@ -29,14 +29,14 @@ The chapter says what follows from it: :ref:`chapter_resampling`.
 # loop it would clip each volume to its own range. ``resample_to_img`` does not clip.
 
 import math
-import os
 import tempfile
 
 import nibabel as nib
 import numpy as np
-from isal import igzip
 from nilearn.image import resample_to_img
 from nilearn.masking import apply_mask
+
+from benchmarks.recipes import float32_header, opened_image, whole_file
 
 
 def atlas_for(img):
@@ -55,44 +55,38 @@ def at_once(fmri_path):
 # %%
 # Volume by volume, into a file
 # -----------------------------
-# The same call gets one volume after the other, and each is written as soon as it is there. The
-# package ``isal`` unpacks a compressed run much faster than Python itself.
+# The same call gets one volume after the other, and each is written as soon as it is there.
+# ``opened_image`` opens the file once for all volumes; a compressed one with the package ``isal``,
+# which unpacks it much faster than Python itself.
 #
 # A new grid needs a new header. nibabel makes one from the old one, with the units and the
 # repetition time of the run, and with the affine and the size of the new grid. It wants an
 # image for that, and ``broadcast_to`` makes one whose voxels are all the same one in memory.
 #
-# The file gets its name only when it is complete, so that no half of a run is ever taken for a
-# whole one.
-
-
-def opened(fmri_path):
-    """Open a file to read from it; a compressed one is unpacked with isal."""
-    return igzip.open(fmri_path) if str(fmri_path).endswith(".gz") else open(fmri_path, "rb")
+# ``whole_file`` gives the file its name only when it is complete, so that no half of a run is ever
+# taken for a whole one.
 
 
 def header_on(grid, img):
     """Return the header of a run of float32 on another grid, all else as it was."""
     values = np.broadcast_to(np.float32(0), (*grid.shape, img.shape[3]))
-    header = type(img)(values, grid.affine, img.header).header
-    header.set_data_dtype(np.float32)
-    header.set_slope_inter(1, 0)
-    header.set_data_offset(0)
-    return header
+    return float32_header(type(img)(values, grid.affine, img.header))
 
 
 def saved_by_volume(fmri_path):
-    """Write each volume as soon as it is resampled."""
+    """Write each volume as soon as it is resampled, as float32."""
     target = f"{tempfile.mkdtemp()}/resampled.nii"
-    with opened(fmri_path) as source, open(f"{target}.part", "wb") as file:
-        img = nib.load(fmri_path).from_stream(source)
+    with (
+        opened_image(fmri_path) as img,
+        whole_file(target) as unfinished,
+        open(unfinished, "wb") as file,
+    ):
         atlas = atlas_for(img)
         header = header_on(atlas, img)
         header.write_to(file)
         for n in range(img.shape[3]):
             resampled = resample_to_img(img.slicer[..., n], atlas).get_fdata()
             file.write(resampled.astype(header.get_data_dtype(), order="F").T)
-    os.replace(f"{target}.part", target)
     return nib.load(target)
 
 
@@ -132,8 +126,7 @@ def atlas_to_run(fmri_path):
 
 def atlas_to_run_by_volume(fmri_path):
     """Resample the region to the run, and average it in one volume after the other."""
-    with opened(fmri_path) as source:
-        img = nib.load(fmri_path).from_stream(source)
+    with opened_image(fmri_path) as img:
         region = resample_to_img(atlas_for(img), img, interpolation="nearest").get_fdata() > 0
         volumes = (img.dataobj[..., n] for n in range(img.shape[3]))
         finite = (np.nan_to_num(volume[region], posinf=0, neginf=0) for volume in volumes)

@@ -22,13 +22,13 @@ The chapter says what follows from it: :ref:`chapter_smoothing`.
 # This is the call that nilearn's documentation shows. The width of the filter is that at half of
 # its height, in mm. Voxels that are not finite become 0.
 
-import os
 import tempfile
 
 import nibabel as nib
 import numpy as np
-from isal import igzip
 from nilearn.image import smooth_img
+
+from benchmarks.recipes import float32_header, opened_image, whole_file
 
 
 def at_once(fmri_path):
@@ -39,32 +39,17 @@ def at_once(fmri_path):
 # %%
 # Volume by volume
 # ----------------
-# nibabel reads from an open file, and ``isal`` unpacks a compressed one much faster than Python
-# itself. ``slicer`` returns one volume as an image of its own. ``smooth_img`` does with it what it
+# ``opened_image`` opens the file once for all volumes; a compressed one with the package ``isal``,
+# which unpacks it much faster than Python itself. ``slicer`` returns one volume as an image of its own. ``smooth_img`` does with it what it
 # does with the run, including what it does with voxels that are not finite.
 #
 # The result is one array of float32, with the header of the run. nilearn returns float64 for a
 # scaled run, which is twice as large; the fMRI signal has far fewer digits than either.
 
 
-def opened(fmri_path):
-    """Open a file to read from it; a compressed one is unpacked with isal."""
-    return igzip.open(fmri_path) if str(fmri_path).endswith(".gz") else open(fmri_path, "rb")
-
-
-def float32_header(img):
-    """Return the header of an image whose values become float32, without scaling."""
-    header = img.header.copy()
-    header.set_data_dtype(np.float32)
-    header.set_slope_inter(1, 0)
-    header.set_data_offset(0)
-    return header
-
-
 def by_volume(fmri_path):
-    """Smooth one volume after the other, and put them into one array."""
-    with opened(fmri_path) as source:
-        img = nib.load(fmri_path).from_stream(source)
+    """Smooth one volume after the other, and put them into one array of float32."""
+    with opened_image(fmri_path) as img:
         smoothed = np.empty(img.shape, np.float32, order="F")
         for n in range(img.shape[3]):
             smoothed[..., n] = smooth_img(img.slicer[..., n], 6).dataobj
@@ -93,21 +78,23 @@ def saved_at_once(fmri_path):
 # then the voxels, those along the first axis next to each other. ``order="F"`` and ``.T`` bring
 # them into this order.
 #
-# The file is written under another name, and gets its own only when it is complete. If the loop
-# is interrupted, no half of a run is left that looks like a whole one.
+# ``whole_file`` gives the file its name only when it is complete. If the loop is interrupted, no
+# half of a run is left that looks like a whole one.
 
 
 def saved_by_volume(fmri_path):
-    """Write each volume as soon as it is smoothed."""
+    """Write each volume as soon as it is smoothed, as float32."""
     target = f"{tempfile.mkdtemp()}/smoothed.nii"
-    with opened(fmri_path) as source, open(f"{target}.part", "wb") as file:
-        img = nib.load(fmri_path).from_stream(source)
+    with (
+        opened_image(fmri_path) as img,
+        whole_file(target) as unfinished,
+        open(unfinished, "wb") as file,
+    ):
         header = float32_header(img)
         header.write_to(file)
         for n in range(img.shape[3]):
             smoothed = smooth_img(img.slicer[..., n], 6).get_fdata()
             file.write(smoothed.astype(header.get_data_dtype(), order="F").T)
-    os.replace(f"{target}.part", target)
     return nib.load(target)
 
 

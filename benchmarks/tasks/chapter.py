@@ -122,7 +122,7 @@ class ManyImages:
     #: How many float64 signals come back of each volume.
     signals: int = 3
     #: What a worker has to have.
-    packages: tuple[str, ...] = ("nibabel", "isal", "joblib")
+    packages: tuple[str, ...] = ("nibabel", "isal", "joblib", "neuroimaging-performance")
 
 
 MANY_IMAGES = ManyImages()
