@@ -77,7 +77,7 @@ def c_order_by_volume(fmri_path):
 
 
 def time_first(fmri_path):
-    """Read the run, and turn its axes round."""
+    """Read the run, and reverse the order of its axes."""
     return np.asanyarray(nib.load(fmri_path).dataobj).T
 
 

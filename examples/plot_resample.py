@@ -74,7 +74,7 @@ def header_on(grid, img):
 
 
 def saved_by_volume(fmri_path):
-    """Write each volume as soon as it is resampled, as float32."""
+    """Write each volume as soon as it is resampled, rounded to float32."""
     target = f"{tempfile.mkdtemp()}/resampled.nii"
     with (
         opened_image(fmri_path) as img,

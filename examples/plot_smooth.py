@@ -40,15 +40,15 @@ def at_once(fmri_path):
 # Volume by volume
 # ----------------
 # ``opened_image`` opens the file once for all volumes; a compressed one with the package ``isal``,
-# which unpacks it much faster than Python itself. ``slicer`` returns one volume as an image of its own. ``smooth_img`` does with it what it
-# does with the run, including what it does with voxels that are not finite.
+# which unpacks it much faster than Python itself. ``slicer`` returns one volume as an image of its
+# own. ``smooth_img`` does with it what it does with the run, also where voxels are not finite.
 #
 # The result is one array of float32, with the header of the run. nilearn returns float64 for a
 # scaled run, which is twice as large; the fMRI signal has far fewer digits than either.
 
 
 def by_volume(fmri_path):
-    """Smooth one volume after the other, and put them into one array of float32."""
+    """Smooth one volume after the other, and put them into one array, rounded to float32."""
     with opened_image(fmri_path) as img:
         smoothed = np.empty(img.shape, np.float32, order="F")
         for n in range(img.shape[3]):
@@ -83,7 +83,7 @@ def saved_at_once(fmri_path):
 
 
 def saved_by_volume(fmri_path):
-    """Write each volume as soon as it is smoothed, as float32."""
+    """Write each volume as soon as it is smoothed, rounded to float32."""
     target = f"{tempfile.mkdtemp()}/smoothed.nii"
     with (
         opened_image(fmri_path) as img,
