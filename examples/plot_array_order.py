@@ -154,7 +154,7 @@ TURNED = [time_first]
 SERIES = [series_file_order, series_c_order]
 VOLUMES = [volumes_file_order, volumes_c_order]
 PARTS = [[one_volume], [one_slice], [one_series]]
-RECOMMENDED = ["file_order", "time_first"]
+RECOMMENDED = ["time_first"]
 METHODS = [WHOLE, TURNED, SERIES, VOLUMES, *PARTS]
 
 if __name__ == "__main__":

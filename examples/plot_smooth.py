@@ -105,7 +105,7 @@ def saved_by_volume(fmri_path):
 
 WAYS = [at_once, by_volume, saved_at_once, saved_by_volume]
 AGAIN = [at_once, saved_by_volume]
-RECOMMENDED = ["by_volume", "saved_by_volume"]
+RECOMMENDED = ["saved_by_volume"]
 METHODS = WAYS
 
 if __name__ == "__main__":
