@@ -88,8 +88,8 @@ def native_dtype(fmri_path):
 def one_array(fmri_path):
     """Fill one array of float32 with the scaled values, and make no other.
 
-    It rounds float64, int32 and all that needs more than the seven digits of float32. NaN stays
-    NaN, as in ``get_fdata``.
+    It rounds float64, int32 and all else that needs more than the seven digits
+    of float32. NaN stays NaN, as with ``get_fdata``.
     """
     with opened_image(fmri_path) as img:
         proxy, dtype = img.dataobj, img.get_data_dtype()

@@ -41,8 +41,9 @@ from benchmarks.recipes import file_key, opened_image, whole_file
 def mean_and_signals(run, mean_path, signals_path):
     """Save the mean image of a run, and the signals of three regions; return the signals.
 
-    Values are rounded to float32 before they are averaged. In the mean image, NaN stays NaN; in
-    the signals, NaN and infinite values count as zero. Both is as in nilearn.
+    Values are rounded to float32 before they are averaged. NaN stays NaN in the
+    mean image, as with ``mean_img``. In the signals, NaN and infinite values count
+    as zero, as with ``NiftiMasker``.
     """
     if isinstance(run, (str, os.PathLike)):
         with opened_image(run) as img:

@@ -135,10 +135,10 @@ def numpy_shared_memory(fmri_path):
 
 
 def one_pass(fmri_path, masks=None):
-    """Average each volume within every mask, an image or its path, as it is stored.
+    """Average each volume within every mask as it is stored, and scale the means.
 
-    Without masks of your own, they are thirds of the brighter voxels. NaN and infinite values
-    count as zero, as in nilearn.
+    A mask is an image or its path; by default, they are thirds of the brighter
+    voxels. NaN and infinite values count as zero, as with ``NiftiMasker``.
     """
     with opened_image(fmri_path) as img:
         masks = masks or thirds(fmri_path)

@@ -86,7 +86,8 @@ def saved_math_img(fmri_path):
 def saved_streaming(fmri_path, half_path=None):
     """Write the half of each volume to a .nii.gz, your own or a new one, as float32.
 
-    What needs more than the seven digits of float32 is rounded. NaN stays NaN, as in nilearn.
+    What needs more than the seven digits of float32 is rounded. NaN stays NaN,
+    as with ``math_img``.
     """
     half_path = half_path or f"{tempfile.mkdtemp()}/half.nii.gz"
     with (

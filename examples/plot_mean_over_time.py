@@ -66,7 +66,7 @@ def mean_nibabel(fmri_path):
 def mean_volume_by_volume(fmri_path):
     """Add up the volumes one after the other.
 
-    A voxel that is NaN in a volume is NaN in the mean, as in nilearn's.
+    What is NaN in a volume is NaN in the mean, as with ``mean_img``.
     """
     img = nib.load(fmri_path, keep_file_open=True)
     mean = np.zeros(img.shape[:3], order="F")
@@ -104,8 +104,8 @@ def mean_file_reopened(fmri_path):
 def mean_isal(fmri_path):
     """Unpack with isal, and add up the volumes as they are stored.
 
-    Sums of four volumes are rounded to float32. A voxel that is NaN in a volume is NaN in the
-    mean, as in nilearn's.
+    Sums of four volumes are rounded to float32. What is NaN in a volume is NaN
+    in the mean, as with ``mean_img``.
     """
     with opened_image(fmri_path) as img:
         proxy, dtype = img.dataobj, img.get_data_dtype()
@@ -128,8 +128,8 @@ def mean_isal(fmri_path):
 def mean_blocks(fmri_path):
     """Map eight volumes at a time, and add them up as they are stored.
 
-    Sums of eight volumes are rounded to float32. A voxel that is NaN in a volume is NaN in the
-    mean, as in nilearn's.
+    Sums of eight volumes are rounded to float32. What is NaN in a volume is NaN
+    in the mean, as with ``mean_img``.
     """
     img = nib.load(fmri_path)
     *space, volumes = img.shape

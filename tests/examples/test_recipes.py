@@ -20,6 +20,7 @@ from joblib.externals.loky import get_reusable_executor
 from nilearn.image import mean_img
 from nilearn.maskers import NiftiMasker
 
+from benchmarks import recipes
 from benchmarks.tasks import pasted, source
 from benchmarks.tasks import task as tasks
 
@@ -276,6 +277,17 @@ def test_it_closes_what_it_opens(name, state, tmp_path, elsewhere):
         found, done = open_after(name, path, path.parent)
     assert found == []
     assert done or state == "cut off"
+
+
+@pytest.mark.parametrize("ending", [".nii", ".nii.gz"])
+def test_an_opened_image_is_closed_behind_its_block_also_after_an_error(ending, tmp_path):
+    path = save_run(tmp_path / f"bold{ending}")
+    with recipes.opened_image(path) as img:
+        assert not img.dataobj.file_like.closed
+    assert img.dataobj.file_like.closed
+    with pytest.raises(KeyError), recipes.opened_image(str(path)) as img:
+        raise KeyError
+    assert img.dataobj.file_like.closed
 
 
 def mask_on(path, affine=None, shape=SHAPE[:3]):
