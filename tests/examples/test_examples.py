@@ -53,7 +53,7 @@ def fits(method, kind, path):
 # All kinds of a task follow each other, so that they find its workers still there.
 @pytest.mark.parametrize("kind", FILES)
 @pytest.mark.parametrize("task", PATHS)
-@pytest.mark.filterwarnings("ignore::RuntimeWarning:nibabel")
+@pytest.mark.filterwarnings("ignore::RuntimeWarning:nibabel", "ignore:Casting data from")
 def test_the_methods_of_a_task_agree_voxel_by_voxel(task, kind, tmp_path, monkeypatch):
     monkeypatch.setattr(tempfile, "tempdir", str(tmp_path))
     choices = dict(FILES[kind])

@@ -57,6 +57,9 @@ KINDS = {
     "float32": {"dtype": np.float32},
 }
 
+#: nilearn says so when whole numbers are resampled.
+pytestmark = pytest.mark.filterwarnings("ignore:Casting data from")
+
 
 @pytest.fixture(autouse=True, scope="module")
 def _no_workers_stay():
@@ -216,13 +219,14 @@ def is_array(value):
     return isinstance(value, np.ndarray)
 
 
+# What is on another grid has another header: see test_smooth_and_resample.
 @pytest.mark.parametrize("kind", KINDS)
-@pytest.mark.parametrize("name", RECIPES)
+@pytest.mark.parametrize("name", [name for name in RECIPES if not name.startswith("resample.")])
 def test_an_image_that_it_makes_keeps_the_header(name, kind, tmp_path, elsewhere):
     path = written(name, tmp_path / "raw", **KINDS[kind])
     run = nib.load(path)
     made = images_of(name, path, tmp_path / "made", elsewhere)
-    assert bool(made) == ("mean" in name or name.startswith(("math_", "many_"))), name
+    assert bool(made) == ("mean" in name or name.startswith(("math_", "many_", "smooth."))), name
     for number, img in enumerate(made):
         saved = tmp_path / f"saved-{number}.nii"
         nib.save(img, saved)
@@ -419,7 +423,10 @@ def test_an_index_is_of_one_file_in_one_state(name, tmp_path):
 LARGE = 2**30 + 1
 
 
-@pytest.mark.parametrize("name", RECIPES)
+# The mean of a region whose voxels differ has digits of its own.
+@pytest.mark.parametrize(
+    "name", [name for name in RECIPES if name != "resample.atlas_to_run_by_volume"]
+)
 def test_it_returns_every_digit_or_says_that_it_rounds(name, tmp_path, elsewhere):
     path = written(name, tmp_path, dtype=np.int32)
 
