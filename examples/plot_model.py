@@ -1,0 +1,285 @@
+"""
+First-level models
+==================
+
+What is the leanest way to fit a general linear model to a run, and to map a contrast?
+
+``FirstLevelModel`` of nilearn does all of it, from the file to the map. While it masks the run, it
+holds every voxel of every volume in memory. The model needs only the voxels of the mask. This page
+compares its settings, and masks the run a few volumes at a time before the model sees it.
+
+The chapter says what follows from it: :ref:`chapter_models`.
+"""
+
+# sphinx_gallery_thumbnail_path = '_static/thumbnails/model.svg'
+
+# %%
+# A mask and a design
+# -------------------
+# They are made from the run itself, so that any file will do: a block of five volumes in every ten,
+# and one confound. The mask holds the brightest tenth of the voxels. Put your own in their place.
+
+import nibabel as nib
+import numpy as np
+import pandas as pd
+from isal import igzip
+from nilearn.glm import (
+    compute_contrast,
+    compute_fixed_effects,
+    expression_to_contrast_vector,
+)
+from nilearn.glm.first_level import (
+    FirstLevelModel,
+    make_first_level_design_matrix,
+    mean_scaling,
+    run_glm,
+)
+from nilearn.maskers import NiftiMasker
+from nilearn.masking import apply_mask, unmask
+
+
+def bright_mask(fmri_path):
+    """Return a mask of the brightest tenth of the first volume."""
+    img = nib.load(fmri_path)
+    first = np.nan_to_num(img.dataobj[..., 0])
+    bright = first >= np.quantile(first, 0.9)
+    return nib.Nifti1Image(bright.astype("uint8"), img.affine)
+
+
+def repetition_time(fmri_path):
+    """Return the seconds between volumes; some headers have milliseconds, or nothing."""
+    zoom = float(nib.load(fmri_path).header.get_zooms()[3])
+    return zoom / 1000 if zoom > 100 else zoom or 2.0
+
+
+def events_and_confounds(fmri_path):
+    """Return a block of five volumes in every ten, and a confound like slow breathing."""
+    volumes, t_r = np.arange(nib.load(fmri_path).shape[3]), repetition_time(fmri_path)
+    onsets = volumes[::10] * t_r
+    events = pd.DataFrame({"onset": onsets, "duration": 5 * t_r, "trial_type": "task"})
+    return events, pd.DataFrame({"breathing": np.sin(volumes)})
+
+
+# %%
+# With nilearn
+# ------------
+# ``FirstLevelModel`` makes the design matrix of the events and confounds. With the noise model
+# ``ols``, every value counts the same. The mask is given within a masker: given the image alone,
+# nilearn warns that it will not look for another one.
+
+
+def bright_masker(fmri_path):
+    """Return a masker with this mask."""
+    return NiftiMasker(bright_mask(fmri_path), standardize=None).fit()
+
+
+def model_ols(fmri_path):
+    """Fit by ordinary least squares, and map the z scores."""
+    events, confounds = events_and_confounds(fmri_path)
+    t_r, masker = repetition_time(fmri_path), bright_masker(fmri_path)
+    model = FirstLevelModel(t_r=t_r, mask_img=masker, noise_model="ols")
+    model.fit(fmri_path, events, confounds)
+    return model.compute_contrast("task")
+
+
+# %%
+# To make the design matrix, ``FirstLevelModel`` has to know how many volumes there are, and it reads
+# the whole run to find out. Given the matrix, it reads the run once less.
+
+
+def design_matrix(fmri_path):
+    """Return the design matrix that ``FirstLevelModel`` makes."""
+    events, confounds = events_and_confounds(fmri_path)
+    times = np.arange(len(confounds)) * repetition_time(fmri_path)
+    return make_first_level_design_matrix(times, events, add_regs=confounds)
+
+
+def model_ols_design(fmri_path):
+    """Fit by ordinary least squares, given the design matrix."""
+    model = FirstLevelModel(mask_img=bright_masker(fmri_path), noise_model="ols")
+    model.fit(fmri_path, design_matrices=design_matrix(fmri_path))
+    return model.compute_contrast("task")
+
+
+# %%
+# The default noise model is ``ar1``: what is left over at one time is correlated with what was left
+# over before. It is fitted to the voxels of each strength of this correlation in turn. ``n_jobs``
+# shares them among processes.
+
+
+def model_ar1(fmri_path, n_jobs=1):
+    """Fit with autoregressive noise, and map the z scores."""
+    events, confounds = events_and_confounds(fmri_path)
+    t_r, masker = repetition_time(fmri_path), bright_masker(fmri_path)
+    model = FirstLevelModel(t_r=t_r, mask_img=masker, noise_model="ar1", n_jobs=n_jobs)
+    model.fit(fmri_path, events, confounds)
+    return model.compute_contrast("task")
+
+
+def model_ar1_two_jobs(fmri_path):
+    """Fit with autoregressive noise in two processes."""
+    return model_ar1(fmri_path, n_jobs=2)
+
+
+# %%
+# Masked first
+# ------------
+# The parts of ``FirstLevelModel`` are functions of nilearn, and they can be called one by one.
+# ``apply_mask`` takes the voxels of a mask out of an image. Given four volumes at a time, it never
+# has more of the run than these. It refuses a mask on another grid, and sets NaN to zero, as
+# ``FirstLevelModel`` does. The package ``isal`` unpacks a .nii.gz faster than Python itself.
+
+
+def masked_parts(fmri_path, mask_img):
+    """Mask four volumes at a time; each part has a row a volume, and a column a voxel."""
+    opened = igzip.open if str(fmri_path).endswith(".gz") else open
+    with opened(fmri_path, "rb") as stream:
+        img = nib.load(fmri_path).from_stream(stream)
+        volumes = range(0, img.shape[3], 4)
+        return [apply_mask(img.slicer[..., first : first + 4], mask_img) for first in volumes]
+
+
+# %%
+# ``run_glm`` fits the model. It needs several arrays of the size of the signals. So it is given two
+# thousand voxels at a time. With a constant in the design matrix, as there always is in one that
+# nilearn makes, the voxels do not depend on each other.
+#
+# ``mean_scaling`` gives the signals in percent of their mean, which ``FirstLevelModel`` does unless
+# told not to.
+
+
+def masked_model(fmri_path, noise_model):
+    """Mask the run first, fit two thousand voxels at a time, and map the z scores."""
+    mask_img, design = bright_mask(fmri_path), design_matrix(fmri_path)
+    contrast = expression_to_contrast_vector("task", list(design.columns))
+    parts = masked_parts(fmri_path, mask_img)
+    z_scores = []
+    for first in range(0, parts[0].shape[1], 2000):
+        signals = np.concatenate([part[:, first : first + 2000] for part in parts])
+        signals, _ = mean_scaling(signals)
+        labels, fits = run_glm(signals, design.to_numpy(), noise_model)
+        z_scores.append(compute_contrast(labels, fits, contrast).z_score())
+    return unmask(np.concatenate(z_scores), mask_img)
+
+
+def masked_ols(fmri_path):
+    """Mask first, and fit by ordinary least squares."""
+    return masked_model(fmri_path, "ols")
+
+
+def masked_ar1(fmri_path):
+    """Mask first, and fit with autoregressive noise."""
+    return masked_model(fmri_path, "ar1")
+
+
+# %%
+# What this gives up: the report, smoothing and resampling, volumes that are left out
+# (``sample_masks``), and ``predicted``, ``residuals`` and ``r_square``. Who needs them, or has
+# memory enough, is better off with ``FirstLevelModel``.
+
+# %%
+# What a fitted model keeps
+# -------------------------
+# These functions return the model, not a map. By default it keeps what contrasts need. With
+# ``minimize_memory=False`` it also keeps the signals and what the model leaves over, for
+# ``residuals`` and ``r_square``.
+
+
+def fitted_minimized(fmri_path, minimize_memory=True):
+    """Return a fitted model that keeps what contrasts need."""
+    masker = bright_masker(fmri_path)
+    model = FirstLevelModel(
+        mask_img=masker, noise_model="ols", minimize_memory=minimize_memory
+    )
+    return model.fit(fmri_path, design_matrices=design_matrix(fmri_path))
+
+
+def fitted_whole(fmri_path):
+    """Return a fitted model that keeps the signals and the residuals too."""
+    return fitted_minimized(fmri_path, minimize_memory=False)
+
+
+# %%
+# Four runs of a subject
+# ----------------------
+# ``FirstLevelModel`` takes a list of runs, and one contrast gives their fixed effects. Or each run
+# has a model of its own, and ``compute_fixed_effects`` puts their maps together. Here one file
+# stands for all four runs.
+
+
+def four_runs_together(fmri_path):
+    """Fit four runs in one model, and map the t values of their fixed effects."""
+    runs, designs = [fmri_path] * 4, [design_matrix(fmri_path)] * 4
+    model = FirstLevelModel(mask_img=bright_masker(fmri_path), noise_model="ols")
+    model.fit(runs, design_matrices=designs)
+    return model.compute_contrast(["task"] * 4, output_type="stat")
+
+
+def four_runs_one_by_one(fmri_path):
+    """Fit one run after the other, and map the t values of their fixed effects."""
+    masker, maps = bright_masker(fmri_path), []
+    for run in [fmri_path] * 4:
+        model = FirstLevelModel(mask_img=masker, noise_model="ols")
+        model.fit(run, design_matrices=design_matrix(run))
+        maps.append(model.compute_contrast("task", output_type="all"))
+    effects = [of_run["effect_size"] for of_run in maps]
+    variances = [of_run["effect_variance"] for of_run in maps]
+    return compute_fixed_effects(effects, variances, masker)[2]
+
+
+# %%
+# What it costs
+# -------------
+# All ways of fitting the same model must return the same map.
+
+OLS = [model_ols, model_ols_design, masked_ols]
+AR1 = [model_ar1, model_ar1_two_jobs, masked_ar1]
+KEPT = [[fitted_minimized], [fitted_whole]]
+FOUR_RUNS = [four_runs_together, four_runs_one_by_one]
+LONGER = [model_ols, masked_ols]
+RECOMMENDED = ["masked_ols", "masked_ar1"]
+METHODS = [OLS, AR1, *KEPT, FOUR_RUNS]
+
+if __name__ == "__main__":
+    from benchmarks import compare
+
+    least_squares = compare(OLS, form="short", runs=3)
+    print(least_squares)
+
+# %%
+# With autoregressive noise.
+
+if __name__ == "__main__":
+    autoregressive = compare(AR1, form="short", runs=3)
+    print(autoregressive)
+
+# %%
+# The time of each way.
+
+if __name__ == "__main__":
+    autoregressive.plot_time()
+
+# %%
+# The memory over time shows where the peak is: while the run is masked, and not while the model is
+# fitted.
+
+if __name__ == "__main__":
+    autoregressive.plot_memory_over_time()
+
+# %%
+# What a fitted model keeps, in the last column but one.
+
+if __name__ == "__main__":
+    print(compare(KEPT, form="short", timed=False, runs=1))
+
+# %%
+# Four runs. Their time is that of four models in both cases.
+
+if __name__ == "__main__":
+    print(compare(FOUR_RUNS, form="short", timed=False, runs=1))
+
+# %%
+# The same run, four times as long.
+
+if __name__ == "__main__":
+    print(compare(LONGER, form="x4", timed=False, runs=1))
