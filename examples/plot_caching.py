@@ -4,9 +4,10 @@ Caching
 
 I run the same script again and again. When does a cache save time, and what does it cost?
 
-Maskers and models of nilearn take a folder as ``memory``. ``joblib`` keeps there what was computed,
-and gives it back when the same is asked for again. To know whether it is the same, it computes a
-hash of all that goes in. So it matters what goes in: a path is short, and a loaded image is large.
+Maskers and models of nilearn take a folder as ``memory``. ``joblib`` keeps there what was
+computed, and gives it back when the same is asked for again. To know whether it is the same, it
+computes a hash of all that goes in. So it matters what goes in: a path is short, and a loaded
+image is large.
 
 The chapter says what follows from it: :ref:`chapter_caching`.
 """
@@ -16,8 +17,8 @@ The chapter says what follows from it: :ref:`chapter_caching`.
 # %%
 # Without a cache
 # ---------------
-# A masker smooths the run, takes the voxels of a mask out of it, and cleans their signals. The mask
-# holds the brightest tenth of the voxels, so that any file will do.
+# A masker smooths the run, takes the voxels of a mask out of it, and cleans their signals. The
+# mask holds the brightest tenth of the voxels, so that any file will do.
 
 import tempfile
 from pathlib import Path
@@ -55,8 +56,8 @@ def no_cache(fmri_path):
 # %%
 # With a cache
 # ------------
-# The first call computes the signals, and writes them into the folder. Here the folder is a new one
-# each time, so that every call is a first one.
+# The first call computes the signals, and writes them into the folder. Here the folder is a new
+# one each time, so that every call is a first one.
 
 
 def first_call(fmri_path):
@@ -81,8 +82,8 @@ def second_call(fmri_path):
 
 
 # %%
-# When a masker is fitted, it reads the volume in the middle of the run, to show it in its report. In
-# a compressed file, the first half of the run has to be unpacked for it, and no cache is asked.
+# When a masker is fitted, it reads the volume in the middle of the run, to show it in its report.
+# In a compressed file, the first half of the run has to be unpacked for it, and no cache is asked.
 # ``reports=False`` spares that.
 
 

@@ -16,8 +16,9 @@ The chapter says what follows from it: :ref:`chapter_models`.
 # %%
 # A mask and a design
 # -------------------
-# They are made from the run itself, so that any file will do: a block of five volumes in every ten,
-# and one confound. The mask holds the brightest tenth of the voxels. Put your own in their place.
+# They are made from the run itself, so that any file will do: a block of five volumes in every
+# ten, and one confound. The mask holds the brightest tenth of the voxels. Put your own in their
+# place.
 
 import nibabel as nib
 import numpy as np
@@ -37,6 +38,9 @@ from nilearn.glm.first_level import (
 from nilearn.maskers import NiftiMasker
 from nilearn.masking import apply_mask, unmask
 
+# Seconds; a repetition time above is one in milliseconds.
+LONGEST = 100
+
 
 def bright_mask(fmri_path):
     """Return a mask of the brightest tenth of the first volume."""
@@ -49,7 +53,7 @@ def bright_mask(fmri_path):
 def repetition_time(fmri_path):
     """Return the seconds between volumes; some headers have milliseconds, or nothing."""
     zoom = float(nib.load(fmri_path).header.get_zooms()[3])
-    return zoom / 1000 if zoom > 100 else zoom or 2.0
+    return zoom / 1000 if zoom > LONGEST else zoom or 2.0
 
 
 def events_and_confounds(fmri_path):
@@ -83,8 +87,8 @@ def model_ols(fmri_path):
 
 
 # %%
-# To make the design matrix, ``FirstLevelModel`` has to know how many volumes there are, and it reads
-# the whole run to find out. Given the matrix, it reads the run once less.
+# To make the design matrix, ``FirstLevelModel`` has to know how many volumes there are, and it
+# reads the whole run to find out. Given the matrix, it reads the run once less.
 
 
 def design_matrix(fmri_path):
@@ -102,9 +106,9 @@ def model_ols_design(fmri_path):
 
 
 # %%
-# The default noise model is ``ar1``: what is left over at one time is correlated with what was left
-# over before. It is fitted to the voxels of each strength of this correlation in turn. ``n_jobs``
-# shares them among processes.
+# The default noise model is ``ar1``: what the model leaves over at one time is correlated with
+# what it left over before. Voxels with the same correlation, to a hundredth, are fitted together,
+# and ``n_jobs`` shares these groups among processes.
 
 
 def model_ar1(fmri_path, n_jobs=1):
@@ -140,12 +144,12 @@ def masked_parts(fmri_path, mask_img):
 
 
 # %%
-# ``run_glm`` fits the model. It needs several arrays of the size of the signals. So it is given two
-# thousand voxels at a time. With a constant in the design matrix, as there always is in one that
-# nilearn makes, the voxels do not depend on each other.
+# ``run_glm`` fits the model. It needs several arrays of the size of the signals. So it is given
+# two thousand voxels at a time. With a constant in the design matrix, as there always is in one
+# that nilearn makes, the voxels do not depend on each other.
 #
-# ``mean_scaling`` gives the signals in percent of their mean, which ``FirstLevelModel`` does unless
-# told not to.
+# ``mean_scaling`` gives the signals in percent of their mean, which ``FirstLevelModel`` does by
+# default.
 
 
 def masked_model(fmri_path, noise_model):
@@ -188,9 +192,7 @@ def masked_ar1(fmri_path):
 def fitted_minimized(fmri_path, minimize_memory=True):
     """Return a fitted model that keeps what contrasts need."""
     masker = bright_masker(fmri_path)
-    model = FirstLevelModel(
-        mask_img=masker, noise_model="ols", minimize_memory=minimize_memory
-    )
+    model = FirstLevelModel(mask_img=masker, noise_model="ols", minimize_memory=minimize_memory)
     return model.fit(fmri_path, design_matrices=design_matrix(fmri_path))
 
 
