@@ -149,7 +149,8 @@ def masked_parts(fmri_path, mask_img):
 # that nilearn makes, the voxels do not depend on each other.
 #
 # ``mean_scaling`` gives the signals in percent of their mean, which ``FirstLevelModel`` does by
-# default.
+# default. A mean of float32 depends on the order in which values lie in memory:
+# ``ascontiguousarray`` has them volume by volume, as a masker does.
 
 
 def masked_model(fmri_path, noise_model):
@@ -160,7 +161,7 @@ def masked_model(fmri_path, noise_model):
     z_scores = []
     for first in range(0, parts[0].shape[1], 2000):
         signals = np.concatenate([part[:, first : first + 2000] for part in parts])
-        signals, _ = mean_scaling(signals)
+        signals, _ = mean_scaling(np.ascontiguousarray(signals))
         labels, fits = run_glm(signals, design.to_numpy(), noise_model)
         z_scores.append(compute_contrast(labels, fits, contrast).z_score())
     return unmask(np.concatenate(z_scores), mask_img)
@@ -178,15 +179,15 @@ def masked_ar1(fmri_path):
 
 # %%
 # What this gives up: the report, smoothing and resampling, volumes that are left out
-# (``sample_masks``), and ``predicted``, ``residuals`` and ``r_square``. Who needs them, or has
+# (``sample_masks``), and the images of predicted signals, residuals and R². Who needs them, or has
 # memory enough, is better off with ``FirstLevelModel``.
 
 # %%
 # What a fitted model keeps
 # -------------------------
 # These functions return the model, not a map. By default it keeps what contrasts need. With
-# ``minimize_memory=False`` it also keeps the signals and what the model leaves over, for
-# ``residuals`` and ``r_square``.
+# ``minimize_memory=False`` it also keeps the signals and the residuals, so that it can make images
+# of them.
 
 
 def fitted_minimized(fmri_path, minimize_memory=True):
