@@ -179,8 +179,8 @@ if __name__ == "__main__":
     print(compare(LOADED, form="short", runs=3))
 
 # %%
-# The bytes that are left in the folder for each byte of the signals, and whether a changed file was
-# noticed by its path, and by the loaded image.
+# The bytes that are left in the folder for each byte of the signals, and whether a changed file
+# was noticed by its path, and by the loaded image.
 
 if __name__ == "__main__":
     print(compare(LOOKED_AT, form="short", timed=False, runs=1).observed().text())
