@@ -144,9 +144,9 @@ def masked_parts(fmri_path, mask_img):
 
 
 # %%
-# ``run_glm`` fits the model. It needs several arrays of the size of the signals. So it is given
-# two thousand voxels at a time. With a constant in the design matrix, as there always is in one
-# that nilearn makes, the voxels do not depend on each other.
+# ``run_glm`` fits the model. It needs several arrays of the size of the signals. So it is given a
+# tenth of the voxels at a time. With a constant in the design matrix, as there always is in one that
+# nilearn makes, the voxels do not depend on each other.
 #
 # ``mean_scaling`` gives the signals in percent of their mean, which ``FirstLevelModel`` does by
 # default. A mean of float32 depends on the order in which values lie in memory:
@@ -154,13 +154,14 @@ def masked_parts(fmri_path, mask_img):
 
 
 def masked_model(fmri_path, noise_model):
-    """Mask the run first, fit two thousand voxels at a time, and map the z scores."""
+    """Mask the run first, fit a tenth of the voxels at a time, and map the z scores."""
     mask_img, design = bright_mask(fmri_path), design_matrix(fmri_path)
     contrast = expression_to_contrast_vector("task", list(design.columns))
-    parts = masked_parts(fmri_path, mask_img)
-    z_scores = []
-    for first in range(0, parts[0].shape[1], 2000):
-        signals = np.concatenate([part[:, first : first + 2000] for part in parts])
+    parts, z_scores = masked_parts(fmri_path, mask_img), []
+    voxels = parts[0].shape[1]
+    step = voxels // 10 + 1
+    for first in range(0, voxels, step):
+        signals = np.concatenate([part[:, first : first + step] for part in parts])
         signals, _ = mean_scaling(np.ascontiguousarray(signals))
         labels, fits = run_glm(signals, design.to_numpy(), noise_model)
         z_scores.append(compute_contrast(labels, fits, contrast).z_score())
