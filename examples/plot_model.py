@@ -145,8 +145,8 @@ def masked_parts(fmri_path, mask_img):
 
 # %%
 # ``run_glm`` fits the model. It needs several arrays of the size of the signals. So it is given a
-# tenth of the voxels at a time. With a constant in the design matrix, as there always is in one that
-# nilearn makes, the voxels do not depend on each other.
+# tenth of the voxels at a time. With a constant in the design matrix, as there always is in one
+# that nilearn makes, the voxels do not depend on each other.
 #
 # ``mean_scaling`` gives the signals in percent of their mean, which ``FirstLevelModel`` does by
 # default. A mean of float32 depends on the order in which values lie in memory:
