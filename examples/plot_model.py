@@ -6,7 +6,7 @@ What is the leanest way to fit a general linear model to a run, and to map a con
 
 ``FirstLevelModel`` of nilearn does all of it, from the file to the map. While it masks the run, it
 holds every voxel of every volume in memory. The model needs only the voxels of the mask. This page
-compares its settings, and masks the run a few volumes at a time before the model sees it.
+compares its settings, and masks the run volume by volume before the model sees it.
 
 The chapter says what follows from it: :ref:`chapter_models`.
 """
@@ -36,7 +36,7 @@ from nilearn.glm.first_level import (
     run_glm,
 )
 from nilearn.maskers import NiftiMasker
-from nilearn.masking import apply_mask, unmask
+from nilearn.masking import unmask
 
 # Seconds; a repetition time above is one in milliseconds.
 LONGEST = 100
@@ -128,41 +128,42 @@ def model_ar1_two_jobs(fmri_path):
 # %%
 # Masked first
 # ------------
-# The parts of ``FirstLevelModel`` are functions of nilearn, and they can be called one by one.
-# ``apply_mask`` takes the voxels of a mask out of an image. Given four volumes at a time, it never
-# has more of the run than these. It refuses a mask on another grid, and sets NaN to zero, as
-# ``FirstLevelModel`` does. The package ``isal`` unpacks a .nii.gz faster than Python itself.
+# The parts of ``FirstLevelModel`` are functions of nilearn, and they can be called one by one. The
+# masking is left to NumPy: it goes volume by volume, so that no more than one is in memory outside
+# the mask. As in ``FirstLevelModel``, whole numbers become float32, and what is not finite becomes
+# becomes zero. The package ``isal`` unpacks a .nii.gz faster than Python itself.
 
 
-def masked_parts(fmri_path, mask_img):
-    """Mask four volumes at a time; each part has a row a volume, and a column a voxel."""
+def masked_rows(fmri_path, mask_img):
+    """Return the voxels of a mask, an array a volume."""
+    mask, rows = np.asarray(mask_img.dataobj, dtype=bool), []
     opened = igzip.open if str(fmri_path).endswith(".gz") else open
     with opened(fmri_path, "rb") as stream:
         img = nib.load(fmri_path).from_stream(stream)
-        volumes = range(0, img.shape[3], 4)
-        return [apply_mask(img.slicer[..., first : first + 4], mask_img) for first in volumes]
+        if mask.shape != img.shape[:3] or not np.allclose(mask_img.affine, img.affine):
+            raise ValueError(f"The mask is on another grid than {fmri_path}. Resample it first.")
+        for volume in range(img.shape[3]):
+            row = img.dataobj[..., volume][mask]
+            row = row.astype(np.result_type(row, np.float32))
+            rows.append(np.nan_to_num(row, copy=False, posinf=0, neginf=0))
+    return rows
 
 
 # %%
 # ``run_glm`` fits the model. It needs several arrays of the size of the signals. So it is given a
 # tenth of the voxels at a time. With a constant in the design matrix, as there always is in one
-# that nilearn makes, the voxels do not depend on each other.
-#
-# ``mean_scaling`` gives the signals in percent of their mean, which ``FirstLevelModel`` does by
-# default. A mean of float32 depends on the order in which values lie in memory:
-# ``ascontiguousarray`` has them volume by volume, as a masker does.
+# that nilearn makes, the voxels do not depend on each other. ``mean_scaling`` gives the signals in
+# percent of their mean, which ``FirstLevelModel`` does by default.
 
 
 def masked_model(fmri_path, noise_model):
     """Mask the run first, fit a tenth of the voxels at a time, and map the z scores."""
     mask_img, design = bright_mask(fmri_path), design_matrix(fmri_path)
     contrast = expression_to_contrast_vector("task", list(design.columns))
-    parts, z_scores = masked_parts(fmri_path, mask_img), []
-    voxels = parts[0].shape[1]
-    step = voxels // 10 + 1
-    for first in range(0, voxels, step):
-        signals = np.concatenate([part[:, first : first + step] for part in parts])
-        signals, _ = mean_scaling(np.ascontiguousarray(signals))
+    rows, z_scores = masked_rows(fmri_path, mask_img), []
+    step = rows[0].size // 10 + 1
+    for first in range(0, rows[0].size, step):
+        signals, _ = mean_scaling(np.stack([row[first : first + step] for row in rows]))
         labels, fits = run_glm(signals, design.to_numpy(), noise_model)
         z_scores.append(compute_contrast(labels, fits, contrast).z_score())
     return unmask(np.concatenate(z_scores), mask_img)
