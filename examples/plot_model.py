@@ -130,7 +130,7 @@ def model_ar1_two_jobs(fmri_path):
 # ------------
 # The parts of ``FirstLevelModel`` are functions of nilearn, and they can be called one by one. The
 # masking is left to NumPy: it goes volume by volume, so that no more than one is in memory outside
-# the mask. As in ``FirstLevelModel``, whole numbers become float32, and what is not finite becomes
+# the mask. As in ``FirstLevelModel``, unscaled integers become float32, and what is not finite
 # becomes zero. The package ``isal`` unpacks a .nii.gz faster than Python itself.
 
 
