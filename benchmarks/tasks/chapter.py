@@ -38,6 +38,8 @@ class About:
     #: Methods that unpack a compressed file from its start for each volume, so that the last
     #: volume takes as long as the whole file.
     reads_again: tuple[str, ...] = ()
+    #: Methods that find what their first call with a file left: they are warmed up for each file.
+    finds_left: tuple[str, ...] = ()
     #: Whether its time says something; not of a task that looks at an image.
     timed: bool = True
     #: Whether its methods are ways of doing something with one image; others look at it, repeat
@@ -91,6 +93,9 @@ TASKS = {
     "proxy_and_array": About(released="short", timed=False, predicted=False),
     "growth": About(predicted=False),
     "many_images": About(predicted=False),
+    "caching": About(
+        finds_left=("second_call", "second_call_no_report", "masked_loaded_second_call"),
+    ),
 }
 
 #: The task with which every rate of the machine is measured, also those that no least time rests
