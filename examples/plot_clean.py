@@ -178,7 +178,7 @@ MASKED = [masked_at_once, masked_float32, masked_blocks]
 # A value of float32 is rounded relative to the mean of its voxel, which may be some hundred times
 # as large as what cleaning leaves of it.
 TOLERANCE = 1e-4
-RECOMMENDED = ["masked_blocks", "some_at_once"]
+RECOMMENDED = ["masked_at_once", "masked_blocks"]
 METHODS = [SOME, [whole_at_once], MASKED]
 
 if __name__ == "__main__":
