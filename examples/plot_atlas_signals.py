@@ -118,6 +118,10 @@ def one_pass(fmri_path):
 
 
 # %%
+# You give up what else the masker can do: other statistics than the mean, smoothing, a mask,
+# reports and a cache. For one short run it is not worth it; for many runs, or long ones, it is.
+
+# %%
 # Signals that are cleaned
 # ------------------------
 # The masker can detrend and standardize the signals, and remove confounds from them. It does so

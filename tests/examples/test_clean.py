@@ -63,7 +63,7 @@ def test_a_walk_is_removed_from_the_signals(tmp_path):
     """Of a voxel that is nothing but a confound and a trend, a constant is left."""
     path = saved(tmp_path, "a.nii", dtype=np.float64)
     img = nib.load(path)
-    walk = HERE["choices"](path)["confounds"][:, 2]
+    walk = HERE["known"](60)[0][:, 2]
     data = img.get_fdata().copy()
     data[7, 7, 7] = 5000 + 10 * np.arange(60) + 40 * walk
     nib.save(nib.Nifti1Image(data, img.affine), tmp_path / "walk.nii")
