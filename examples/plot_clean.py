@@ -21,8 +21,8 @@ The chapter says what follows from it: :ref:`chapter_clean`.
 # ---------------
 # The confounds are random walks: six of them, or fewer if the run has less than 24 volumes. One
 # volume in ten is left out, as if the head had moved. The signals are detrended, and filtered from
-# 0.01 to 0.1 Hz. The filter continues the run beyond its ends by 33 volumes, which is its default,
-# or by as many as there are.
+# 0.01 to 0.1 Hz. The filter pads the run with 33 volumes at each end, which is its default, or with
+# as many as there are.
 
 import nibabel as nib
 import numpy as np
@@ -31,12 +31,11 @@ from nilearn.image import clean_img
 from nilearn.masking import apply_mask, unmask
 from nilearn.signal import clean
 
-
 CHOICES = {"detrend": True, "standardize": None, "high_pass": 0.01, "low_pass": 0.1, "t_r": 2.0}
 
 
 def known(volumes):
-    """Return confounds, the volumes that are kept, and by how many the filter continues the run."""
+    """Return the confounds, the volumes that are kept, and the padding of the filter."""
     steps = np.random.default_rng(0).normal(size=(volumes, min(6, volumes // 4)))
     kept = np.delete(np.arange(volumes), np.s_[1:-1:10])
     return steps.cumsum(axis=0), kept, min(33, volumes - 1)
@@ -57,8 +56,8 @@ def brain(fmri_path):
 # With nilearn
 # ------------
 # ``clean_img`` hands what begins with ``clean__`` to ``nilearn.signal.clean``, and that hands what
-# begins with ``butterworth__`` to the filter. The filter goes through a loop over the voxels, unless
-# ``copy`` is true: then it is one call for all of them.
+# begins with ``butterworth__`` to the filter. The filter loops over the voxels, unless ``copy`` is
+# true: then it is one call for all of them.
 
 
 def image_cleaned(fmri_path, mask, at_once):
