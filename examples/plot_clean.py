@@ -21,8 +21,8 @@ The chapter says what follows from it: :ref:`chapter_clean`.
 # ---------------
 # The confounds are random walks: six of them, or fewer if the run has less than 24 volumes. One
 # volume in ten is left out, as if the head had moved. The signals are detrended, and filtered from
-# 0.01 to 0.1 Hz. The filter pads the run with 33 volumes at each end, which is its default, or with
-# as many as there are.
+# 0.01 to 0.1 Hz. The filter pads the run with 33 volumes at each end, its default, or with as many
+# as there are.
 
 import nibabel as nib
 import numpy as np
