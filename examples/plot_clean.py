@@ -163,7 +163,7 @@ def masked_blocks(fmri_path):
     img, mask = nib.load(fmri_path), brain(fmri_path)
     inside = np.flatnonzero(np.ravel(mask.dataobj, order="F"))
     data = read_inside(fmri_path, inside)
-    for block in np.array_split(inside, 1 + inside.size * img.shape[3] // 250_000):
+    for block in np.array_split(inside, 1 + inside.size * img.shape[3] // 500_000):
         cleaned = signals_cleaned(data[block].T)
         data[block, : len(cleaned)] = cleaned.T
     data = data[:, : len(cleaned)].reshape((*mask.shape, -1), order="F")

@@ -9,7 +9,7 @@ from benchmarks.files import EXAMPLES
 
 HERE = runpy.run_path(str(EXAMPLES / "plot_clean.py"), run_name="definitions")
 
-#: Four blocks of voxels, of which the last is shorter.
+#: Two blocks of voxels.
 SHAPE = (31, 30, 23, 60)
 
 FILES = {
