@@ -90,6 +90,8 @@ TASKS = {
         released="short",
     ),
     "mask_in_parallel": About({"": _ALL}, released="short"),
+    "atlas_signals": About({"": _ALL, "resample_atlas": None}, released="short"),
+    "clean": About({"": _ADDED_UP, "some_as_usual": _ALL, "some_at_once": _ALL}, released="short"),
     "proxy_and_array": About(released="short", timed=False, predicted=False),
     "growth": About(predicted=False),
     "many_images": About(predicted=False),

@@ -70,7 +70,9 @@ def test_the_methods_of_a_task_agree_voxel_by_voxel(task, kind, tmp_path, monkey
         for method in others:
             value = method.function(given)
             for one, other in zip(parts(expected), parts(value), strict=True):
-                np.testing.assert_allclose(one, other, loaded.tolerance, err_msg=method.name)
+                # Values around zero are off relative to the largest, as in every measurement.
+                off = loaded.tolerance * np.abs(one).max() if one.min() < 0 else 0
+                np.testing.assert_allclose(one, other, loaded.tolerance, off, err_msg=method.name)
             agreement.check(
                 (first.name, method.name),
                 agreement.reduce(expected),
