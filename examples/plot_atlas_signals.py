@@ -27,12 +27,13 @@ import os
 
 import nibabel as nib
 import numpy as np
-from isal import igzip
 from nilearn.image import resample_img
 from nilearn.maskers import NiftiLabelsMasker, NiftiMapsMasker
 from nilearn.signal import clean
 from scipy.linalg import pinvh
 from scipy.sparse import csr_array
+
+from benchmarks.recipes import opened_image
 
 
 def atlas(fmri_path):
@@ -98,19 +99,13 @@ def resample_atlas(fmri_path):
 # As the masker does, this takes values that are not finite as 0, and sorts the columns by label.
 
 
-def opened(fmri_path):
-    """Open a file that may be compressed."""
-    return (igzip.open if str(fmri_path).endswith(".gz") else open)(fmri_path, "rb")
-
-
 def one_pass(fmri_path):
     """Add up each volume by region, and divide by the sizes of the regions."""
     labels = np.ravel(resample_atlas(fmri_path).dataobj, order="F")
     inside = np.flatnonzero(labels)
     _, regions = np.unique(labels[inside], return_inverse=True)
     sums = []
-    with opened(fmri_path) as stream:
-        img = nib.load(fmri_path).from_stream(stream)
+    with opened_image(fmri_path) as img:
         for volume in range(img.shape[3]):
             values = np.ravel(img.dataobj[..., volume], order="F")[inside]
             sums.append(np.bincount(regions, np.nan_to_num(values, posinf=0, neginf=0)))
@@ -188,8 +183,7 @@ def maps_one_pass(fmri_path):
     weights = np.asanyarray(maps(fmri_path).dataobj)
     weights = csr_array(weights.reshape(-1, weights.shape[3]), dtype=np.float64)
     products = []
-    with opened(fmri_path) as stream:
-        img = nib.load(fmri_path).from_stream(stream)
+    with opened_image(fmri_path) as img:
         for volume in range(img.shape[3]):
             values = np.nan_to_num(img.dataobj[..., volume], posinf=0, neginf=0)
             products.append(weights.T @ np.ravel(values))

@@ -19,6 +19,7 @@ The chapter says what follows from it: :ref:`chapter_longer_runs`.
 # ``get_fdata`` reads the whole run.
 
 import tempfile
+from importlib import import_module
 
 import nibabel as nib
 import numpy as np
@@ -104,6 +105,26 @@ def four_jobs(fmri_path):
 
 
 # %%
+# joblib keeps its workers for the next call, so that they are there before each of these calls. A
+# script has to start them first.
+
+
+def nibabel_there():
+    """Import what reading needs."""
+    return import_module("nibabel").__name__
+
+
+def start_workers(_fmri_path):
+    """Start two workers, and import nibabel in both."""
+    return Parallel(n_jobs=2)(delayed(nibabel_there)() for _ in range(2))
+
+
+def two_jobs_cold(fmri_path):
+    """Read the run in two workers that have to be started."""
+    return two_jobs(fmri_path)
+
+
+# %%
 # What another MiB costs
 # ----------------------
 # The slope is the peak memory of another MiB of voxels, in MiB. What is streamed needs no more
@@ -111,10 +132,12 @@ def four_jobs(fmri_path):
 
 LENGTHS = [[whole_get_fdata], [whole_mean_img, streamed_mean], [streamed_half]]
 JOBS = {1: one_job, 2: two_jobs, 4: four_jobs}
-METHODS = [*LENGTHS, [one_job], [two_jobs], [four_jobs]]
+STARTING = [[start_workers], [two_jobs_cold]]
+COLD_WORKERS = ["start_workers", "two_jobs_cold"]
+METHODS = [*LENGTHS, [one_job], [two_jobs, two_jobs_cold], [four_jobs], [start_workers]]
 
 if __name__ == "__main__":
-    from benchmarks import compare_jobs, compare_lengths
+    from benchmarks import compare, compare_jobs, compare_lengths
 
     lengths = compare_lengths(LENGTHS, runs=3)
     print(lengths.table("peak").text())
@@ -140,7 +163,14 @@ if __name__ == "__main__":
 if __name__ == "__main__":
     jobs = compare_jobs(JOBS, runs=3)
     print(jobs.table("peak").text())
+    print(jobs.table("whole").text())
     print(jobs.table("time").text())
+
+# %%
+# What starting two workers costs, and a call that does.
+
+if __name__ == "__main__":
+    print(compare(STARTING, form="short", runs=3))
 
 # %%
 # The line through the peaks. Workers that do not reach their peak at the same moment need less

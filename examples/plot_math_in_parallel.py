@@ -23,6 +23,7 @@ The chapter says what follows from it: :ref:`chapter_in_parallel`.
 # file.
 
 import tempfile
+from importlib import import_module
 
 import nibabel as nib
 import numpy as np
@@ -221,6 +222,37 @@ def number_one_pass(fmri_path):
 
 
 # %%
+# Starting the workers
+# --------------------
+# joblib keeps its workers for the next call. The first call of a script has to start them, and
+# each worker imports what its work needs: nilearn for images, or nibabel for numbers.
+
+
+def imported(name):
+    """Import a module, and return its name."""
+    return import_module(name).__name__
+
+
+def start_nilearn_workers(_fmri_path):
+    """Start two workers, and import nilearn's image functions in both."""
+    return Parallel(n_jobs=2)(delayed(imported)("nilearn.image") for _ in range(2))
+
+
+def start_nibabel_workers(_fmri_path):
+    """Start two workers, and import nibabel in both."""
+    return Parallel(n_jobs=2)(delayed(imported)("nibabel") for _ in range(2))
+
+
+# %%
+# One of the ways above as a script meets it: its workers are not there yet.
+
+
+def number_proxy_cold(fmri_path):
+    """Hand two workers a proxy image, workers to be started, and get two numbers back."""
+    return number_proxy(fmri_path)
+
+
+# %%
 # What it costs
 # -------------
 # The ways in each list must return the same.
@@ -230,7 +262,9 @@ SAVED = [saved_math_img, saved_streaming]
 TWICE = [twice_proxy, twice_loaded, twice_path, twice_threads, twice_one_pass, twice_to_files]
 NUMBERS = [number_proxy, number_loaded, number_one_pass]
 RECOMMENDED = ["saved_streaming"]
-METHODS = [ONCE, SAVED, TWICE, NUMBERS]
+STARTING = [[start_nilearn_workers], [start_nibabel_workers], [number_proxy_cold]]
+COLD_WORKERS = ["start_nilearn_workers", "start_nibabel_workers", "number_proxy_cold"]
+METHODS = [ONCE, SAVED, TWICE, [*NUMBERS, number_proxy_cold], *STARTING[:2]]
 
 if __name__ == "__main__":
     from benchmarks import compare
@@ -278,6 +312,13 @@ if __name__ == "__main__":
 if __name__ == "__main__":
     numbers = compare(NUMBERS, form="short", runs=3)
     print(numbers)
+
+# %%
+# The workers were there before each of these calls. What starting them costs, and one call that
+# does.
+
+if __name__ == "__main__":
+    print(compare(STARTING, form="short", runs=3))
 
 # %%
 # Their peaks, and what they consist of.

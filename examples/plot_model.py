@@ -23,7 +23,6 @@ The chapter says what follows from it: :ref:`chapter_models`.
 import nibabel as nib
 import numpy as np
 import pandas as pd
-from isal import igzip
 from nilearn.glm import (
     compute_contrast,
     compute_fixed_effects,
@@ -37,6 +36,8 @@ from nilearn.glm.first_level import (
 )
 from nilearn.maskers import NiftiMasker
 from nilearn.masking import unmask
+
+from benchmarks.recipes import mask_voxels, opened_image
 
 # Seconds; a repetition time above is one in milliseconds.
 LONGEST = 100
@@ -131,17 +132,15 @@ def model_ar1_two_jobs(fmri_path):
 # The parts of ``FirstLevelModel`` are functions of nilearn, and they can be called one by one. The
 # masking is left to NumPy: it goes volume by volume, so that no more than one is in memory outside
 # the mask. As in ``FirstLevelModel``, unscaled integers become float32, and what is not finite
-# becomes zero. The package ``isal`` unpacks a .nii.gz faster than Python itself.
+# becomes zero. ``mask_voxels`` refuses a mask on another grid, and ``opened_image`` unpacks a
+# .nii.gz with ``isal``.
 
 
 def masked_rows(fmri_path, mask_img):
     """Return the voxels of a mask, an array a volume."""
-    mask, rows = np.asarray(mask_img.dataobj, dtype=bool), []
-    opened = igzip.open if str(fmri_path).endswith(".gz") else open
-    with opened(fmri_path, "rb") as stream:
-        img = nib.load(fmri_path).from_stream(stream)
-        if mask.shape != img.shape[:3] or not np.allclose(mask_img.affine, img.affine):
-            raise ValueError(f"The mask is on another grid than {fmri_path}. Resample it first.")
+    rows = []
+    with opened_image(fmri_path) as img:
+        mask = mask_voxels(mask_img, img)
         for volume in range(img.shape[3]):
             row = img.dataobj[..., volume][mask]
             row = row.astype(np.result_type(row, np.float32))

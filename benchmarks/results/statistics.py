@@ -86,6 +86,9 @@ class Interval:
         """Take median and range of a sample, nothing below the smallest amount."""
         return cls(*(max(v, smallest) for v in (sample.median, sample.low, sample.high)))
 
+    def __add__(self, other: Interval) -> Interval:
+        return Interval(self.median + other.median, self.low + other.low, self.high + other.high)
+
     def __sub__(self, other: Interval) -> Interval:
         return Interval(self.median - other.median, self.low - other.high, self.high - other.low)
 

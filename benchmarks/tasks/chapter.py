@@ -45,6 +45,9 @@ class About:
     #: Whether its methods are ways of doing something with one image; others look at it, repeat
     #: methods of other tasks at other lengths, or take many images.
     predicted: bool = True
+    #: Methods that are left out of predictions, for want of a reader who would choose them: each
+    #: has to be measured on all kinds of small files.
+    unpredicted: tuple[str, ...] = ()
 
 
 _ALL = Need()
@@ -90,13 +93,35 @@ TASKS = {
         released="short",
     ),
     "mask_in_parallel": About({"": _ALL}, released="short"),
-    "atlas_signals": About({"": _ALL, "resample_atlas": None}, released="short"),
-    "clean": About({"": _ADDED_UP, "some_as_usual": _ALL, "some_at_once": _ALL}, released="short"),
+    "atlas_signals": About(
+        {"": _ALL, "resample_atlas": None},
+        released="short",
+        unpredicted=("masker_no_report", "resample_atlas", "masker_cleaned", "one_pass_cleaned"),
+    ),
+    "clean": About(
+        {"": _ADDED_UP, "some_as_usual": _ALL, "some_at_once": _ALL},
+        released="short",
+        unpredicted=("some_as_usual", "some_at_once", "whole_at_once", "masked_float32"),
+    ),
+    "smooth": About(unpredicted=("saved_at_once",)),
+    "resample": About(unpredicted=("atlas_to_run",)),
+    "array_order": About(predicted=False),
+    "model": About(
+        unpredicted=(
+            "model_ols_design",
+            "model_ar1_two_jobs",
+            "fitted_minimized",
+            "fitted_whole",
+            "four_runs_together",
+            "four_runs_one_by_one",
+        ),
+    ),
     "proxy_and_array": About(released="short", timed=False, predicted=False),
     "growth": About(predicted=False),
     "many_images": About(predicted=False),
     "caching": About(
         finds_left=("second_call", "second_call_no_report", "masked_loaded_second_call"),
+        predicted=False,
     ),
 }
 
@@ -116,7 +141,7 @@ class ManyImages:
     """What the task with many images has: for clusters, and for what many runs would take."""
 
     task: str = "many_images"
-    form: str = "images8"
+    form: str = "images4"
     #: The method with two workers of Dask.
     two_workers: str = "dask_paths"
     #: Methods that return how many kB are sent for an image: its path, or all of it.

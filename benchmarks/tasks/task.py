@@ -104,9 +104,8 @@ def from_functions(functions: Methods) -> Task:
         Each takes the path of a file. Names must differ. The functions of one sequence
         return the same. Globals of their file say more, by name: ``TOLERANCE`` how nearly,
         ``PROGRAMS`` the program that one needs (left out if it is not on the PATH),
-        ``ENDINGS`` the files that one is for, ``RECOMMENDED`` what the site recommends,
-        ``COLD_WORKERS`` those that start their workers, ``FORM`` the form of the run that all
-        need.
+        ``ENDINGS`` the files one is for, ``RECOMMENDED`` what the site recommends,
+        ``COLD_WORKERS`` those that start their workers, ``FORM`` the form all need.
 
     Raises
     ------
@@ -114,8 +113,7 @@ def from_functions(functions: Methods) -> Task:
         There is none, one is no plain function, two have one name, or one has no source.
     """
     groups = _groups(functions)
-    found = [function for group in groups for function in group]
-    names = _names(found)
+    names = _names(found := [function for group in groups for function in group])
     path = Path(found[0].__code__.co_filename)
     said = found[0].__globals__
     programs = said.get("PROGRAMS", {})

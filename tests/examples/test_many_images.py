@@ -436,7 +436,7 @@ def test_a_thousand_runs_are_worked_out_from_eight():
     returned = {MANY.sent: 3.0, MANY.sent_images: 10_000.0}
 
     def find(task, method):
-        assert task == "many_images@images8"
+        assert task == "many_images@images4"
         value = Returned("float", sample=(returned.get(method, 0.0),), text="a number")
         runs = {"time_runs": (time,), "memory_runs": (memory,), "returned": value}
         return Result(task, method, images=8, **runs)
