@@ -105,13 +105,17 @@ answer((largest() - before) / 1024)
 # left to be used again, nor the file, which is charged to the cgroup that reads it first.
 _CGROUP = """
 import psutil
+from benchmarks.errors import BenchmarkError
 from benchmarks.gauge.conditions import give_back, make_cold
 folder, peak, usage = json.loads(os.environ["FMRI_BENCH_CGROUP"])
 def read(name):
     with open(os.path.join(folder, name)) as file:
         return int(file.read())
 for path in [arg for arg in args if isinstance(arg, str) and os.path.isfile(arg)]:
-    make_cold(path)
+    try:
+        make_cold(path)
+    except BenchmarkError as error:
+        sys.exit(str(error))
 give_back()
 process = psutil.Process()
 for member in [process, *process.children(recursive=True)]:
@@ -141,6 +145,8 @@ answer(float(number) * {"ns": 1e-9, "µs": 1e-6, "us": 1e-6, "ms": 1e-3, "s": 1.
 
 _PYTHON = [sys.executable, "-c"]
 _IPYTHON = [sys.executable, "-m", "IPython", "--no-banner", "--colors=NoColor", "-c"]
+
+_WAIT = ["/bin/sh", "-c", "read line"]
 
 CGROUP = "cgroup"
 
@@ -207,7 +213,7 @@ def _made(above: Path, peak: str) -> Iterator[Path]:
             if not (folder / peak).exists():
                 raise OSError(f"there is no {peak}")
             # Whether a process may be moved depends on both cgroups, and is not seen beforehand.
-            with subprocess.Popen(["cat"], stdin=subprocess.PIPE) as waiting:
+            with subprocess.Popen(_WAIT, stdin=subprocess.PIPE) as waiting:
                 (folder / "cgroup.procs").write_text(str(waiting.pid))
             yield folder
     finally:
