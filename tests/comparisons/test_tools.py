@@ -252,7 +252,7 @@ def test_where_no_cgroup_can_be_made_the_page_says_why(asked, monkeypatch):
     monkeypatch.setattr(tool_scripts, "cgroup_refusal", lambda: why)
     said = peers.compare_tools()
     assert "cgroup" not in {tool for tool, _ in asked}
-    assert "cgroup" not in said.errors().header + said.readings().header
+    assert "cgroup" not in said.errors().headings + said.readings().headings
     assert str(said).endswith(f"cgroup was not asked: {why}.")
     with pytest.raises(AbsentError, match="No cgroup was asked"):
         Site(Workspace.chosen()).find("tools", "cgroup_block_for_a_moment")
@@ -270,7 +270,7 @@ def test_what_a_cgroup_cannot_count_is_left_out_with_the_reason_and_tried_again(
 
     monkeypatch.setattr(tool_scripts, "increment_bytes", fails_on_files)
     said = peers.compare_tools()
-    column = said.readings().header.index("cgroup")
+    column = said.readings().headings.index("cgroup")
     assert [row[column] for row in said.readings().rows] == ["–", "–"]
     assert str(said).endswith("cgroup failed on a file: it cannot be dropped.")
     with pytest.raises(AbsentError, match="cannot be dropped"):
