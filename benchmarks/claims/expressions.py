@@ -18,6 +18,8 @@ if TYPE_CHECKING:
 
 #: How often it takes for a cost that is paid once to be worth it.
 _BREAK_EVEN = re.compile(r"(?P<once>[^/]+)/\s*\((?P<before>[^/]+)\s-\s(?P<after>[^/]+)\)\s*")
+#: What two costs that are paid one after the other are of a third.
+_SUM = re.compile(r"\((?P<one>[^/+]+)\s\+\s(?P<other>[^/+]+)\)\s*/(?P<over>[^/]+)")
 _TERM = re.compile(r"(?P<task>\w+(@\w+)?)\.(?P<method>\w+)\.(?P<quantity>\w+)")
 
 
@@ -46,21 +48,24 @@ class Term:
 
 @dataclass(frozen=True)
 class Expression:
-    """A quantity ``a.b.time``, a ratio ``a / b``, or ``a / (b - c)``: how often it takes."""
+    """A quantity, a ratio ``a / b``, ``a / (b - c)``: how often it takes, or ``(a + b) / c``."""
 
     terms: tuple[Term, ...]
+    #: Whether the first two of three are added.
+    added: bool = False
 
     @classmethod
     def parse(cls, text: str) -> Expression:
         """Read a quantity or a ratio; raises FigureError if it is none, or its units differ."""
-        match = _BREAK_EVEN.fullmatch(text.strip())
+        added = _SUM.fullmatch(text.strip())
+        match = added or _BREAK_EVEN.fullmatch(text.strip())
         parts = match.groups() if match else text.split("/")
         if not match and len(parts) > 2:  # noqa: PLR2004
             raise FigureError(f"{text!r} has more than one division.")
         terms = tuple(Term.parse(part) for part in parts)
         if len({QUANTITIES[term.quantity].write for term in terms}) > 1:
             raise FigureError(f"{text!r} divides quantities of different units.")
-        return cls(terms)
+        return cls(terms, added=bool(added))
 
     def evaluate(self, find: Callable[[str, str], Result]) -> Interval:
         """Return the value of stored results; raises FigureError if one is missing or stale."""
@@ -71,6 +76,8 @@ class Expression:
             floor = QUANTITIES[term.quantity].smallest if len(self.terms) > 1 else 0.0
             intervals.append(Interval.of(sample, floor))
         first, *others = intervals
+        if self.added:
+            return (first + others[0]) / others[1]
         if not others:
             return first
         return first / (others[0] - others[1] if len(others) > 1 else others[0])
@@ -83,6 +90,8 @@ class Expression:
 
     def __str__(self) -> str:
         first, *others = map(str, self.terms)
+        if self.added:
+            return f"({first} + {others[0]}) / {others[1]}"
         if len(others) > 1:
             return f"{first} / ({others[0]} - {others[1]})"
         return " / ".join([first, *others])

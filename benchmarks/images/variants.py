@@ -77,7 +77,7 @@ def _pair(name: str, title: str, **choices: Any) -> dict[str, Variant]:
 LONGER = {"x2": 2, "x4": 4, "x8": 8}
 
 #: More and more images, each of them the short file: how many, by name.
-MANY = {"images2": 2, "images4": 4, "images8": 8}
+MANY = {"images2": 2, "images4": 4}
 
 #: By the name that pages and examples use.
 VARIANTS = {

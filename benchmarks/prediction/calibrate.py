@@ -67,8 +67,9 @@ class _Job:
         # What names the hidden package has large files, since its buffers grow in steps, and may
         # keep an index of each.
         indexed = source.uses(self.method.function, HIDDEN_PACKAGE)
+        warm_each = indexed or self.method.name in chapter.about(self.task).finds_left
         variables = ALL_GIVEN_BACK if batch.memory and not indexed else None
-        order = Order(self.method.function, calls, batch, warm_each=indexed)
+        order = Order(self.method.function, calls, batch, warm_each=warm_each)
         outcome = execute.carry_out(prepare(order, variables=variables))
         if isinstance(outcome, Failure):
             return [outcome] * len(calls)
@@ -98,13 +99,7 @@ def calibrate(fmri_path: str | os.PathLike[str] | None = None) -> Store[Image]:
     store = workspace.small_files()
     if store.is_reference:
         return store
-    jobs = [
-        _job(task, method, workspace.image)
-        for name, path in tasks.example_paths().items()
-        if chapter.about(name).predicted
-        for task in (tasks.from_example(path),)
-        for method in task.methods
-    ]
+    jobs = _jobs(workspace.image)
     missing = [job for job in jobs if asked_again() or job.is_missing(store)]
     if missing:
         _measure(missing, workspace.image, store)
@@ -131,6 +126,18 @@ def predict(fmri_path: str | os.PathLike[str] | None = None) -> Predictions:
         The file is not fit, or results cannot be read.
     """
     return of_workspace(Workspace.chosen(fmri_path))
+
+
+def _jobs(image: Image) -> list[_Job]:
+    """Return what is measured: methods that somebody would choose for one image."""
+    return [
+        _job(task, method, image)
+        for name, path in tasks.example_paths().items()
+        if chapter.about(name).predicted
+        for task in (tasks.from_example(path),)
+        for method in task.methods
+        if not (method.cold_workers or method.name in chapter.about(name).unpredicted)
+    ]
 
 
 def _job(task: Task, method: Method, image: Image) -> _Job:

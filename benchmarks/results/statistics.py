@@ -52,6 +52,11 @@ class Sample:
         return ordered[outside], ordered[-1 - outside]
 
     @property
+    def is_sure(self) -> bool:
+        """Whether `interval` has its 95 %, as six values have; fewer give their range."""
+        return bool(2 / 2 ** len(self.values) <= 1 - CONFIDENCE)
+
+    @property
     def width(self) -> float:
         """Width of `interval` as a fraction of the median; 0 where all values are 0."""
         low, high = self.interval
@@ -80,6 +85,9 @@ class Interval:
     def of(cls, sample: Sample, smallest: float = 0.0) -> Interval:
         """Take median and range of a sample, nothing below the smallest amount."""
         return cls(*(max(v, smallest) for v in (sample.median, sample.low, sample.high)))
+
+    def __add__(self, other: Interval) -> Interval:
+        return Interval(self.median + other.median, self.low + other.low, self.high + other.high)
 
     def __sub__(self, other: Interval) -> Interval:
         return Interval(self.median - other.median, self.low - other.high, self.high - other.low)

@@ -27,37 +27,44 @@ def measure(
     *args: Any,
     runs: int = 5,
     cache: Cache = "warm",
+    cold_workers: bool = False,
     bounds: Bounds = DEFAULT_BOUNDS,
     **kwargs: Any,
 ) -> Result:
-    """Measure one call of any function, in new processes.
+    """Measure a call of any function, in new processes.
 
     Parameters
     ----------
     function, *args, **kwargs
         What is measured, and its arguments. All that they refer to travels by cloudpickle.
     runs : int
-        Number of time runs; of memory runs there are two if they agree, else three. A short
-        call that is noisy gets up to nine time runs, and a blurred peak two more memory runs.
+        Number of time runs, and up to nine of a noisy short call; of memory runs there are two
+        if they agree, else three, and up to five if they are blurred.
     cache : {"warm", "cold"}
         Whether the files among the arguments are dropped from the page cache before each run.
+    cold_workers : bool
+        Whether each run starts its workers: those that joblib or Dask kept are ended before.
     bounds : Bounds
         When a run is stopped.
 
     Returns
     -------
     Result
-        With another status than ``"ok"`` where the function failed; nothing is stored.
+        Not stored; with another status than ``"ok"`` where the function failed.
 
     Raises
     ------
     MethodError
-        The function or an argument cannot be sent to another interpreter.
+        What cannot be sent to another interpreter.
     """
-    name = getattr(function, "__name__", repr(function))
     cold = launch.files_of(*args, *kwargs.values()) if cache == "cold" else ()
-    order = Order(function, (args,), Batch(), kwargs, cold, reduced=True)
-    lot = _lot(Result(task="", method=name, cache=cache), order, runs, bounds)
+    order = Order(function, (args,), Batch(), kwargs, cold, cold_workers, reduced=True)
+    return _measured(order, runs, bounds, cache)
+
+
+def _measured(order: Order, runs: int, bounds: Bounds, cache: Cache) -> Result:
+    name = getattr(order.function, "__name__", repr(order.function))
+    lot = _lot(Result("", name, cache=cache), order, runs, bounds)
     rounds([lot])
     return lot.results[0]
 

@@ -29,6 +29,9 @@ RUNS = 5
 MEMORY_RUNS = 3
 AGREEING_RUNS = 2
 
+#: Workers that are started in a run take seconds, and as much memory each time.
+COLD_MEMORY_RUNS = 1
+
 #: If the bounds of a peak are not sharp, so many more runs may be tried.
 BLURRED_RUNS = 2
 
@@ -132,23 +135,31 @@ class Plan:
         """Return the runs that a result still needs; none if it failed."""
         if result.failed:
             return []
-        return missing(result, self.runs, timed=self.timed, weighed=method.weighed)
+        memory = COLD_MEMORY_RUNS if method.cold_workers else MEMORY_RUNS
+        return missing(result, self.runs, timed=self.timed, weighed=method.weighed, memory=memory)
 
 
-def missing(result: Result, runs: int, *, timed: bool = True, weighed: bool = True) -> list[Batch]:
+def missing(
+    result: Result,
+    runs: int,
+    *,
+    timed: bool = True,
+    weighed: bool = True,
+    memory: int = MEMORY_RUNS,
+) -> list[Batch]:
     """Return what a result still needs, an interpreter each; raises MethodError if runs < 1."""
     if runs < 1:
         raise MethodError(f"runs is {runs}; there must be at least 1.")
     sharp = sum(run.is_sharp for run in result.memory_runs)
-    enough = min(runs, MEMORY_RUNS)
+    enough = min(runs, memory)
     still = min(enough - sharp, enough + BLURRED_RUNS - len(result.memory_runs))
-    memory = max(0, still) if weighed and not _agree(result.memory_runs) else 0
+    weigh = max(0, still) if weighed and not _agree(result.memory_runs) else 0
     time = max(0, runs - len(result.time_runs)) if timed else 0
     more = MOST_TIME_RUNS - len(result.time_runs)
-    if timed and not memory + time and runs > 1 and more > 0 and _is_worth_more_runs(result):
+    if timed and not weigh + time and runs > 1 and more > 0 and _is_worth_more_runs(result):
         return [Batch(time=more)]
-    each = RUNS_EACH if _has_workers(result.memory_runs) else 0
-    return _batches((time, each or _each(runs)), (memory, each or _each(enough)))
+    each = RUNS_EACH if result.has_workers else 0
+    return _batches((time, each or _each(runs)), (weigh, each or _each(enough)))
 
 
 def is_final(result: Result, *, weighed: bool) -> bool:

@@ -38,11 +38,16 @@ class About:
     #: Methods that unpack a compressed file from its start for each volume, so that the last
     #: volume takes as long as the whole file.
     reads_again: tuple[str, ...] = ()
+    #: Methods that find what their first call with a file left: they are warmed up for each file.
+    finds_left: tuple[str, ...] = ()
     #: Whether its time says something; not of a task that looks at an image.
     timed: bool = True
     #: Whether its methods are ways of doing something with one image; others look at it, repeat
     #: methods of other tasks at other lengths, or take many images.
     predicted: bool = True
+    #: Methods that are left out of predictions, for want of a reader who would choose them: each
+    #: has to be measured on all kinds of small files.
+    unpredicted: tuple[str, ...] = ()
 
 
 _ALL = Need()
@@ -88,9 +93,36 @@ TASKS = {
         released="short",
     ),
     "mask_in_parallel": About({"": _ALL}, released="short"),
+    "atlas_signals": About(
+        {"": _ALL, "resample_atlas": None},
+        released="short",
+        unpredicted=("masker_no_report", "resample_atlas", "masker_cleaned", "one_pass_cleaned"),
+    ),
+    "clean": About(
+        {"": _ADDED_UP, "some_as_usual": _ALL, "some_at_once": _ALL},
+        released="short",
+        unpredicted=("some_as_usual", "some_at_once", "whole_at_once", "masked_float32"),
+    ),
+    "smooth": About(unpredicted=("saved_at_once",)),
+    "resample": About(unpredicted=("atlas_to_run",)),
+    "array_order": About(predicted=False),
+    "model": About(
+        unpredicted=(
+            "model_ols_design",
+            "model_ar1_two_jobs",
+            "fitted_minimized",
+            "fitted_whole",
+            "four_runs_together",
+            "four_runs_one_by_one",
+        ),
+    ),
     "proxy_and_array": About(released="short", timed=False, predicted=False),
     "growth": About(predicted=False),
     "many_images": About(predicted=False),
+    "caching": About(
+        finds_left=("second_call", "second_call_no_report", "masked_loaded_second_call"),
+        predicted=False,
+    ),
 }
 
 #: The task with which every rate of the machine is measured, also those that no least time rests
@@ -109,7 +141,7 @@ class ManyImages:
     """What the task with many images has: for clusters, and for what many runs would take."""
 
     task: str = "many_images"
-    form: str = "images8"
+    form: str = "images4"
     #: The method with two workers of Dask.
     two_workers: str = "dask_paths"
     #: Methods that return how many kB are sent for an image: its path, or all of it.
@@ -122,7 +154,7 @@ class ManyImages:
     #: How many float64 signals come back of each volume.
     signals: int = 3
     #: What a worker has to have.
-    packages: tuple[str, ...] = ("nibabel", "isal", "joblib")
+    packages: tuple[str, ...] = ("nibabel", "isal", "joblib", "neuroimaging-performance")
 
 
 MANY_IMAGES = ManyImages()
