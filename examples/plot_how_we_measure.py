@@ -37,12 +37,19 @@ The page :doc:`/how_we_measure` says how the figures of this site come about.
 # own helper process. ``memory_usage`` belongs to the same package, and looks here as often as
 # it can. A thread with ``psutil`` waits whenever Python is busy. ``ru_maxrss`` is the highest
 # memory in the life of a process: it grows only if a call needs more than all that was before.
-# Here the same call was made once before, so that it says next to nothing.
+# Here the same call was made once before, so that it says next to nothing. A program inherits the
+# mark of the process that starts it, so that here a small one does.
+#
+# ``cgroup`` is what a queue counts: the kernel's own mark of a group of processes, which is how a
+# batch job or a container is held to its memory. It misses no spike and counts shared pages once.
+# It also counts the file that was read, which stays in the page cache. So that it is read, the
+# file is dropped from there before the call. Where no cgroup can be made, there is no such column,
+# and a line at the end says why.
 #
 # The second table has two methods of the chapter. Nobody knows beforehand what they need.
 #
-# The last line is about processor time. ``%time`` does not see the time of workers that are
-# still alive.
+# The line below the tables is about processor time. ``%time`` does not see the time of workers
+# that are still alive.
 
 if __name__ == "__main__":
     from benchmarks import compare_tools

@@ -105,6 +105,7 @@ class State:
         """Yield what a function shows of the methods of other examples, their code included."""
         if function == "compare_tools":
             yield _code_of({task for task, _ in chapter.ASKED_ABOUT})
+            yield repr(tools.refusals(self.workspace.store))
             yield from self._of_task(tools.TASK)
         elif function == "compare_interpreters":
             yield _code_of({task for task, _ in chapter.FORKED_AND_FRESH})

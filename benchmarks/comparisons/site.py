@@ -15,6 +15,8 @@ from benchmarks.results import reference_store
 from benchmarks.runner import self_check
 from benchmarks.tasks.task import task_named
 
+from . import tools
+
 if TYPE_CHECKING:
     from benchmarks.images.image import Image
     from benchmarks.prediction.basis import Basis
@@ -44,6 +46,12 @@ class Site(Lookup):
     def in_use(cls) -> Site:
         """Open the results of the file in use; raises DataError, StoreError or FigureError."""
         return cls(Workspace.chosen())
+
+    def get(self, task_name: str, method_name: str) -> Result | None:
+        """Return the result of a method, or what a tool said of a call: those are no task."""
+        if task_name == tools.TASK:
+            return tools.said_of(self.store, method_name)
+        return super().get(task_name, method_name)
 
     def method(self, task_name: str, method_name: str) -> Method:
         """Return a method, or the kernel of a rate, whose result can be found."""

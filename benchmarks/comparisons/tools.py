@@ -4,19 +4,21 @@ from __future__ import annotations
 
 import functools
 import hashlib
+import math
+import re
 from dataclasses import dataclass, replace
 from importlib import metadata
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, cast
 
 from benchmarks import progress
-from benchmarks.errors import MethodError
+from benchmarks.errors import AbsentError, FigureError, MethodError
 from benchmarks.gauge import peak
 from benchmarks.gauge.readings import MemoryRun, TimeRun
 from benchmarks.images.workspace import Workspace
 from benchmarks.report.captions import caption, titled
 from benchmarks.report.table import Table
-from benchmarks.results.result import Result
+from benchmarks.results.result import Result, Status
 from benchmarks.runner import execute, known_calls, schedule, self_check
 from benchmarks.runner.execute import Failure, Outcome
 from benchmarks.runner.launch import prepare
@@ -84,13 +86,15 @@ class Peers:
     known : dict
         By label of a known call: what it needs, and what each tool said, bytes.
     methods : dict
-        By name of a method of the chapter: what each tool said, bytes.
+        By name of a method of the chapter: what each tool said, bytes; not a number if it failed.
     cpu_seconds : tuple of float
         Processor time of two busy workers: the truth, by ``%time``, by our clock.
     series : Series
         Memory over time of the first method, from our gauge.
     caption : str
         The file and the machine.
+    remarks : tuple of str
+        Why a tool was not asked, or what it failed on.
     """
 
     known: dict[str, tuple[float, dict[str, float]]]
@@ -98,6 +102,7 @@ class Peers:
     cpu_seconds: tuple[float, float, float]
     series: Series
     caption: str
+    remarks: tuple[str, ...] = ()
 
     def errors(self) -> Table:
         """Return the table of the known calls: what each tool said, less the need."""
@@ -105,7 +110,7 @@ class Peers:
             (label, _mib(need), *(_mib(value - need) for value in said.values()))
             for label, (need, said) in self.known.items()
         ]
-        return Table(("error of (MiB)", "needs", *tool_scripts.TOOLS, OURS), tuple(rows))
+        return Table(("error of (MiB)", "needs", *self._asked), tuple(rows))
 
     def readings(self) -> Table:
         """Return the table of the chapter's methods: what each tool said."""
@@ -113,13 +118,17 @@ class Peers:
             (label, *(_mib(value) for value in said.values()))
             for label, said in self.methods.items()
         ]
-        return Table(("peak of (MiB)", *tool_scripts.TOOLS, OURS), tuple(rows))
+        return Table(("peak of (MiB)", *self._asked), tuple(rows))
+
+    @property
+    def _asked(self) -> tuple[str, ...]:
+        return tuple(next(iter(self.methods.values())))
 
     def __str__(self) -> str:
         truth, magic, own = map(format_seconds, self.cpu_seconds)
         cpu = f"Processor time of two workers that use {truth}: %time {magic}, our clock {own}."
         parts = (self.errors().text(), self.readings().text(), cpu, self.caption)
-        return "\n\n".join(parts)
+        return "\n\n".join([*parts, *self.remarks])
 
     def plot_samples(self) -> Figure:
         """Draw memory over time, and the moments at which %memit would have looked."""
@@ -150,39 +159,88 @@ def compare_tools() -> Peers:
     workspace = Workspace.ready()
     store = workspace.store
     self_check.ensure(store)
-    methods = {
-        f"{task}.{name}": task_named(task).method(name).function for task, name in ASKED_ABOUT
-    }
-    calls = [
-        known_calls.Call(label, function, (str(workspace.image.path),))
-        for label, function in methods.items()
-    ]
-    said = {call.label: _said(store, call) for call in (*KNOWN, *calls)}
+    methods = _methods(str(workspace.image.path))
+    refused = refusals(store)
+    said = {call.label: _said(store, call, refused) for call in (*KNOWN, *methods)}
+    failed = (result for results in said.values() for result in results.values() if result.failed)
     return Peers(
         known={c.label: (c.peak_bytes, _peaks(said[c.label])) for c in KNOWN},
-        methods={label: _peaks(said[label]) for label in methods},
+        methods={c.label: _peaks(said[c.label]) for c in methods},
         cpu_seconds=_cpu_seconds(store),
-        series=said[calls[0].label][OURS].series,
+        series=said[methods[0].label][OURS].series,
         caption=f"{workspace.image.description} {store.provenance.cpu}.",
+        remarks=(
+            *(f"{tool} was not asked: {why}." for tool, why in refused.items()),
+            *(f"{result.message}." for result in failed),
+        ),
     )
 
 
+def said_of(store: Store[Any], name: str) -> Result | None:
+    """Return what a tool said of a call, or None if it was not asked, by both in one word.
+
+    Such as ``cgroup_large_block_for_a_moment``, or ``ours_mean_over_time_mean_nibabel``.
+
+    Raises
+    ------
+    AbsentError
+        The tool cannot be asked here.
+    FigureError
+        There is no such tool or call.
+    """
+    for tool in (*tool_scripts.TOOLS, OURS):
+        for call in (*KNOWN, *_methods()):
+            if re.sub(r"\W+", "_", f"{tool}_{call.label}").strip("_") == name:
+                found = store.fresh(TASK, _name(tool, call), _digest(call), local=True)
+                if tool == tool_scripts.CGROUP and (found is None or found.failed):
+                    raise AbsentError(found.message if found else f"No {tool} was asked")
+                return found
+    raise FigureError(f"There is no tool and no call that are named {name!r}.")
+
+
+def _methods(*args: str) -> list[known_calls.Call]:
+    """Return the methods of the chapter that tools are asked about, called with arguments."""
+    return [
+        known_calls.Call(f"{task}.{name}", task_named(task).method(name).function, args)
+        for task, name in ASKED_ABOUT
+    ]
+
+
+def refusals(store: Store[Any]) -> dict[str, str]:
+    """Return the tools that cannot be asked, and why."""
+    if not store.is_reference:
+        why = tool_scripts.cgroup_refusal()
+    else:
+        there = store.get(TASK, _name(tool_scripts.CGROUP, KNOWN[0]))
+        why = "" if there else "the results that come with the project are without it"
+    return {tool_scripts.CGROUP: why} if why else {}
+
+
 def _mib(size_bytes: float) -> str:
-    return f"{size_bytes / MIB:.1f}"
+    return "–" if math.isnan(size_bytes) else f"{size_bytes / MIB:.1f}"
 
 
 def _peaks(said: dict[str, Result]) -> dict[str, float]:
-    return {tool: result.peak_bytes.median for tool, result in said.items()}
+    return {tool: math.nan if r.failed else r.peak_bytes.median for tool, r in said.items()}
 
 
-def _said(store: Store[Any], call: known_calls.Call) -> dict[str, Result]:
+def _said(
+    store: Store[Any], call: known_calls.Call, refused: Mapping[str, str]
+) -> dict[str, Result]:
     """Return what each tool said of the memory of a call, and what ours did."""
 
-    def asked(tool: str) -> Outcome:
-        said = round(tool_scripts.increment_bytes(tool, call))
+    def asked(tool: str) -> Outcome | Failure:
+        try:
+            said = round(tool_scripts.increment_bytes(tool, call))
+        except MethodError as error:
+            if tool != tool_scripts.CGROUP:
+                raise
+            # It may be the file: one that is kept in memory is never read.
+            return Failure(Status.RAISED, str(error).rstrip("."))
         return Outcome((MemoryRun(said, 0, 0, said, said),))
 
-    tools = {tool: functools.partial(asked, tool) for tool in tool_scripts.TOOLS}
+    names = [tool for tool in tool_scripts.TOOLS if tool not in refused]
+    tools = {tool: functools.partial(asked, tool) for tool in names}
     return _answers(store, call, Batch(memory=1), tools)
 
 
@@ -203,15 +261,16 @@ def _answers(
     store: Store[Any],
     call: known_calls.Call,
     batch: Batch,
-    tools: Mapping[str, Callable[[], Outcome]],
+    tools: Mapping[str, Callable[[], Outcome | Failure]],
 ) -> dict[str, Result]:
     """Return each tool's answer, and ours; from the store if it is fresh."""
     lots = {}
     for tool in (*tools, OURS):
         ask = tools.get(tool, functools.partial(_ours, batch, call))
-        name, digest = f"{tool}: {call.label}", _digest(call)
+        name, digest = _name(tool, call), _digest(call)
         found = store.fresh(TASK, name, digest, local=True)
-        if found is None or (asked_again() and not store.is_reference):
+        again = found is None or found.failed or asked_again()
+        if found is None or (again and not store.is_reference):
             found = Result(TASK, name, digest)
         lots[tool] = _lot(found, store, batch, ask)
     with progress.Meter(TASK, {lot.label: lot.runs_left for lot in lots.values()}) as meter:
@@ -219,9 +278,16 @@ def _answers(
     return {tool: lot.results[0] for tool, lot in lots.items()}
 
 
-def _lot(found: Result, store: Store[Any], batch: Batch, ask: Callable[[], Outcome]) -> Lot:
+def _name(tool: str, call: known_calls.Call) -> str:
+    return f"{tool}: {call.label}"
+
+
+def _lot(
+    found: Result, store: Store[Any], batch: Batch, ask: Callable[[], Outcome | Failure]
+) -> Lot:
     def missing(results: tuple[Result, ...]) -> list[Batch]:
-        return [] if results[0].memory_runs or results[0].time_runs else [batch]
+        (result,) = results
+        return [] if result.failed or result.memory_runs or result.time_runs else [batch]
 
     return Lot(found.method, (found,), store, missing, lambda *_: [ask()])
 

@@ -105,7 +105,7 @@ def processors() -> Iterator[Bound]:
     if hasattr(os, "sched_getaffinity"):
         yield Bound(PROCESSORS, len(os.sched_getaffinity(0)), "affinity of this process")
     for controller, name in _CPUSETS:
-        for folder in _cgroups(controller)[:1]:
+        for folder in cgroups(controller)[:1]:
             with contextlib.suppress(OSError, ValueError):  # another version, or an empty list
                 yield Bound(PROCESSORS, _listed((folder / name).read_text()), _shown(folder, name))
     yield from _quotas()
@@ -117,7 +117,7 @@ def processors() -> Iterator[Bound]:
 
 def _cgroup_memory() -> Iterator[Bound]:
     for controller, limit, usage, cache in _CGROUP_MEMORY:
-        for folder in _cgroups(controller):
+        for folder in cgroups(controller):
             with contextlib.suppress(OSError, ValueError):  # not there, or "max"
                 amount = int((folder / limit).read_text())
                 if amount < UNLIMITED_BYTES:
@@ -174,11 +174,11 @@ def _tree_bytes() -> int:
 
 def _quotas() -> Iterator[Bound]:
     """Yield the shares of time that cgroups give, as numbers of processors."""
-    for folder in _cgroups(""):
+    for folder in cgroups(""):
         with contextlib.suppress(OSError, ValueError):  # not there, or "max"
             quota, period = (folder / "cpu.max").read_text().split()
             yield Bound(PROCESSORS, int(quota) / int(period), _shown(folder, "cpu.max"))
-    for folder in _cgroups("cpu"):
+    for folder in cgroups("cpu"):
         with contextlib.suppress(OSError, ValueError):
             name = "cpu.cfs_quota_us"
             quota_us = int((folder / name).read_text())
@@ -203,7 +203,7 @@ def _room(limits: str, folder: Path, source: str) -> Bound:
     return Bound(limits, room.total, source, room.total - room.free)
 
 
-def _cgroups(controller: str) -> list[Path]:
+def cgroups(controller: str) -> list[Path]:
     """Return the folders of our cgroup and of all above it; v2 has no name of a controller."""
     path = _memberships().get(controller)
     tops = [(root, ROOT / point.lstrip("/")) for root, point in _mounts(controller)]

@@ -355,7 +355,7 @@ LIMITS = (
 def cgroup(controller, texts):
     """Make a cgroup in ours, or in one above that lets us; raises OSError if none does."""
     refusal = FileNotFoundError(f"no cgroups ({controller or 'v2'})")
-    for above in bounds._cgroups(controller):
+    for above in bounds.cgroups(controller):
         folder = above / f"fmri-bench-test-{os.getpid()}"
         try:
             folder.mkdir()
