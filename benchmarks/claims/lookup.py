@@ -6,6 +6,7 @@ import functools
 import hashlib
 from typing import TYPE_CHECKING, Any
 
+from benchmarks import files
 from benchmarks.errors import DataError, FigureError
 from benchmarks.results import reference_store
 from benchmarks.tasks import task as tasks
@@ -18,7 +19,9 @@ if TYPE_CHECKING:
     from benchmarks.results.store import Store
     from benchmarks.tasks.task import Method
 
-ADVICE = "Measure it with: make html (or: make measure)."
+ADVICE = files.advice(
+    "Measure it with: make html (or: make measure).", "Measure it with: fmri-bench measure."
+)
 
 
 class Lookup:

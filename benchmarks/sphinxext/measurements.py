@@ -115,7 +115,7 @@ class ProvenanceDirective(MeasuredDirective):
         published = example_paths()
         results = [r for r in store.all() if r.task in published and r.method not in RATES]
         if not results:
-            raise FigureError("Nothing is measured yet. Measure it with: make html.")
+            raise FigureError(f"Nothing is measured yet. {pages.lookup().advice}")
         dates = sorted(result.measured_at for result in results)
         checks = pages.lookup().gauge_checks()
         errors = [abs(check.error_bytes) for check in checks]
