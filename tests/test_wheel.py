@@ -8,7 +8,6 @@ import subprocess
 import sys
 import sysconfig
 import tarfile
-import tomllib
 import zipfile
 from pathlib import Path
 
@@ -18,6 +17,7 @@ import yaml
 from conftest import save_run
 
 from benchmarks.files import PROJECT
+from benchmarks.releases.environments import tomllib
 from benchmarks.tasks.task import example_paths
 
 #: In the new environment, as if the extra "doc" were not installed.
@@ -34,7 +34,7 @@ sys.meta_path.insert(0, Refused)
 
 #: What only a Makefile can do.
 TARGETS = re.compile(
-    rf"\bmake ({'|'.join(re.findall('^([a-z]+):', (PROJECT / 'Makefile').read_text(), re.M))})\b"
+    rf"\bmake ({'|'.join(re.findall('(?m)^([a-z]+):', (PROJECT / 'Makefile').read_text()))})\b"
 )
 
 #: In a session of IPython: an expression under the gauge.

@@ -129,7 +129,9 @@ def of_results(
     """
     least = {(r.least_seconds, r.least_bytes) for r in results if r.least_seconds is not None}
     shown = _OF_IMAGES if any(result.images > 1 for result in results) else _SHOWN
-    names = (*shown, "times_least") if least else shown
+    # Without a file, there is no size that a peak could be a multiple of.
+    dropped = set() if any(result.raw_bytes for result in results) else {"multiplier"}
+    names = [name for name in (*shown, *(["times_least"] if least else [])) if name not in dropped]
     columns = {name: Column(name, results, methods) for name in names}
     time, peak = (Column(name, results, methods) for name in ("time", "peak"))
     families = {method.name: method.family for method in methods}

@@ -59,16 +59,17 @@ class SnippetDirective(MeasuredDirective):
         source = inspect.getsource(task.method(name).function)
         store = pages.lookup().store
         label = [f"# {store.provenance.cpu}"] if store.is_reference else []
-        lines = "\n".join([*label, *ipython_lines(result)])
+        given = ", ".join(inspect.signature(task.method(name).function).parameters)
+        lines = "\n".join([*label, *ipython_lines(result, given)])
         return [
             nodes.literal_block(source, source, language="python"),
             nodes.literal_block(lines, lines, language="text", classes=["ipython-lines"]),
         ]
 
 
-def ipython_lines(result: Result) -> list[str]:
+def ipython_lines(result: Result, given: str = "fmri_path") -> list[str]:
     """Return what ``%time`` and ``%memit`` would print, or the value if time was not measured."""
-    call = f"{result.method}({'fmri_paths' if result.images > 1 else 'fmri_path'})"
+    call = f"{result.method}({given})"
     if result.failed:
         return [f">>> {call}", f"{result.status}: {result.message}"]
     if not result.time_runs:

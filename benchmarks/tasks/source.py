@@ -21,7 +21,7 @@ from packaging.utils import canonicalize_name
 from benchmarks.errors import MethodError
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator
+    from collections.abc import Collection, Iterator
 
 
 def source_sha256(function: FunctionType) -> str:
@@ -52,6 +52,20 @@ def _parts(function: FunctionType, seen: set[FunctionType]) -> Iterator[str]:
         else:
             # Memory addresses in a representation change from one process to the next.
             yield f"{name} = {re.sub(r' at 0x[0-9a-f]+', '', repr(value))}"
+
+
+def rest_sha256(path: Path, names: Collection[str]) -> str:
+    """Return the digest of what a file runs besides functions of some names, prose and guard."""
+    tree = ast.parse(path.read_text(encoding="utf-8"), str(path))
+    left = [
+        node
+        for node in tree.body
+        if not (isinstance(node, ast.FunctionDef) and node.name in names)
+        and not (isinstance(node, ast.Expr) and isinstance(node.value, ast.Constant))
+        and not (isinstance(node, ast.Assign) and ast.unparse(node.targets[0]) == "METHODS")
+        and not (isinstance(node, ast.If) and ast.unparse(node.test).startswith("__name__"))
+    ]
+    return hashlib.sha256(_dumped(left).encode()).hexdigest()
 
 
 def uses(function: object, package: str) -> bool:
