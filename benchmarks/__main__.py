@@ -204,8 +204,9 @@ def predict(
 ) -> None:
     """Tell what each method would need for a file.
 
-    And whether so much memory is free. Nothing but the header of the file is read. The figures
-    rest on what this machine took for small files of the same kind (see: fmri-bench calibrate).
+    And whether so much memory is free (see: fmri-bench machine). Nothing but the header of the
+    file is read. The figures rest on what this machine took for small files of the same kind (see:
+    fmri-bench calibrate).
     """
     from benchmarks.gauge import peak  # noqa: PLC0415
     from benchmarks.prediction import predict as prediction  # noqa: PLC0415
@@ -218,6 +219,20 @@ def predict(
         from benchmarks.comparisons import own_file  # noqa: PLC0415
 
         found = own_file.verified(known, _bounds(**limits))
+    click.echo(json.dumps(found.as_dict(), indent=1) if as_json else str(found))
+
+
+@main.command(epilog=_examples("machine"))
+@_json_option("the bounds")
+def machine(*, as_json: bool) -> None:
+    """Tell how much memory and how many processors may be used here.
+
+    Every bound is listed with where it comes from: the machine, cgroups of a container or a job,
+    variables of a batch system, limits of the shell. The tightest counts, for every other command.
+    """
+    from benchmarks.report.bounds import Bounds  # noqa: PLC0415
+
+    found = Bounds.now()
     click.echo(json.dumps(found.as_dict(), indent=1) if as_json else str(found))
 
 

@@ -67,7 +67,7 @@ def _refuse_unless_it_travels(name: str, value: object, error: MethodError) -> N
 
 
 def told(result: Result) -> str:
-    """Return time, peak and kept of a result, a line each."""
+    """Return time, peak, kept and all memory of a result, a line each."""
     time = result.wall_seconds
     spread = format_range(format_seconds, time.low, time.high)
     runs = f"{len(time.values)} run{'s' if len(time.values) > 1 else ''}"
@@ -75,5 +75,6 @@ def told(result: Result) -> str:
         f"time  {format_seconds(time.median)} ({spread}, {runs})",
         f"peak  {format_bytes(result.peak_bytes.median)}",
         f"kept  {format_bytes(result.kept_bytes.median)}",
+        f"all   {format_bytes(result.whole_bytes.median)}, interpreters included",
     ]
     return "\n".join([*lines, *result_tables.remarks([result])])

@@ -96,7 +96,9 @@ class Claim:
 
     def _exactly(self, value: float) -> str:
         """Write a bound without rounding it, unless it has a unit."""
-        plain = len(self.expression.terms) > 1 or self.expression.terms[0].quantity == "multiplier"
+        plain = len(self.expression.terms) > 1 or self.expression.terms[0].quantity.endswith(
+            "multiplier"
+        )
         return f"{value:g}" if plain else self.expression.write(value)
 
     def applies(self, packages: Mapping[str, str], data: Dataset) -> bool:

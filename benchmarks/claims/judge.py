@@ -141,7 +141,7 @@ def contradicted(
 def _has_changed(claim: Claim, across: Releases, one: int, other: int) -> bool:
     """Tell whether a figure of a claim changed between two releases."""
     for term in claim.expression.terms:
-        quantity = "peak" if term.quantity == "multiplier" else term.quantity
+        quantity = "peak" if term.quantity.endswith("multiplier") else term.quantity
         if quantity not in LEAST_RATIO:  # changes of other figures are not looked for
             return True
         changed = across.steps(term.task, term.method, quantity)

@@ -244,8 +244,8 @@ def _too_large(
         result = results.get(row.method)
         if result is None or (result.task, result.memory_runs) != (row.task, ()):
             continue
-        if row.peak_bytes is not None and row.peak_bytes > usable_bytes:
-            needed, usable = format_bytes(row.peak_bytes), format_bytes(usable_bytes)
+        if row.whole_bytes is not None and row.whole_bytes > usable_bytes:
+            needed, usable = format_bytes(row.whole_bytes), format_bytes(usable_bytes)
             message = f"needs about {needed}, and {usable} may be used, so that it was not run"
             found[row.method] = replace(result, status=Status.TOO_LARGE, message=message)
     if found:
@@ -284,6 +284,7 @@ def _carried_out(
         ((path,),),
         batch,
         cold_paths=(path,) if cache == "cold" else (),
+        cold_workers=method.cold_workers,
         copies=image.images if image.images > 1 else 0,
         reduced=reduced,
     )

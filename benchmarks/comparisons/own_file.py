@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Any
 from benchmarks import files
 from benchmarks.errors import StoreError
 from benchmarks.files import written_whole
+from benchmarks.gauge.readings import SMALLEST_BYTES
 from benchmarks.images.image import Image
 from benchmarks.images.workspace import Workspace
 from benchmarks.report.result_tables import NONE, status
@@ -122,24 +123,29 @@ class Verified:
     def table(self) -> Table:
         """Return the table: predicted, measured, and measured over predicted."""
         rows = [self._row(row) for row in self.predicted.rows]
-        headings = ("time, about", "measured", "ratio", "peak, about", "measured", "ratio")
+        each = ("measured", "ratio")
+        headings = ("time, about", *each, "peak, about", *each, "all memory, about", *each)
         return Table(("method", *headings), tuple(rows))
 
     def _row(self, row: Prediction) -> tuple[Cell, ...]:
         result = self.measured.get((row.task, row.method))
         name = f"{row.task}.{row.method}"
-        if row.peak_bytes is None or row.wall_seconds is None or result is None:
-            return name, row.verdict, *[NONE] * 5
-        if result.failed:
-            return name, status(result), *[NONE] * 5
-        time, peak = result.wall_seconds.median, result.peak_bytes.median
-        figures = (
-            *((format_seconds, seconds) for seconds in (row.wall_seconds, time)),
-            (format_ratio, time / row.wall_seconds),
-            *((format_bytes, size) for size in (row.peak_bytes, peak)),
-            (format_ratio, peak / row.peak_bytes),
+        if result is None or result.failed or row.wall_seconds is None:
+            why = row.verdict if result is None or not result.failed else status(result)
+            return name, why, *[NONE] * 8
+        pairs = (
+            (format_seconds, row.wall_seconds, result.wall_seconds),
+            (format_bytes, row.peak_bytes, result.peak_bytes),
+            (format_bytes, row.whole_bytes, result.whole_bytes),
         )
-        return name, *(Amount(write(value), value) for write, value in figures)
+        cells: list[Cell] = []
+        for write, predicted, sample in pairs:
+            about, measured = float(predicted or 0), sample.median
+            least = SMALLEST_BYTES if write is format_bytes else 0.0
+            ratio = max(measured, least) / max(about, least)
+            cells += [Amount(write(value), value) for value in (about, measured)]
+            cells.append(Amount(format_ratio(ratio), ratio))
+        return name, *cells
 
     def __str__(self) -> str:
         return f"{self.table().text()}\n\n{self.predicted.caption}"
@@ -152,6 +158,7 @@ class Verified:
             if result is not None and not result.failed:
                 entry["measured_wall_seconds"] = result.wall_seconds.median
                 entry["measured_peak_bytes"] = result.peak_bytes.median
+                entry["measured_whole_bytes"] = result.whole_bytes.median
         return content
 
 

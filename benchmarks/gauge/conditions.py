@@ -1,7 +1,8 @@
-"""What a run finds: no freed memory that hides the next use of it, and a cold file if asked."""
+"""What a run finds: no freed memory that hides the next use of it; files and workers as asked."""
 
 from __future__ import annotations
 
+import contextlib
 import ctypes
 import gc
 import mmap
@@ -21,6 +22,20 @@ def give_back() -> None:
         trim = getattr(ctypes.CDLL(None), "malloc_trim", None)
         if trim is not None:  # glibc alone has it
             trim(0)
+
+
+def end_workers() -> None:
+    """End the worker processes that joblib and Dask keep for the next call."""
+    loky = sys.modules.get("joblib.externals.loky.reusable_executor")
+    if loky and (executor := loky._executor):  # noqa: SLF001 - asking for it would start it
+        executor.shutdown(wait=True, kill_workers=True)
+    if distributed := sys.modules.get("distributed"):
+        with contextlib.suppress(ValueError):  # there is none
+            client = distributed.default_client()
+            cluster = client.cluster
+            client.close()
+            if cluster is not None:  # it was started here
+                cluster.close()
 
 
 def make_cold(path: str) -> None:

@@ -4,14 +4,14 @@ from __future__ import annotations
 
 import bisect
 import sys
-from dataclasses import dataclass
+from dataclasses import dataclass, field, replace
 from typing import TYPE_CHECKING
 
 from . import procfs
 from .readings import Series
 
 if TYPE_CHECKING:
-    from collections.abc import Sequence
+    from collections.abc import Mapping, Sequence
 
 NAME = "kernel marks of the process tree (VmHWM), shared pages counted once"
 WITHOUT_RESET = "kernel mark of one process (VmHWM, not reset): coarse"
@@ -71,11 +71,17 @@ class Tick:
     mark: int
     #: Shared memory of the process that has most of it.
     most_shmem: int = 0
+    #: Pages that processes of a tree with forks have copied since the call began, or may have.
+    copied: int = 0
+    #: The most that forks can have copied whose sharing was not read yet; not part of `private`.
+    young: int = 0
+    #: The forks that are part of `private`.
+    forks: frozenset[int] = frozenset()
 
     @property
     def resident(self) -> int:
         """All of it, pages counted once a process."""
-        return self.private + self.file + self.shmem
+        return self.private + self.young + self.file + self.shmem
 
 
 @dataclass(frozen=True)
@@ -92,6 +98,11 @@ class Sharing:
     repeated_private: int
     #: Shared memory that is in no file of /dev/shm, counted once.
     hidden_shmem: int
+    #: `Tick.copied` in the middle of that time, and by how much it rose meanwhile.
+    copied: int = 0
+    drift: int = 0
+    #: The forks among the processes that were read, with what each shares of its private memory.
+    forks: Mapping[int, int] = field(default_factory=dict)
 
 
 @dataclass(frozen=True)
@@ -119,8 +130,10 @@ class Parts:
 
 @dataclass(frozen=True)
 class Reading:
-    """Peak over one call, bytes above the baseline: the upper end, where there is an interval."""
+    """Peak over one call, bytes above the baseline."""
 
+    #: Marks of several processes are added, as if they fell on one moment; pages of forks that
+    #: were not read since are taken to be copied, if a fault says that they may be.
     peak_bytes: int
     #: The truth lies between the two, which differ by the lag alone for one process.
     low_bytes: int
@@ -142,21 +155,24 @@ def read_out(ticks: Sequence[Tick], sharings: Sequence[Sharing]) -> Reading:
         In the order of time; at least one.
     """
     parts = [parts_at(tick, sharings) for tick in ticks]
-    rows = [_above(parts, ticks, index) for index in range(1, len(ticks))]
+    doubts = [_doubt(tick, sharings) for tick in ticks]
+    rows = [_above(parts, doubts, ticks, index) for index in range(1, len(ticks))]
     lag = float(TREE_LAG_KIB)
-    low: float = max(least for least, _ in rows)
-    high: float = max(most.total for _, most in rows)
+    low: float = max(row.least for row in rows)
+    peak: float = max(row.parts.total for row in rows)
+    high: float = max(row.most for row in rows)
     if all(t.processes == 1 for t in ticks) and max(t.files for t in ticks) < NO_SHARED_KIB:
         # One process: the kernel's own mark. The baseline is what was resident: newer kernels
         # sum that over all cores (commit 82241a83cd15), other than marks.
-        low = high = float(max(tick.mark for tick in ticks[1:]) - ticks[0].resident)
+        low = peak = high = float(max(tick.mark for tick in ticks[1:]) - ticks[0].resident)
         lag = float(LAG_KIB)
     else:
-        lag += SHARING_FRACTION * high
-    low, high = max(0.0, min(low, high)), max(0.0, high)
-    private, shared, shmem = _split(round(high * _KIB), max((p for _, p in rows), key=_total))
+        lag += SHARING_FRACTION * peak
+    low, peak, high = max(0.0, min(low, peak)), max(0.0, peak), max(0.0, high)
+    at_peak = max((row.parts for row in rows), key=_total)
+    private, shared, shmem = _split(round(peak * _KIB), at_peak)
     return Reading(
-        peak_bytes=round(high * _KIB),
+        peak_bytes=round(peak * _KIB),
         low_bytes=round(max(0.0, low - lag) * _KIB),
         high_bytes=round((high + lag) * _KIB),
         private_bytes=private,
@@ -177,12 +193,30 @@ def _split(peak_bytes: int, at_peak: Parts) -> list[int]:
     return parts
 
 
-def _above(parts: Sequence[Parts], ticks: Sequence[Tick], index: int) -> tuple[float, Parts]:
-    """Return low and high above the baseline up to a tick: marks need not fall on one moment."""
-    ends = (parts[index - 1], parts[index])
-    larger = max(ends, key=lambda part: part.total) - parts[0]
+@dataclass(frozen=True)
+class _Row:
+    """Memory above the baseline up to a tick: marks of processes need not fall on one moment."""
+
+    least: float
+    parts: Parts
+    most: float
+
+
+def _above(
+    parts: Sequence[Parts],
+    doubts: Sequence[tuple[float, float]],
+    ticks: Sequence[Tick],
+    index: int,
+) -> _Row:
+    """Return the memory from one tick to the next."""
+    ends = [(parts[i] - parts[0], *doubts[i]) for i in (index - 1, index)]
     spike = ticks[index].spike
-    return larger.total + (spike if ticks[index].certain else 0), larger.raised(spike)
+    certain = spike if ticks[index].certain else 0
+    return _Row(
+        max(part.total - less for part, less, _ in ends) + certain,
+        max((part for part, _, _ in ends), key=_total).raised(spike),
+        max(part.total + more for part, _, more in ends) + spike,
+    )
 
 
 def parts_at(tick: Tick, sharings: Sequence[Sharing]) -> Parts:
@@ -193,12 +227,8 @@ def parts_at(tick: Tick, sharings: Sequence[Sharing]) -> Parts:
         own = tick.file - sharings[0].repeated
         return Parts(tick.private, own, max(tick.shmem, tick.files))
     # Between two readings of the sharing, it is taken to follow the size of the shared part.
-    after = bisect.bisect([sharing.start for sharing in sharings], tick.seconds)
-    a, b = sharings[max(after - 1, 0)], sharings[min(after, len(sharings) - 1)]
-    if abs(b.size - a.size) > MOVED_KIB:
-        share = min(1.0, max(0.0, (tick.moving - a.size) / (b.size - a.size)))
-    else:
-        share = 0.0 if tick.seconds - a.end < b.start - tick.seconds else 1.0
+    a, b = _around(tick, sharings)
+    share = _share(tick.seconds, a, b, tick.moving - a.size, b.size - a.size)
 
     def between(first: int, last: int) -> float:
         return first + (last - first) * share
@@ -206,17 +236,77 @@ def parts_at(tick: Tick, sharings: Sequence[Sharing]) -> Parts:
     # What is in files of /dev/shm is known exactly, however many processes map it.
     shmem = tick.files + between(a.hidden_shmem, b.hidden_shmem)
     return Parts(
-        tick.private - between(a.repeated_private, b.repeated_private),
+        tick.private + tick.young - _repeated_private(tick, sharings)[0],
         tick.file - between(a.repeated, b.repeated),
         max(shmem, tick.most_shmem),
     )
 
 
-def _series(ticks: Sequence[Tick], rows: Sequence[tuple[float, Parts]]) -> Series:
+def _around(tick: Tick, sharings: Sequence[Sharing]) -> tuple[Sharing, Sharing]:
+    """Return the readings before and after a tick; at the ends, the same twice."""
+    after = bisect.bisect([sharing.start for sharing in sharings], tick.seconds)
+    return sharings[max(after - 1, 0)], sharings[min(after, len(sharings) - 1)]
+
+
+def _share(seconds: float, a: Sharing, b: Sharing, moved: int, moves: int) -> float:
+    """Return how far a tick has come from one reading to the next, 0 to 1."""
+    if abs(moves) > MOVED_KIB:
+        return min(1.0, max(0.0, moved / moves))
+    return 0.0 if seconds - a.end < b.start - seconds else 1.0
+
+
+def _repeated_private(tick: Tick, sharings: Sequence[Sharing]) -> tuple[float, float, float]:
+    """Return how much private memory was counted more than once: the best guess, least and most.
+
+    A page that is copied changes no counter but that of faults, and not every fault copies one:
+    it may give a page that is new, or give back one that nobody shares any more.
+    """
+    same = [sharing for sharing in sharings if sharing.forks.keys() == tick.forks]
+    a, b = _around(tick, same or _without_gone(tick, sharings) or sharings)
+    # What a reading says was so between its start and its end, as long as pages are only copied.
+    drift = a.drift if a.start <= tick.seconds < a.end else 0
+    since = tick.copied - a.copied
+    if a is b and since > 0:  # nothing was read after it with these processes
+        guess = max(0, a.repeated_private - since)
+        return guess, max(0, guess - a.drift), a.repeated_private + drift
+    if a is b:
+        guess = a.repeated_private
+        return guess, max(0, guess - drift), guess - since + a.drift
+    if b.copied - a.copied <= MOVED_KIB:
+        share = _share(tick.seconds, a, b, tick.moving - a.size, b.size - a.size)
+        between = _between(a, b, share)
+        return between, between, between + drift
+    share = _share(tick.seconds, a, b, since, b.copied - a.copied)
+    return _between(a, b, share), b.repeated_private, a.repeated_private + drift
+
+
+def _between(a: Sharing, b: Sharing, share: float) -> float:
+    return a.repeated_private + (b.repeated_private - a.repeated_private) * share
+
+
+def _without_gone(tick: Tick, sharings: Sequence[Sharing]) -> list[Sharing]:
+    """Return the last reading before forks have ended, as if they had been gone then."""
+    for read in reversed(sharings):
+        if read.end < tick.seconds and read.forks.keys() > tick.forks:
+            # A page that one of them shared has another owner still, and counts once less.
+            gone = sum(read.forks[pid] for pid in read.forks.keys() - tick.forks)
+            return [replace(read, repeated_private=max(0, read.repeated_private - gone))]
+    return []
+
+
+def _doubt(tick: Tick, sharings: Sequence[Sharing]) -> tuple[float, float]:
+    """Return by how much the memory at a tick may be less, or more, than `parts_at` says."""
+    if tick.processes == 1:
+        return 0.0, 0.0
+    guess, least, most = _repeated_private(tick, sharings)
+    return most - guess + tick.young, guess - least
+
+
+def _series(ticks: Sequence[Tick], rows: Sequence[_Row]) -> Series:
     """Thin the rows out, keeping of each stretch of time the one that reaches highest."""
     stretch = -(-len(rows) // SERIES_POINTS)
     chosen = [
-        max(range(start, min(start + stretch, len(rows))), key=lambda i: rows[i][1].total)
+        max(range(start, min(start + stretch, len(rows))), key=lambda i: rows[i].parts.total)
         for start in range(0, len(rows), stretch)
     ]
 
@@ -225,8 +315,8 @@ def _series(ticks: Sequence[Tick], rows: Sequence[tuple[float, Parts]]) -> Serie
 
     return Series(
         seconds=tuple(round(ticks[i + 1].seconds - ticks[0].seconds, 5) for i in chosen),
-        private_bytes=kib([rows[i][1].private for i in chosen]),
-        shared_bytes=kib([rows[i][1].shared for i in chosen]),
-        shmem_bytes=kib([rows[i][1].shmem for i in chosen]),
+        private_bytes=kib([rows[i].parts.private for i in chosen]),
+        shared_bytes=kib([rows[i].parts.shared for i in chosen]),
+        shmem_bytes=kib([rows[i].parts.shmem for i in chosen]),
         processes=tuple(ticks[i + 1].processes for i in chosen),
     )

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import contextlib
+import mmap
 import os
 import time
 from dataclasses import dataclass
@@ -11,8 +12,12 @@ from pathlib import Path
 #: Flag in /proc/PID/stat: forked, and no other program started since (linux/sched.h).
 PF_FORKNOEXEC = 0x40
 
+#: What one fault copies: since Linux 5.8 a huge page that is shared is split first.
+PAGE_KIB = mmap.PAGESIZE // 1024
+
 _RESET_PEAK = b"5"
 _STATUS_BYTES = 8192
+_STAT_BYTES = 1024
 
 
 def field_kib(content: bytes, name: bytes) -> int:
@@ -30,7 +35,13 @@ class ProcessMemory:
     def __init__(self, pid: int, *, forked: bool = False) -> None:
         #: Whether it shares its anonymous pages with its parent until they are written.
         self.forked = forked
+        self.pid = pid
+        #: `read_faults` of the last tick.
+        self.faults_kib = 0
+        #: What it may have copied since its sharing was read.
+        self.copied_kib = 0
         self._status = os.open(f"/proc/{pid}/status", os.O_RDONLY)
+        self._stat = os.open(f"/proc/{pid}/stat", os.O_RDONLY)
         self._reset: int | None = None
         with contextlib.suppress(OSError):  # refused in some sandboxes: the mark then stays
             self._reset = os.open(f"/proc/{pid}/clear_refs", os.O_WRONLY)
@@ -51,9 +62,16 @@ class ProcessMemory:
         self.shmem_kib = field_kib(content, b"RssShmem:")
         return True
 
+    def read_faults(self) -> int:
+        """Read how often it was given a page, as KiB, and whether it is still a fork."""
+        flags, faults = _flags_and_faults(os.pread(self._stat, _STAT_BYTES, 0))
+        self.forked &= bool(flags & PF_FORKNOEXEC)
+        return faults * PAGE_KIB
+
     def close(self) -> None:
         """Close the descriptors."""
         os.close(self._status)
+        os.close(self._stat)
         if self._reset is not None:
             os.close(self._reset)
 
@@ -145,11 +163,24 @@ def children(pid: int) -> set[int]:
     return found
 
 
+def faults_kib(pid: int) -> int:
+    """Return how often a process was given a page, as KiB; 0 once it is gone."""
+    try:
+        return _flags_and_faults(Path(f"/proc/{pid}/stat").read_bytes())[1] * PAGE_KIB
+    except OSError:
+        return 0
+
+
 def is_fork(pid: int) -> bool:
     """Tell whether a process still runs its parent's program; raises OSError if it is gone."""
-    content = Path(f"/proc/{pid}/stat").read_bytes()
-    flags = content[content.rfind(b")") + 2 :].split()[6]
-    return bool(int(flags) & PF_FORKNOEXEC)
+    flags, _ = _flags_and_faults(Path(f"/proc/{pid}/stat").read_bytes())
+    return bool(flags & PF_FORKNOEXEC)
+
+
+def _flags_and_faults(stat: bytes) -> tuple[int, int]:
+    """Return the flags and the minor faults; the name before them may hold anything."""
+    fields = stat[stat.rfind(b")") + 2 :].split(maxsplit=8)
+    return int(fields[6]), int(fields[7])
 
 
 def is_running(pid: int) -> bool:

@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+import contextlib
 import threading
 import time
+from dataclasses import dataclass, field
 from typing import TYPE_CHECKING
 
 from . import procfs
@@ -14,7 +16,7 @@ if TYPE_CHECKING:
     from collections.abc import Set as AbstractSet
     from pathlib import Path
 
-#: Between fork and exec a child shows its parent's pages; it is given this long to exec.
+#: A fork that neither starts a program in this time nor copies much is a process like others.
 EXEC_SECONDS = 0.05
 
 #: How long the tree is left alone before the baseline is read.
@@ -26,6 +28,32 @@ MOVED_KIB = 512
 
 #: A process whose resident memory changed by less than this between ticks stood still.
 STILL_KIB = 64
+
+
+@dataclass
+class _Young:
+    """A fork whose sharing was not read: what it shows is its parent's, but what it copied."""
+
+    memory: procfs.ProcessMemory
+    born: float = field(default_factory=time.monotonic)
+    first_kib: int = 0
+    own_kib: int = 0
+
+    @property
+    def is_ripe(self) -> bool:
+        """Whether it has copied much, or starts no program."""
+        return self.own_kib > MOVED_KIB or time.monotonic() - self.born > EXEC_SECONDS
+
+    def read(self) -> bool:
+        """Read how much it can have of its own; False once it has ended."""
+        if not self.memory.read():
+            return False
+        faults, private = self.memory.read_faults(), self.memory.private_kib
+        self.first_kib = self.first_kib or private
+        # A fault gives a page, or a huge one, by which it then holds more than at first.
+        self.own_kib = min(private, max(faults, private - self.first_kib))
+        self.memory.faults_kib = faults
+        return True
 
 
 class TreeSampler:
@@ -60,7 +88,13 @@ class TreeSampler:
         self._itself = {root} if with_root else set[int]()
         self._shm = ShmFiles(shm_folder)
         self._processes: dict[int, procfs.ProcessMemory] = {}
-        self._seen_fork: dict[int, float] = {}
+        #: Forks that no reading of the sharing has seen yet, and those that one has.
+        self._young: dict[int, _Young] = {}
+        self._read: set[int] = set()
+        #: The forks among the processes, and what was copied since there were any (KiB).
+        self._forks: frozenset[int] = frozenset()
+        self._copied_kib = 0
+        self._counts_faults = False
         self._shared: tuple[int, int] | None = None
         self.ticks: list[Tick] = []
         self.sharings: list[Sharing] = []
@@ -77,7 +111,7 @@ class TreeSampler:
         self.read_sharing()
         self.tick()
         self.ticks = self.ticks[-1:]
-        self._shared = (len(self._processes), self.ticks[0].moving)
+        self._shared = (len(self._processes), _may_have_moved(self.ticks[0]))
         self._stopped.clear()
         self._wanted.clear()
         self._reader = threading.Thread(target=self._read_sharing_when_wanted, daemon=True)
@@ -98,63 +132,96 @@ class TreeSampler:
         self._wanted.set()
         if self._reader:
             self._reader.join()
+        for fork in self._young.values():
+            self._processes[fork.memory.pid] = fork.memory
+        self._young = {}
         while self._processes:
             self._processes.popitem()[1].close()
 
     def scan(self) -> None:
         """Look for processes that are new or gone."""
         seen = (self._itself | procfs.descendants(self._root)) - self._apart
-        for pid in seen - self._processes.keys():
-            try:
-                forked = pid != self._run and procfs.is_fork(pid)
-                first_seen = self._seen_fork.setdefault(pid, time.monotonic())
-                if forked and time.monotonic() - first_seen < EXEC_SECONDS:
-                    continue
-                self._processes[pid] = procfs.ProcessMemory(pid, forked=forked)
-            except OSError:  # it ended while it was looked at
-                continue
+        for pid in seen - self._processes.keys() - self._young.keys():
+            with contextlib.suppress(OSError):  # it ended while it was looked at
+                self._take_in(pid, forked=pid != self._run and procfs.is_fork(pid))
         for pid in self._processes.keys() - seen:
             self._processes.pop(pid).close()
+        for pid in self._young.keys() - seen:
+            self._young.pop(pid).memory.close()
 
-    def tick(self) -> Tick:
-        """Read and reset the counters of every process that is known."""
-        private = file = shmem = most_shmem = mark = spike = moved = 0
-        forked = False
-        for pid, process in list(self._processes.items()):
-            before = process.resident_kib
+    def _take_in(self, pid: int, *, forked: bool) -> None:
+        memory = procfs.ProcessMemory(pid, forked=forked)
+        if forked:
+            self._young[pid] = _Young(memory)
+        else:
+            self._processes[pid] = memory
+
+    def _look_at_young(self) -> int:
+        """Take in forks that were read, or are none any more; return what the others may hold."""
+        for pid, fork in list(self._young.items()):
             try:
-                there = process.read()
+                there = fork.read()
             except OSError:
                 there = False
             if not there:
-                self._processes.pop(pid).close()
-                moved += 1
-                continue
-            private += process.private_kib
-            file += process.file_kib
-            shmem += process.shmem_kib
-            most_shmem = max(most_shmem, process.shmem_kib)
-            mark += process.mark_kib
-            forked |= process.forked
-            above = max(0, process.mark_kib - max(process.resident_kib, before))
-            spike += above
-            moved += above > 0 or abs(process.resident_kib - before) > STILL_KIB
+                self._young.pop(pid).memory.close()
+            elif pid in self._read or not fork.memory.forked:
+                self._processes[pid] = self._young.pop(pid).memory
+        return sum(fork.own_kib for fork in self._young.values())
+
+    def tick(self) -> Tick:
+        """Read and reset the counters of every process that is known."""
+        young = self._look_at_young()
+        resident = {pid: process.resident_kib for pid, process in self._processes.items()}
+        for pid in [pid for pid in resident if not self._is_there(pid)]:
+            gone = self._processes.pop(pid)
+            self._copied_kib -= gone.copied_kib
+            gone.close()
+        now = self._processes
+        above = [max(0, p.mark_kib - max(p.resident_kib, resident[pid])) for pid, p in now.items()]
+        changed = [abs(p.resident_kib - resident[pid]) for pid, p in now.items()]
+        moved = [up > 0 or by > STILL_KIB for up, by in zip(above, changed, strict=True)]
+        forks = frozenset(pid for pid, process in now.items() if process.forked)
+        private = sum(process.private_kib for process in now.values())
+        file = sum(process.file_kib for process in now.values())
         row = Tick(
             seconds=time.monotonic(),
-            processes=len(self._processes),
+            processes=len(now) + len(self._young),
             private=private,
             file=file,
-            shmem=shmem,
-            moving=file + (private if forked else 0),
-            files=self._shm.size_kib(self._processes),
-            spike=spike,
-            certain=moved <= 1,
-            mark=mark,
-            most_shmem=most_shmem,
+            shmem=sum(process.shmem_kib for process in now.values()),
+            moving=file + (private if forks else 0),
+            files=self._shm.size_kib(now),
+            spike=sum(above),
+            certain=sum(moved) + len(resident) - len(now) <= 1,
+            mark=sum(process.mark_kib for process in now.values()),
+            most_shmem=max((process.shmem_kib for process in now.values()), default=0),
+            copied=self._copied_kib,
+            young=young,
+            # The same object as long as nothing has changed: there is one for each tick.
+            forks=self._forks if forks == self._forks else forks,
         )
+        self._forks, self._counts_faults = row.forks, bool(row.forks or self._young)
         self.ticks.append(row)
         self._want_sharing_if_moved(row)
         return row
+
+    def _is_there(self, pid: int) -> bool:
+        """Read a process, and what it may have copied where there are forks; False at its end."""
+        process = self._processes[pid]
+        before_kib, faults_kib = process.private_kib, process.faults_kib
+        try:
+            there = process.read()
+            if there and (self._counts_faults or self._young):
+                process.faults_kib = process.read_faults()
+        except OSError:
+            return False
+        if there and self._counts_faults:
+            grown = max(0, process.private_kib - before_kib)
+            copied_kib = max(0, process.faults_kib - faults_kib - grown)
+            process.copied_kib += copied_kib
+            self._copied_kib += copied_kib
+        return there
 
     def resident_bytes(self) -> int:
         """Return how much the tree holds now, shared pages counted once a process."""
@@ -163,10 +230,11 @@ class TreeSampler:
     def _want_sharing_if_moved(self, row: Tick) -> None:
         if row.processes < 2 or self._reader is None:  # noqa: PLR2004
             return
-        bound = max(MOVED_KIB, MOVED_FRACTION * (row.private + row.file + row.shmem))
-        known = self._shared
-        if known is None or known[0] != row.processes or abs(row.moving - known[1]) > bound:
-            self._shared = (row.processes, row.moving)
+        bound = max(MOVED_KIB, MOVED_FRACTION * row.resident)
+        known, size = self._shared, _may_have_moved(row)
+        ripe = any(fork.is_ripe for fork in self._young.values())
+        if ripe or known is None or known[0] != row.processes or abs(size - known[1]) > bound:
+            self._shared = (row.processes, size)
             self._wanted.set()
 
     def _read_sharing_when_wanted(self) -> None:
@@ -178,37 +246,77 @@ class TreeSampler:
 
     def read_sharing(self) -> bool:
         """Read which pages are shared; tell whether nothing moved, so that the reading is kept."""
-        processes = dict(self._processes)
-        forked = any(process.forked for process in processes.values())
-        before = self._moving_kib(processes, private=forked)
-        start = time.monotonic()
+        processes = self._processes | {
+            pid: fork.memory for pid, fork in self._young.items() if fork.is_ripe
+        }
+        has_forks = any(process.forked for process in processes.values())
+        before, faults = self._moving_kib(processes, private=has_forks)
+        # What was copied up to now, which may be more than the last tick has seen.
+        seen = sum(process.faults_kib for process in processes.values())
+        start, copied = time.monotonic(), self._copied_kib + max(0, faults - seen)
+        of_each = {pid: process.copied_kib for pid, process in processes.items()}
+        repeated, repeated_private, shmem, forks = self._shares_kib(processes, has_forks=has_forks)
+        end = time.monotonic()
+        after, drift = self._moving_kib(processes, private=has_forks)
+        drift = max(0, drift - faults) if has_forks else 0
+        still = abs(after - before) <= max(MOVED_KIB, MOVED_FRACTION * after)
+        still &= self._processes.keys() <= processes.keys()
+        still &= processes.keys() <= self._processes.keys() | self._young.keys()
+        still &= len(forks) == sum(process.forked for process in processes.values())
+        if still or not self.sharings:
+            hidden = max(0, shmem - self._shm.size_kib(processes))
+            self.sharings.append(
+                Sharing(
+                    *(start, end, after, repeated, repeated_private, hidden),
+                    copied=copied + drift // 2,
+                    drift=drift,
+                    forks=forks,
+                )
+            )
+            self._read |= forks.keys()
+            for pid, copied in of_each.items():
+                processes[pid].copied_kib -= copied
+        else:
+            self._wanted.set()
+        return still
+
+    def _shares_kib(
+        self, processes: dict[int, procfs.ProcessMemory], *, has_forks: bool
+    ) -> tuple[int, int, int, dict[int, int]]:
+        """Return what is counted more than once, of files and private; and what is shared.
+
+        That is shared memory, counted once, and the private memory that each fork shares.
+        """
         repeated = repeated_private = shmem = 0
-        for pid in processes:
+        forks = {}
+        for pid, process in processes.items():
             share, status = procfs.rollup(pid), procfs.status(pid)
             if share is None:
                 continue
-            if forked:
+            if process.forked and share.private_kib:  # else it has ended
+                forks[pid] = share.private_kib - share.own_private_kib
+            if has_forks:
                 repeated_private += share.private_kib - share.proportional_private_kib
             repeated += procfs.field_kib(status, b"RssFile:") - share.proportional_file_kib
             shmem += share.proportional_shmem_kib
         if self._template and (share := procfs.rollup(self._template)):
             # Its part of those pages that it shares is theirs too.
             repeated -= share.proportional_file_kib - share.own_file_kib
-            if forked:
+            if has_forks:
                 repeated_private -= share.proportional_private_kib - share.own_private_kib
-        end = time.monotonic()
-        after = self._moving_kib(processes, private=forked)
-        still = abs(after - before) <= max(MOVED_KIB, MOVED_FRACTION * after)
-        still &= processes.keys() == self._processes.keys()
-        if still or not self.sharings:
-            hidden = max(0, shmem - self._shm.size_kib(processes))
-            self.sharings.append(Sharing(start, end, after, repeated, repeated_private, hidden))
-        else:
-            self._wanted.set()
-        return still
+        return repeated, repeated_private, shmem, forks
 
     @staticmethod
-    def _moving_kib(processes: dict[int, procfs.ProcessMemory], *, private: bool) -> int:
+    def _moving_kib(
+        processes: dict[int, procfs.ProcessMemory], *, private: bool
+    ) -> tuple[int, int]:
+        """Return what is counted now and can be shared, and the faults of all."""
         names = [b"RssFile:", *([b"RssAnon:"] if private else [])]
         contents = map(procfs.status, processes)
-        return sum(procfs.field_kib(content, name) for content in contents for name in names)
+        sizes = sum(procfs.field_kib(content, name) for content in contents for name in names)
+        return sizes, sum(map(procfs.faults_kib, processes))
+
+
+def _may_have_moved(row: Tick) -> int:
+    """Return what has to change for the sharing to be read again (KiB)."""
+    return row.moving + row.copied + row.young

@@ -14,17 +14,25 @@ if TYPE_CHECKING:
 #: How often a new file is looked for in the maps of the tree before it is somebody else's.
 _LOOKS = 5
 
+#: Where the file system in memory is: not a temporary folder, but memory.
+FOLDER = Path("/dev/shm")  # noqa: S108
+
+#: joblib puts arrays into the folder that this variable names.
+JOBLIB_FOLDER = "JOBLIB_TEMP_FOLDER"
+
 #: joblib takes the file system in memory only if it has this much room (its own bound).
 ROOM_BYTES = 2_000_000_000
 
 
 def shared_memory() -> Path | None:
     """Return the file system in memory where joblib puts arrays, or None if it takes a disk."""
-    shm = Path("/dev/shm")  # noqa: S108 - not a temporary folder, but memory
-    if not shm.is_dir() or not os.access(shm, os.W_OK):
+    wanted = os.environ.get(JOBLIB_FOLDER)
+    if wanted and not Path(wanted).resolve().is_relative_to(FOLDER):
         return None
-    room = os.statvfs(shm)
-    return shm if room.f_bavail * room.f_frsize >= ROOM_BYTES else None
+    if not FOLDER.is_dir() or not os.access(FOLDER, os.W_OK):
+        return None
+    room = os.statvfs(FOLDER)
+    return FOLDER if room.f_bavail * room.f_frsize >= ROOM_BYTES else None
 
 
 class ShmFiles:

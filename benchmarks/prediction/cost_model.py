@@ -110,6 +110,8 @@ class Costs:
     method: str
     wall_seconds: Cost | None
     peak_bytes: Cost | None
+    #: All memory at the peak: interpreter, imports and workers too.
+    whole_bytes: Cost | None
     message: str = ""
 
 
@@ -133,16 +135,21 @@ def of_kind(found: Store[Image], kind: str) -> list[Costs]:
 def _costs(task: str, method: str, results: dict[str, Result], known: dict[str, Image]) -> Costs:
     failed = next((result for result in results.values() if result.failed), None)
     if failed:
-        return Costs(task, method, None, None, failed.message)
+        return Costs(task, method, None, None, None, failed.message)
     images = [known[size] for size in results]
     if not all(result.time_runs and result.memory_runs for result in results.values()):
         raise StoreError(f"{task}.{method} is not measured to its end on small files. {ADVICE}")
     again = method in chapter.about(task).reads_again
     again &= next(iter(results)).rpartition("_")[0].endswith("gz")
     seconds = [result.wall_seconds.median for result in results.values()]
-    peaks = [result.peak_bytes.median for result in results.values()]
     off = SHORT_NOISE if max(seconds) < SHORT_SECONDS else TIME_NOISE
     time = Cost.through(images, seconds, [off * value for value in seconds], again=again)
+    peaks = [result.peak_bytes.median for result in results.values()]
+    wholes = [result.whole_bytes.median for result in results.values()]
+    return Costs(task, method, time, _weight(images, peaks), _weight(images, wholes))
+
+
+def _weight(images: Sequence[Image], sizes: Sequence[float]) -> Cost:
+    """Fit how memory grows."""
     lag = peak.LAG_KIB * KIB
-    weight = Cost.through(images, peaks, [max(lag, PEAK_NOISE * value) for value in peaks])
-    return Costs(task, method, time, weight)
+    return Cost.through(images, sizes, [max(lag, PEAK_NOISE * size) for size in sizes])

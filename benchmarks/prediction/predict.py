@@ -25,7 +25,7 @@ if TYPE_CHECKING:
 
 FITS, TIGHT, DOES_NOT_FIT = "fits", "tight", "does not fit"
 
-#: A peak that takes more than this fraction of the free memory is tight.
+#: What takes, all in all, more than this fraction of the free memory is tight.
 TIGHT_FROM = 0.7
 
 
@@ -35,7 +35,10 @@ class Prediction:
 
     task: str
     method: str
+    #: Above what is held before the call.
     peak_bytes: float | None
+    #: All memory at the peak, interpreter, imports and workers included: what has to fit.
+    whole_bytes: float | None
     wall_seconds: float | None
     verdict: str
 
@@ -58,7 +61,8 @@ class Predictions:
     def table(self) -> Table:
         """Return the table: method, time, peak, and whether it fits."""
         rows = [(f"{row.task}.{row.method}", *_written(row), row.verdict) for row in self.rows]
-        return Table(("method", "time, about", "peak, about", "here"), tuple(rows))
+        headings = ("method", "time, about", "peak, about", "all memory, about", "here")
+        return Table(headings, tuple(rows))
 
     @property
     def caption(self) -> str:
@@ -89,17 +93,18 @@ class Predictions:
         }
 
 
-def _written(row: Prediction) -> tuple[str, str]:
-    if row.peak_bytes is None or row.wall_seconds is None:
-        return NONE, NONE
-    return format_seconds(row.wall_seconds), format_bytes(row.peak_bytes)
+def _written(row: Prediction) -> tuple[str, str, str]:
+    if row.peak_bytes is None or row.whole_bytes is None or row.wall_seconds is None:
+        return NONE, NONE, NONE
+    peak, whole = map(format_bytes, (row.peak_bytes, row.whole_bytes))
+    return format_seconds(row.wall_seconds), peak, whole
 
 
-def verdict(peak_bytes: float, free_bytes: float) -> str:
-    """Tell whether a peak fits into the free memory."""
-    if peak_bytes > machine.USABLE_FRACTION * free_bytes:
+def verdict(whole_bytes: float, free_bytes: float) -> str:
+    """Tell whether all memory of a method fits into what is free."""
+    if whole_bytes > machine.USABLE_FRACTION * free_bytes:
         return DOES_NOT_FIT
-    return TIGHT if peak_bytes > TIGHT_FROM * free_bytes else FITS
+    return TIGHT if whole_bytes > TIGHT_FROM * free_bytes else FITS
 
 
 def of_image(image: Image, basis: Basis, free_bytes: int | None = None) -> Predictions:
@@ -127,11 +132,13 @@ def of_image(image: Image, basis: Basis, free_bytes: int | None = None) -> Predi
 
 
 def _row(cost: Costs, image: Image, free: int) -> Prediction:
-    if cost.peak_bytes is None or cost.wall_seconds is None:
-        return Prediction(cost.task, cost.method, None, None, cost.message)
-    peak = cost.peak_bytes.at(image.voxels, image.volumes)
-    seconds = cost.wall_seconds.at(image.voxels, image.volumes)
-    return Prediction(cost.task, cost.method, peak, seconds, verdict(peak, free))
+    if cost.peak_bytes is None or cost.whole_bytes is None or cost.wall_seconds is None:
+        return Prediction(cost.task, cost.method, None, None, None, cost.message)
+    peak, whole, seconds = (
+        quantity.at(image.voxels, image.volumes)
+        for quantity in (cost.peak_bytes, cost.whole_bytes, cost.wall_seconds)
+    )
+    return Prediction(cost.task, cost.method, peak, whole, seconds, verdict(whole, free))
 
 
 def of_workspace(workspace: Workspace) -> Predictions:

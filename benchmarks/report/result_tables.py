@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Any
 from benchmarks.gauge.readings import PARTS
 from benchmarks.results.quantities import QUANTITIES
 from benchmarks.results.result import Status
-from benchmarks.units import BYTES_UNITS, format_bytes, format_range, format_seconds, unit_of
+from benchmarks.units import BYTES_UNITS, MIB, format_bytes, format_range, format_seconds, unit_of
 
 from .table import Amount, Name, Table, plain
 
@@ -28,11 +28,19 @@ LEAST = "least possible"
 
 #: What the table of a task shows, besides the range of time, and how far it is from the least if
 #: that is known.
-_SHOWN = ("time", "peak", "kept", "multiplier")
+_SHOWN = ("time", "peak", "mapped", "kept", "multiplier")
+
+#: The same where methods have workers. Their interpreters are there before the call, and in no
+#: peak: who sizes a job needs all memory.
+_WITH_WORKERS = ("time", "whole", "peak", "mapped", "kept")
 
 #: The same of a task with many images. A peak says little of workers that keep what they used for
 #: one image, and use it for the next.
 _OF_IMAGES = ("time", "throughput", "whole")
+
+
+#: Mapped pages of files are shown where they are more than this part of a peak, and a MiB.
+_MAPPED_FROM = 0.05
 
 
 class Column:
@@ -86,7 +94,11 @@ class Column:
             return NONE
         bound = self._bounds.get(self._groups.get(result.method, -1))
         least = bound is not None and sample.interval[0] <= bound
-        return Amount(mark + self._written(sample.median), sample.median, least=least)
+        text = mark + self._written(sample.median)
+        if self._quantity == "multiplier" and _maps_files(result):
+            mapped = result.mapped_multiplier.median
+            text += f" + {self._written(mapped)} mapped"
+        return Amount(text, sample.median, least=least)
 
     def range(self, result: Result) -> Cell:
         """Return the least and the largest value, which a page draws as well."""
@@ -128,10 +140,8 @@ def of_results(
         them, to stand beside ours; None for what was not.
     """
     least = {(r.least_seconds, r.least_bytes) for r in results if r.least_seconds is not None}
-    shown = _OF_IMAGES if any(result.images > 1 for result in results) else _SHOWN
-    # Without a file, there is no size that a peak could be a multiple of.
-    dropped = set() if any(result.raw_bytes for result in results) else {"multiplier"}
-    names = [name for name in (*shown, *(["times_least"] if least else [])) if name not in dropped]
+    shown = _shown(results)
+    names = (*shown, "times_least") if least else shown
     columns = {name: Column(name, results, methods) for name in names}
     time, peak = (Column(name, results, methods) for name in ("time", "peak"))
     families = {method.name: method.family for method in methods}
@@ -152,6 +162,22 @@ def of_results(
             cells.append(time.of(figures.get("wall_seconds")))
             cells.append(peak.of(figures.get("increment_bytes")))
     return Table(tuple(headings), tuple(map(tuple, rows)))
+
+
+def _shown(results: Sequence[Result]) -> tuple[str, ...]:
+    if any(result.images > 1 for result in results):
+        return _OF_IMAGES
+    shown = _WITH_WORKERS if any(result.has_workers for result in results) else _SHOWN
+    # Without a file, there is no size that a peak could be a multiple of.
+    of_a_file = any(result.raw_bytes for result in results)
+    said = {"mapped": any(map(_maps_files, results)), "multiplier": of_a_file}
+    return tuple(name for name in shown if said.get(name, True))
+
+
+def _maps_files(result: Result) -> bool:
+    """Tell whether mapped pages of files are a part of the peak that a reader would mind."""
+    mapped = result.mapped_bytes.values
+    return bool(mapped) and max(mapped) > max(MIB, _MAPPED_FROM * result.peak_bytes.median)
 
 
 def _measured(result: Result, columns: Mapping[str, Column]) -> list[Cell]:
@@ -213,9 +239,8 @@ def remarks(results: Sequence[Result]) -> list[str]:
         if result.noise:
             low, high = result.wall_seconds.interval
             spread = format_range(format_seconds, low, high)
-            sentences.append(
-                f"{result.method}: noisy time, the true median lies in {spread}; {result.noise}."
-            )
+            words = "the median lies in" if result.wall_seconds.is_sure else "the runs took"
+            sentences.append(f"{result.method}: noisy time, {words} {spread}; {result.noise}.")
         if result.memory_runs and not any(run.is_sharp for run in result.memory_runs):
             last = result.memory_runs[-1]
             spread = format_range(format_bytes, last.low_bytes, last.high_bytes)

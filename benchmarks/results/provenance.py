@@ -20,7 +20,6 @@ import psutil
 
 from benchmarks.files import PROJECT
 from benchmarks.gauge import machine
-from benchmarks.gauge.machine import CGROUP
 from benchmarks.gauge.shared_memory import shared_memory
 from benchmarks.units import GIB, format_bytes
 
@@ -37,9 +36,9 @@ class Provenance:
     """What a figure depends on besides the method and the file."""
 
     cpu: str
-    #: That this process may use: by its affinity, and by the quota of its cgroup.
+    #: That this process may use, by the tightest of its bounds.
     cores: float
-    #: Of the machine, or the limit of its cgroup where that is less.
+    #: Of the machine, or of what bounds this process to less.
     memory_bytes: int
     system: str
     python: str
@@ -79,7 +78,7 @@ def here(gauge: str, path: Path) -> Provenance:
     """Describe this machine and environment, with the memory gauge and the data file in use."""
     return Provenance(
         cpu=_cpu_model(),
-        cores=_cores(),
+        cores=machine.cores(),
         memory_bytes=machine.total_bytes(),
         system=f"{platform.system()} {platform.release()}{_virtual()}",
         python=f"{platform.python_implementation()} {platform.python_version()}",
@@ -100,16 +99,6 @@ def installed_packages() -> dict[str, str]:
         with contextlib.suppress(metadata.PackageNotFoundError):
             versions[name] = metadata.version(name)
     return versions
-
-
-def _cores() -> float:
-    cores: float = os.cpu_count() or 1
-    if hasattr(os, "sched_getaffinity"):
-        cores = len(os.sched_getaffinity(0))
-    with contextlib.suppress(OSError, ValueError):  # no cgroup, or one without a quota ("max")
-        quota, period = (CGROUP / "cpu.max").read_text().split()
-        cores = min(cores, int(quota) / int(period))
-    return cores
 
 
 def _virtual() -> str:

@@ -48,6 +48,8 @@ class Quantity:
         """Write a value without its unit, for a column whose heading has it."""
         if not self.units:
             return self.write(value)
+        if self.drawn_in == MIB and abs(value) < self.smallest:
+            return "0"  # the gauge cannot tell it from nothing
         amount = value / unit
         if unit == MIB > abs(value):
             # As `format_bytes`: the third digit says nothing, and a minus zero is a zero.
@@ -59,6 +61,10 @@ QUANTITIES = {
     "time": Quantity("time", "wall_seconds", format_seconds, 1e-7, units=SECONDS_UNITS),
     "cpu": Quantity("CPU time", "cpu_seconds", format_seconds, 1e-7, units=SECONDS_UNITS),
     "peak": Quantity("peak", "peak_bytes", format_bytes, SMALLEST_BYTES, MIB, BYTES_UNITS),
+    "needs": Quantity("needs", "needed_bytes", format_bytes, SMALLEST_BYTES, MIB, BYTES_UNITS),
+    "mapped": Quantity(
+        "of it mapped", "mapped_bytes", format_bytes, SMALLEST_BYTES, MIB, BYTES_UNITS
+    ),
     "kept": Quantity("kept", "kept_bytes", format_bytes, SMALLEST_BYTES, MIB, BYTES_UNITS),
     "whole": Quantity("all memory", "whole_bytes", format_bytes, SMALLEST_BYTES, MIB, BYTES_UNITS),
     "throughput": Quantity(
@@ -67,6 +73,7 @@ QUANTITIES = {
     "value": Quantity("value", "value", significant, 1e-9),
     "times_least": Quantity("x limit", "times_least", format_ratio, 1e-3),
     "multiplier": Quantity("multiplier", "multiplier", format_ratio, 1e-3),
+    "mapped_multiplier": Quantity("mapped", "mapped_multiplier", format_ratio, 1e-3),
 }
 
 #: The quantities of which differences are looked for, and how many times the medians have to

@@ -132,8 +132,11 @@ class Result:
     @property
     def peak_bytes(self) -> Sample:
         """Peak, bytes: of the runs with sharp bounds, where there are any."""
-        sharp = [run for run in self.memory_runs if run.is_sharp]
-        return Sample(tuple(run.peak_bytes for run in sharp or self.memory_runs))
+        return Sample(tuple(run.peak_bytes for run in self._sharp_runs))
+
+    @property
+    def _sharp_runs(self) -> tuple[MemoryRun, ...]:
+        return tuple(run for run in self.memory_runs if run.is_sharp) or self.memory_runs
 
     @property
     def whole_bytes(self) -> Sample:
@@ -176,6 +179,11 @@ class Result:
         return " and ".join(reasons) or "no reason was seen"
 
     @property
+    def has_workers(self) -> bool:
+        """Whether processes ran beside the first one."""
+        return any(count > 1 for count in self.series.processes)
+
+    @property
     def series(self) -> Series:
         """Memory over time of the last memory run; empty without one."""
         return self.memory_runs[-1].series if self.memory_runs else Series()
@@ -186,11 +194,28 @@ class Result:
         return Sample(tuple(run.kept_bytes for run in self.memory_runs))
 
     @property
-    def multiplier(self) -> float | None:
-        """Median peak over raw size; None where there is no file or no run."""
-        if not self.raw_bytes or not self.memory_runs:
-            return None
-        return self.peak_bytes.median / self.raw_bytes
+    def needed_bytes(self) -> Sample:
+        """The peak without the mapped pages of files, which the kernel can take back, bytes."""
+        return Sample(tuple(run.peak_bytes - run.shared_bytes for run in self._sharp_runs))
+
+    @property
+    def mapped_bytes(self) -> Sample:
+        """The mapped pages of files that are part of the peak, bytes."""
+        return Sample(tuple(run.shared_bytes for run in self._sharp_runs))
+
+    @property
+    def multiplier(self) -> Sample:
+        """What is needed over the raw size; empty where there is no file or no run."""
+        return self._of_raw(self.needed_bytes)
+
+    @property
+    def mapped_multiplier(self) -> Sample:
+        """Mapped pages of files over the raw size; empty where there is no file or no run."""
+        return self._of_raw(self.mapped_bytes)
+
+    def _of_raw(self, sample: Sample) -> Sample:
+        raw = self.raw_bytes
+        return Sample(tuple(value / raw for value in sample.values) if raw else ())
 
     @property
     def times_least(self) -> Sample:
@@ -223,12 +248,6 @@ class Result:
             known = ", ".join(QUANTITIES)
             raise FigureError(f"There is no quantity {name!r}; there are: {known}.")
         self._refuse_failed()
-        if name == "multiplier":
-            return Sample(
-                tuple(peak / self.raw_bytes for peak in self.peak_bytes.values)
-                if self.raw_bytes
-                else ()
-            )
         sample: Sample = getattr(self, QUANTITIES[name].field)
         return sample
 

@@ -52,6 +52,11 @@ class Sample:
         return ordered[outside], ordered[-1 - outside]
 
     @property
+    def is_sure(self) -> bool:
+        """Whether `interval` has its 95 %, as six values have; fewer give their range."""
+        return bool(2 / 2 ** len(self.values) <= 1 - CONFIDENCE)
+
+    @property
     def width(self) -> float:
         """Width of `interval` as a fraction of the median; 0 where all values are 0."""
         low, high = self.interval

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import contextlib
 import mmap
+import multiprocessing
 import tempfile
 import threading
 import time
@@ -49,6 +50,8 @@ class Known(Call):
     """A call whose need is known."""
 
     peak_bytes: int
+    #: Processes that it forks, each of which copies some pages of the interpreter.
+    forks: int = field(default=0, kw_only=True)
 
     @property
     def bound_bytes(self) -> float:
@@ -128,6 +131,86 @@ def two_workers_share(size_mib: int, seconds: float) -> None:
     finally:
         block.close()
         block.unlink()
+
+
+def forks(count: int, size_mib: int, share: float, seconds: float, step_bytes: int = 0) -> None:
+    """Let forks overwrite a share of a block, at once or by steps, and hold that together."""
+    block = np.ones(size_mib * MIB, np.uint8)
+    end = round(block.size * share)
+
+    def work(meeting: Meeting) -> None:
+        step = step_bytes or max(end, 1)
+        for start in range(0, end, step):
+            block[start : start + step] = 2
+            time.sleep(_STEP_SECONDS if step_bytes else 0)
+        meeting.attend()
+
+    _hold_meeting(count, work, seconds)
+
+
+def brief_fork(size_mib: int, seconds: float) -> None:
+    """Let a fork overwrite a whole block and end soon after."""
+    block = np.ones(size_mib * MIB, np.uint8)
+
+    def work(meeting: Meeting) -> None:
+        block.fill(2)
+        time.sleep(seconds)
+        meeting.attend()
+
+    _hold_meeting(1, work, 0)
+
+
+def pool(count: int, size_mib: int, share: float, seconds: float) -> None:
+    """Let the processes of a pool, which are forks, overwrite a share of a block."""
+    context = multiprocessing.get_context("fork")
+    block = np.ones(size_mib * MIB, np.uint8)
+    meeting = Meeting(context)
+    state = (block[: round(block.size * share)], meeting)
+    with context.Pool(count, _INHERITED.append, (state,)) as workers:
+        waiting = workers.map_async(_overwrite, range(count), chunksize=1)
+        meeting.end(count, seconds)
+        waiting.get(_MEETING_SECONDS)
+
+
+#: What a process of a pool was given when it was forked: it is not sent, which would copy it.
+_INHERITED: list[Any] = []
+
+
+def _overwrite(value: int) -> None:
+    block, meeting = _INHERITED[-1]
+    block.fill(value)
+    meeting.attend()
+
+
+class Meeting:
+    """Forks wait here until all have come, and for some time after that."""
+
+    def __init__(self, context: Any) -> None:
+        self._come, self._leave = context.Semaphore(0), context.Event()
+
+    def attend(self) -> None:
+        """Come, and wait until the meeting has ended."""
+        self._come.release()
+        self._leave.wait(_MEETING_SECONDS)
+
+    def end(self, count: int, seconds: float) -> None:
+        """Wait until so many have come, hold them for some time, and let them go."""
+        for _ in range(count):
+            if not self._come.acquire(timeout=_MEETING_SECONDS):
+                raise TimeoutError("a fork did not come to rest")
+        time.sleep(seconds)
+        self._leave.set()
+
+
+def _hold_meeting(count: int, work: Callable[[Meeting], None], seconds: float) -> None:
+    context = multiprocessing.get_context("fork")
+    meeting = Meeting(context)
+    processes = [context.Process(target=work, args=(meeting,)) for _ in range(count)]
+    for process in processes:
+        process.start()
+    meeting.end(count, seconds)
+    for process in processes:
+        process.join()
 
 
 def busy_workers(seconds: float) -> None:

@@ -23,7 +23,7 @@ import psutil
 
 from benchmarks import files, progress
 from benchmarks.errors import MethodError
-from benchmarks.gauge import shared_memory
+from benchmarks.gauge import machine, shared_memory
 from benchmarks.tasks import source
 
 from . import keeper
@@ -45,6 +45,10 @@ ALL_GIVEN_BACK = {"MALLOC_MMAP_THRESHOLD_": str(64 * 1024)}
 #: Dask's variable with the address of a scheduler. A method gets it only if a user asks for that:
 #: else it would be measured on other machines without anybody noticing.
 SCHEDULER = "DASK_SCHEDULER_ADDRESS"
+
+#: joblib's variable with the number of processors, from which follows that of workers as long as a
+#: method does not set it.
+WORKERS = "LOKY_MAX_CPU_COUNT"
 
 #: What only this process is told: in the environment of a run, it would need another template.
 _OURS = {"FMRI_BENCH_RESULTS", "FMRI_BENCH_CACHE", "PYTEST_CURRENT_TEST"}
@@ -129,7 +133,9 @@ def environment(*, hidden: bool, here: bool = True) -> dict[str, str]:
     path = [*([str(files.HIDDEN)] if hidden else []), *searched]
     inherited = {k: v for k, v in os.environ.items() if k != SCHEDULER and k not in _OURS}
     # With one heap for all threads, what any of them freed can be given back before a call.
-    return inherited | {"PYTHONPATH": os.pathsep.join(path), "MALLOC_ARENA_MAX": "1"}
+    found = inherited | {"PYTHONPATH": os.pathsep.join(path), "MALLOC_ARENA_MAX": "1"}
+    # joblib sees the affinity, but no batch job and no cgroup above its own.
+    return {WORKERS: str(max(1, int(machine.cores())))} | found
 
 
 class _Keeper:

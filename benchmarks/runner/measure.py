@@ -27,6 +27,7 @@ def measure(
     *args: Any,
     runs: int = 5,
     cache: Cache = "warm",
+    cold_workers: bool = False,
     bounds: Bounds = DEFAULT_BOUNDS,
     **kwargs: Any,
 ) -> Result:
@@ -41,6 +42,9 @@ def measure(
         call that is noisy gets up to nine time runs, and a blurred peak two more memory runs.
     cache : {"warm", "cold"}
         Whether the files among the arguments are dropped from the page cache before each run.
+    cold_workers : bool
+        Whether workers that joblib or Dask kept are ended before each run, so that their start
+        belongs to it. By default they are there, and count in ``whole_bytes`` alone.
     bounds : Bounds
         When a run is stopped.
 
@@ -56,7 +60,9 @@ def measure(
     """
     name = getattr(function, "__name__", repr(function))
     cold = launch.files_of(*args, *kwargs.values()) if cache == "cold" else ()
-    order = Order(function, (args,), Batch(), kwargs, cold, reduced=True)
+    order = Order(
+        function, (args,), Batch(), kwargs, cold, cold_workers=cold_workers, reduced=True
+    )
     lot = _lot(Result(task="", method=name, cache=cache), order, runs, bounds)
     rounds([lot])
     return lot.results[0]

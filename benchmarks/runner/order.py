@@ -58,6 +58,8 @@ class Order:
     kwargs: dict[str, Any] = field(default_factory=dict)
     #: Files that are dropped from the page cache before each run.
     cold_paths: tuple[str, ...] = ()
+    #: Whether worker processes that are left of an earlier call are ended before each run.
+    cold_workers: bool = False
     #: Whether each call is made once before it is measured, or the first alone, as for one method
     #: on one file after the other.
     warm_each: bool = True
@@ -65,6 +67,11 @@ class Order:
     copies: int = 0
     #: Whether the last memory run of each call is to say what was returned.
     reduced: bool = False
+
+    @property
+    def is_cold(self) -> bool:
+        """Whether a call finds something that the next one would not find again."""
+        return self.cold_workers or bool(self.cold_paths)
 
 
 @dataclass(frozen=True)

@@ -147,7 +147,7 @@ def missing(result: Result, runs: int, *, timed: bool = True, weighed: bool = Tr
     more = MOST_TIME_RUNS - len(result.time_runs)
     if timed and not memory + time and runs > 1 and more > 0 and _is_worth_more_runs(result):
         return [Batch(time=more)]
-    each = RUNS_EACH if _has_workers(result.memory_runs) else 0
+    each = RUNS_EACH if result.has_workers else 0
     return _batches((time, each or _each(runs)), (memory, each or _each(enough)))
 
 

@@ -92,7 +92,7 @@ def carry_out(order: Order, line: Line | None) -> dict[str, Any]:
         for _ in range(order.batch.time):
             gc.collect()
             _make_cold(order)
-            content["timed"].append(asdict(clock.timed(call, once=bool(order.cold_paths))))
+            content["timed"].append(asdict(clock.timed(call, once=order.is_cold)))
         _weigh(order, call, line, content)
     return content
 
@@ -109,6 +109,8 @@ def _copied(order: Order) -> Order:
 
 
 def _make_cold(order: Order) -> None:
+    if order.cold_workers:
+        conditions.end_workers()
     for path in order.cold_paths:
         conditions.make_cold(path)
 

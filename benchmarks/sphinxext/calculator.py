@@ -88,7 +88,8 @@ def _content(basis: Basis) -> dict[str, Any]:
         "methods": {
             kind: [
                 {"task": cost.task, "method": cost.method, "message": cost.message}
-                | {"peak": _parts(cost.peak_bytes), "time": _parts(cost.wall_seconds)}
+                | {"peak": _parts(cost.peak_bytes), "whole": _parts(cost.whole_bytes)}
+                | {"time": _parts(cost.wall_seconds)}
                 for cost in basis.of_kind(kind)
             ]
             for kind in sorted(kinds)

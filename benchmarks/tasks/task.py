@@ -61,6 +61,8 @@ class Method:
     family: str = ""
     #: Whether its memory is measured too, and what it returns compared.
     weighed: bool = True
+    #: Whether workers of an earlier call are ended before each run: it starts its own.
+    cold_workers: bool = False
 
     def takes(self, path: Path) -> bool:
         """Tell whether it is for files with the ending of a path."""
@@ -102,8 +104,9 @@ def from_functions(functions: Methods) -> Task:
         Each takes the path of a file. Names must differ. The functions of one sequence
         return the same. Globals of their file say more, by name: ``TOLERANCE`` how nearly,
         ``PROGRAMS`` the program that one needs (left out if it is not on the PATH),
-        ``ENDINGS`` the files that one is for, ``RECOMMENDED`` what the site recommends, ``FORM``
-        the form of the run that all need.
+        ``ENDINGS`` the files that one is for, ``RECOMMENDED`` what the site recommends,
+        ``COLD_WORKERS`` those that start their workers, ``FORM`` the form of the run that all
+        need.
 
     Raises
     ------
@@ -154,6 +157,9 @@ def _method(function: FunctionType, group: int, program: str) -> Method:
         version = program_version(program)
         digest = hashlib.sha256(f"{digest} {program} {version}".encode()).hexdigest()
     summary = (inspect.getdoc(function) or "").partition("\n")[0]
+    cold_workers = function.__name__ in function.__globals__.get("COLD_WORKERS", ())
+    if cold_workers:  # what it finds is part of what is measured
+        digest = hashlib.sha256(f"{digest} cold workers".encode()).hexdigest()
     ending = function.__globals__.get("ENDINGS", {}).get(function.__name__, "")
     return Method(
         function.__name__,
@@ -164,6 +170,7 @@ def _method(function: FunctionType, group: int, program: str) -> Method:
         program,
         ending=ending,
         family=_family(function, program),
+        cold_workers=cold_workers,
     )
 
 

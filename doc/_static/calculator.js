@@ -38,10 +38,10 @@ function amount([fixed, perVolumeVoxel, perVoxel, again], voxels, volumes) {
   return fixed + perVolumeVoxel * voxels + perVoxel * voxels * read;
 }
 
-function verdict(peak, free, data) {
+function verdict(whole, free, data) {
   const [fits, tight, not] = data.words;
-  if (peak > data.usable * free) return not;
-  return peak > data.tight * free ? tight : fits;
+  if (whole > data.usable * free) return not;
+  return whole > data.tight * free ? tight : fits;
 }
 
 function row(cells) {
@@ -67,6 +67,7 @@ function predict(form, data) {
     .map((method) => ({
       ...method,
       bytes: method.peak ? amount(method.peak, voxels, volumes) : 0,
+      whole: method.whole ? amount(method.whole, voxels, volumes) : 0,
       seconds: method.time ? amount(method.time, voxels, volumes) : 0,
     }));
   const order = (a, b) => (a.task < b.task ? -1 : a.task > b.task ? 1 : a.bytes - b.bytes);
@@ -85,7 +86,7 @@ function show(form, data) {
     return;
   }
   const { rows, raw, kind, free } = predict(form, data);
-  const fitting = rows.filter((line) => verdict(line.bytes, free, data) !== data.words[2]);
+  const fitting = rows.filter((line) => verdict(line.whole, free, data) !== data.words[2]);
   summary.textContent =
     `Raw size ${bytes(raw)}. ${fitting.length} of ${rows.length} ways fit. ` +
     `Measured on small files of the kind ${kind.replaceAll("_", " ")}.`;
@@ -95,8 +96,8 @@ function show(form, data) {
       row(
         line.peak && line.time
           ? [`${line.task}.${line.method}`, seconds(line.seconds), bytes(line.bytes),
-             verdict(line.bytes, free, data)]
-          : [`${line.task}.${line.method}`, "–", "–", line.message],
+             bytes(line.whole), verdict(line.whole, free, data)]
+          : [`${line.task}.${line.method}`, "–", "–", "–", line.message],
       ),
     ),
   );

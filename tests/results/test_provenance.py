@@ -1,7 +1,7 @@
 from dataclasses import replace
 from pathlib import Path
 
-from benchmarks.gauge import machine, shared_memory
+from benchmarks.gauge import shared_memory
 from benchmarks.results import provenance
 from benchmarks.units import GIB, MIB
 
@@ -35,19 +35,11 @@ def test_the_block_names_what_a_reader_needs():
     assert all(rows.values())
 
 
-def test_the_limits_of_a_container_count(tmp_path, monkeypatch):
-    (tmp_path / "cpu.max").write_text("150000 100000\n")
-    (tmp_path / "memory.max").write_text(f"{GIB}\n")
-    monkeypatch.setattr(provenance, "CGROUP", tmp_path)
-    monkeypatch.setattr(machine, "CGROUP", tmp_path)
-    monkeypatch.setattr(provenance.os, "sched_getaffinity", lambda _: {0, 1, 2, 3})
-    here = provenance.here("gauge", tmp_path)
-    assert (here.cores, here.memory_bytes) == (1.5, GIB)
-    (tmp_path / "cpu.max").write_text("max 100000\n")
-    (tmp_path / "memory.max").write_text("max\n")
-    here = provenance.here("gauge", tmp_path)
-    assert here.cores == 4
-    assert here.memory_bytes > GIB
+def test_the_tightest_bounds_count(monkeypatch):
+    monkeypatch.setenv("SLURM_CPUS_ON_NODE", "1")
+    monkeypatch.setenv("SLURM_MEM_PER_NODE", "1G")
+    here = provenance.here("gauge", Path("/"))
+    assert (here.cores, here.memory_bytes) == (1, GIB)
 
 
 def test_thread_settings_are_named(monkeypatch):
