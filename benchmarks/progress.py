@@ -149,7 +149,8 @@ class Meter:
         error: BaseException | None,
         trace: TracebackType | None,
     ) -> None:
-        self._bar.stop()
+        if not self._bar.disable:  # releases of rich before 15 write an empty line all the same
+            self._bar.stop()
 
     def starting(self, method: str) -> None:
         """Say which run begins."""

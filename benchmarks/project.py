@@ -171,7 +171,7 @@ def _here(path: Path) -> Provenance:
         for name in tasks.example_paths()
         for method in tasks.task_named(name).methods
     ]
-    homes = importlib.metadata.packages_distributions()
+    homes = source.distributions()
     tops = {name.partition(".")[0] for name in source.imports(*functions)}
     names = sorted({name for top in tops for name in homes.get(top, ())})
     versions = {name: importlib.metadata.version(name) for name in names}

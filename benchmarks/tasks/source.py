@@ -10,6 +10,7 @@ import importlib.metadata
 import importlib.util
 import inspect
 import re
+import sys
 import textwrap
 from pathlib import Path
 from types import CodeType, FunctionType, ModuleType
@@ -134,9 +135,23 @@ def _is_installed(package: str) -> bool:
 
 
 @functools.cache
+def distributions() -> dict[str, list[str]]:
+    """Return by the name of each package that can be imported what is installed to have it."""
+    found = {
+        top: list(names) for top, names in importlib.metadata.packages_distributions().items()
+    }
+    if sys.version_info < (3, 11):  # which looks into one file alone, that few still have
+        for one in importlib.metadata.distributions():
+            files = () if one.read_text("top_level.txt") else one.files or ()
+            for top in {file.parts[0] for file in files if file.name == "__init__.py"}:
+                found.setdefault(top, []).append(one.metadata["Name"])
+    return found
+
+
+@functools.cache
 def _required(package: str) -> frozenset[str]:
     """Return the packages that a package needs to be installed."""
-    homes = importlib.metadata.packages_distributions()
+    homes = distributions()
     needed = {
         canonicalize_name(requirement.name)
         for name in homes.get(package, ())
