@@ -72,9 +72,9 @@ def installed(wheel, tmp_path_factory):
     """
     folder = tmp_path_factory.mktemp("installed")
     called(sys.executable, "-m", "venv", folder / "venv")
-    paths = {"base": str(folder / "venv"), "platbase": str(folder / "venv")}
-    packages = Path(sysconfig.get_path("purelib", "venv", paths))
-    programs = Path(sysconfig.get_path("scripts", "venv", paths))
+    programs = folder / "venv" / ("Scripts" if sys.platform == "win32" else "bin")
+    code = "import sysconfig; print(sysconfig.get_path('purelib'))"
+    packages = Path(called(programs / "python", "-c", code).stdout.strip())
     words = ("install", "--quiet", "--no-index", "--no-deps", "--disable-pip-version-check")
     answer = called(programs / "python", "-m", "pip", *words, wheel)
     assert answer.returncode == 0, answer.stderr
