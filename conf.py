@@ -80,6 +80,12 @@ intersphinx_mapping = {
 }
 intersphinx_timeout = 5
 
+# A function is copied with the imports and helpers that are folded in above it.
+copybutton_selector = (
+    "div.pasted, div.highlight pre:not(div.pasted pre):not(div.ipython-lines pre)"
+)
+copybutton_exclude = ".linenos, summary"
+
 # Drawn while the site is built; the layout that keeps the sides as the source has them.
 mermaid_cmd = shlex.join([sys.executable, "-m", "mermaidx"])
 mermaid_output_format = "svg"

@@ -19,11 +19,14 @@ The chapter says what follows from it: :ref:`chapter_extracting`.
 # ``dataobj`` of a proxy image reads what is asked for, and no more. It does not matter which
 # library opened the file. The two functions below return an array.
 
+import getpass
 import tempfile
 from pathlib import Path
 
 import nibabel as nib
 from nilearn.image import index_img, load_img
+
+from benchmarks.recipes import file_key, whole_file
 
 
 def volume_load_img(fmri_path):
@@ -110,34 +113,50 @@ def last_volume(fmri_path):
 # With a saved index
 # ------------------
 # If you come back to a compressed file, go through it once with ``indexed_gzip`` and save the
-# places that it found. From then on, every volume is near. Here the index goes to the folder for
-# temporary files. A good place to keep it is beside the file.
+# places that it found. From then on, every volume is near.
+#
+# An index that belongs to another file, or to an earlier state of this one, leads to wrong
+# voxels. ``file_key`` makes a name of the path of the file, its size and the time of its last
+# change. Without a folder of yours, the index goes to one of your own among the temporary files.
 
 
-def save_index(fmri_path):
+def index_path(fmri_path, folder=None):
+    """Return where the index of a file is kept, as the file is now."""
+    default = Path(tempfile.gettempdir(), f"gzip-indexes-of-{getpass.getuser()}")
+    folder = Path(folder or default)
+    folder.mkdir(mode=0o700, parents=True, exist_ok=True)
+    return folder / f"{file_key(fmri_path)}.gzidx"
+
+
+# %%
+# ``whole_file`` moves the index to its place once it is complete: another job never finds half
+# of it.
+
+
+def save_index(fmri_path, folder=None):
     """Go through the file once, and save the index. It returns the size of the index in bytes."""
     from indexed_gzip import IndexedGzipFile
 
-    index = Path(tempfile.gettempdir(), f"{Path(fmri_path).name}.gzidx")
-    with IndexedGzipFile(fmri_path) as stream:
+    index = index_path(fmri_path, folder)
+    with IndexedGzipFile(fmri_path) as stream, whole_file(index) as unfinished:
         stream.build_full_index()
-        stream.export_index(index)
+        stream.export_index(unfinished)
     return index.stat().st_size
 
 
 # %%
-# The image is opened from the stream. (For a NIfTI-2 file, write ``Nifti2Image``.)
+# The image is opened from the stream.
 
 
-def last_volume_indexed(fmri_path):
+def last_volume_indexed(fmri_path, folder=None):
     """Ask the proxy image for the last volume, with the index that was saved before."""
     from indexed_gzip import IndexedGzipFile
 
-    index = Path(tempfile.gettempdir(), f"{Path(fmri_path).name}.gzidx")
+    index = index_path(fmri_path, folder)
     if not index.exists():
-        save_index(fmri_path)
+        save_index(fmri_path, folder)
     with IndexedGzipFile(fmri_path, index_file=index) as stream:
-        return nib.Nifti1Image.from_stream(stream).dataobj[..., -1]
+        return nib.load(fmri_path).from_stream(stream).dataobj[..., -1]
 
 
 # %%

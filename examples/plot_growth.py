@@ -22,9 +22,10 @@ import tempfile
 
 import nibabel as nib
 import numpy as np
-from isal import igzip
 from joblib import Parallel, delayed
 from nilearn.image import mean_img
+
+from benchmarks.recipes import float32_header, opened_image, whole_file
 
 
 def whole_get_fdata(fmri_path):
@@ -44,38 +45,36 @@ def whole_mean_img(fmri_path):
 # %%
 # Volume by volume
 # ----------------
-# The same mean, one volume at a time. The package ``isal`` unpacks a .nii.gz.
+# The same mean, one volume at a time. ``opened_image`` unpacks a .nii.gz with ``isal``.
 
 
 def streamed_mean(fmri_path):
     """Add up the volumes one after the other."""
-    opened = igzip.open if fmri_path.endswith(".gz") else open
-    with opened(fmri_path, "rb") as stream:
-        img = nib.load(fmri_path).from_stream(stream)
-        total = np.zeros(img.shape[:3], order="F")
+    with opened_image(fmri_path) as img:
+        mean = np.zeros(img.shape[:3], order="F")
         for volume in range(img.shape[3]):
-            total += img.dataobj[..., volume]
-    return nib.Nifti1Image(total / img.shape[3], img.affine)
+            mean += img.dataobj[..., volume]
+    mean /= img.shape[3]
+    return type(img)(mean, img.affine, img.header, dtype=mean.dtype)
 
 
 # %%
-# And a new file, written one volume at a time.
+# And a new file in a new folder, written one volume at a time.
 
 
 def streamed_half(fmri_path):
-    """Write the half of each volume as soon as it is computed."""
-    opened = igzip.open if fmri_path.endswith(".gz") else open
-    half = f"{tempfile.gettempdir()}/half.nii"
-    with opened(fmri_path, "rb") as source, open(half, "wb") as target:
-        img = nib.load(fmri_path).from_stream(source)
-        header = img.header.copy()
-        header.set_data_dtype(np.float32)
-        header.set_slope_inter(1, 0)
-        header.set_data_offset(0)
+    """Write the half of each volume as soon as it is computed, as float32."""
+    half_path = f"{tempfile.mkdtemp()}/half.nii"
+    with (
+        opened_image(fmri_path) as img,
+        whole_file(half_path) as unfinished,
+        open(unfinished, "wb") as target,
+    ):
+        header = float32_header(img)
         header.write_to(target)
         for volume in range(img.shape[3]):
             target.write((img.dataobj[..., volume] / 2).astype(header.get_data_dtype()).T)
-    return nib.load(half)
+    return nib.load(half_path)
 
 
 # %%

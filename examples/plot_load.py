@@ -23,9 +23,10 @@ The chapter says what follows from it: :ref:`chapter_loading`.
 
 import nibabel as nib
 import numpy as np
-from isal import igzip
 from nibabel.arrayproxy import ArrayProxy
 from nilearn.image import load_img
+
+from benchmarks.recipes import opened_image
 
 
 def nibabel_load(fmri_path):
@@ -55,7 +56,10 @@ def get_fdata(fmri_path):
 
 
 def get_fdata_float32(fmri_path):
-    """Read the data as float32."""
+    """Read the data as float32.
+
+    Values that need more than its seven digits are rounded. NaN stays NaN.
+    """
     return nib.load(fmri_path).get_fdata(dtype=np.float32)
 
 
@@ -73,20 +77,25 @@ def native_dtype(fmri_path):
 # One array and no second one
 # ---------------------------
 # The leanest way to have all values in memory is to make the array first, and to fill it volume
-# by volume. ``ArrayProxy`` gives the values as they are stored, and they are scaled on their way.
-# The package ``isal`` unpacks a .nii.gz faster than Python itself.
+# by volume. ``opened_image`` opens the file for that, a .nii.gz with the package ``isal``, which
+# unpacks it faster than Python itself, and closes it in the end. ``ArrayProxy`` gives the values
+# as they are stored, and they are scaled on their way.
 #
-# Whole numbers of two bytes are exact as float32, and so are those of three.
+# Whole numbers of two bytes are exact as float32, and so are those of three. Larger ones, and
+# floats of eight bytes, are rounded.
 
 
 def one_array(fmri_path):
-    """Fill one array of float32 with the scaled values, and make no other."""
-    opened = igzip.open if fmri_path.endswith(".gz") else open
-    img = nib.load(fmri_path)
-    slope, inter = np.float32(img.dataobj.slope), np.float32(img.dataobj.inter)
-    data = np.empty(img.shape, np.float32, order="F")
-    with opened(fmri_path, "rb") as stream:
-        stored = ArrayProxy(stream, (img.shape, img.get_data_dtype(), img.dataobj.offset))
+    """Fill one array of float32 with the scaled values, and make no other.
+
+    It rounds float64, int32 and all else that needs more than the seven digits
+    of float32. NaN stays NaN, as with ``get_fdata``.
+    """
+    with opened_image(fmri_path) as img:
+        proxy, dtype = img.dataobj, img.get_data_dtype()
+        slope, inter = np.float32(proxy.slope), np.float32(proxy.inter)
+        stored = ArrayProxy(proxy.file_like, (img.shape, dtype, proxy.offset))
+        data = np.empty(img.shape, np.float32, order="F")
         for volume in range(img.shape[3]):
             np.multiply(stored[..., volume], slope, out=data[..., volume])
             data[..., volume] += inter

@@ -24,45 +24,65 @@ The chapter says what follows from it: :ref:`chapter_many_images`.
 # brighter voxels, so that any file will do. ``.T`` brings the voxels into the order of the file.
 #
 # The mean image is saved, and not returned: what a worker returns has to be sent back. The signals
-# are small.
+# are small. They are saved too, and last: where they are, the run is done. ``whole_file`` moves
+# each file to its place once it is complete.
 
 import multiprocessing
 import os
+import tempfile
 
 import nibabel as nib
 import numpy as np
-from isal import igzip
 from joblib import Parallel, delayed, parallel_config
 
+from benchmarks.recipes import file_key, opened_image, whole_file
 
-def mean_and_signals(run, mean_path):
-    """Save the mean image of a run, and return the signals of three regions."""
-    if isinstance(run, str):
-        opened = igzip.open if run.endswith(".gz") else open
-        with opened(run, "rb") as stream:
-            return mean_and_signals(nib.load(run).from_stream(stream), mean_path)
+
+def mean_and_signals(run, mean_path, signals_path):
+    """Save the mean image of a run, and the signals of three regions; return the signals.
+
+    Values are rounded to float32 before they are averaged. NaN stays NaN in the
+    mean image, as with ``mean_img``. In the signals, NaN and infinite values count
+    as zero, as with ``NiftiMasker``.
+    """
+    if isinstance(run, (str, os.PathLike)):
+        with opened_image(run) as img:
+            return mean_and_signals(img, mean_path, signals_path)
     total, signals = 0, []
     for volume in range(run.shape[3]):
         values = run.dataobj[..., volume].astype(np.float32).T
-        if not signals:
-            regions = np.array_split(np.flatnonzero(values > values.mean()), 3)
         total = np.add(total, values, dtype=float)
-        signals.append([values.ravel()[region].mean(dtype=float) for region in regions])
-    nib.save(nib.Nifti1Image(total.T / run.shape[3], run.affine), mean_path)
+        finite = np.nan_to_num(values, nan=0, posinf=0, neginf=0).ravel()
+        if not signals:
+            regions = np.array_split(np.flatnonzero(finite > finite.mean()), 3)
+        signals.append([finite[region].mean(dtype=float) for region in regions])
+    mean = total.T / run.shape[3]
+    with whole_file(mean_path) as unfinished:
+        nib.save(type(run)(mean, run.affine, run.header, dtype=mean.dtype), unfinished)
+    with whole_file(signals_path) as unfinished:
+        np.save(unfinished, signals)
     return np.array(signals)
 
 
 # %%
+# What was done before need not be done again. ``file_key`` makes a name of the path of the run,
+# its size and the time of its last change, so that two runs of one name do not meet, and a run
+# that was replaced is done anew.
+#
 # One of a thousand files is broken. That must not end the work on the others. So the error is
 # returned in the place of the signals, and looked at in the end.
 
 
-def attempted(work, run, *others):
-    """Do some work on a run; if it cannot be done, return the error."""
+def attempted(run, fmri_path, folder):
+    """Return the signals of a run, saved before or now; if it cannot be done, the error."""
     if isinstance(run, Exception):
         return run  # it could not be loaded
     try:
-        return work(run, *others)
+        target = os.path.join(folder, file_key(fmri_path))
+        signals_path = f"{target}_signals.npy"
+        if os.path.exists(signals_path):
+            return np.load(signals_path)
+        return mean_and_signals(run, f"{target}_mean.nii", signals_path)
     except Exception as error:
         return error
 
@@ -76,18 +96,21 @@ def failures(fmri_paths, results):
 # %%
 # In a loop
 # ---------
-# The mean images are saved beside the runs.
+# Results go to a folder. With a folder of yours, a second call goes on where the first one ended.
+# Without one, it is a new folder each time. Nothing is written beside the runs.
 
 
-def mean_paths(fmri_paths):
-    """Return the paths of the mean images."""
-    return [f"{path.rpartition('.nii')[0]}_mean.nii" for path in fmri_paths]
+def results_folder(folder=None):
+    """Return a folder for results, which is made if it is not there; by default a new one."""
+    folder = folder or tempfile.mkdtemp(prefix="means-and-signals-")
+    os.makedirs(folder, exist_ok=True)
+    return folder
 
 
-def loop_paths(fmri_paths):
+def loop_paths(fmri_paths, folder=None):
     """Go through the runs one after the other."""
-    jobs = zip(fmri_paths, mean_paths(fmri_paths))
-    return [attempted(mean_and_signals, *job) for job in jobs]
+    folder = results_folder(folder)
+    return [attempted(path, path, folder) for path in fmri_paths]
 
 
 # %%
@@ -95,16 +118,19 @@ def loop_paths(fmri_paths):
 
 
 def loaded(fmri_path):
-    """Return a run with all its voxels in memory, as float32."""
-    img = nib.load(fmri_path)
-    return nib.Nifti1Image(img.get_fdata().astype(np.float32), img.affine)
+    """Return a run with all its voxels in memory, as float32; or the error."""
+    try:
+        img = nib.load(fmri_path)
+        data = img.get_fdata().astype(np.float32)
+        return type(img)(data, img.affine, img.header, dtype=data.dtype)
+    except Exception as error:
+        return error
 
 
-def loop_images(fmri_paths):
+def loop_images(fmri_paths, folder=None):
     """Load all runs, and go through them then."""
-    runs = [attempted(loaded, path) for path in fmri_paths]
-    jobs = zip(runs, mean_paths(fmri_paths))
-    return [attempted(mean_and_signals, *job) for job in jobs]
+    folder, runs = results_folder(folder), [loaded(path) for path in fmri_paths]
+    return [attempted(*job, folder) for job in zip(runs, fmri_paths)]
 
 
 # %%
@@ -112,38 +138,52 @@ def loop_images(fmri_paths):
 # -------------------
 # With joblib the loop becomes two lines. They do not say where the work is done.
 #
-# When Dask gives up on a run, joblib is not told so (release 1.6), and would wait for ever. The
-# longest time for one run ends that.
+# A run may hang, or take more memory than there is, so that its worker is ended. Then joblib ends
+# all the work. (When Dask gives up on a run, joblib is not told so, in release 1.6, and would wait
+# for ever; the longest time for one run ends that.) So the work is begun again with the runs that
+# are left, and what they have saved already is only read. Results come in the order of the runs:
+# the first one that is missing is the one that took too long. If a worker was ended, several runs
+# may be to blame. The first of them is tried alone.
 
 IMAGE_SECONDS = 120
 GAVE_UP = f"A run did not come back in {IMAGE_SECONDS} s. Its worker may need more memory."
 
 
-def in_workers(runs, fmri_paths):
-    """Hand the runs to the workers in use."""
-    jobs = zip(runs, mean_paths(fmri_paths))
-    work = (delayed(attempted)(mean_and_signals, *job) for job in jobs)
-    try:
-        return Parallel(timeout=IMAGE_SECONDS)(work)
-    except (TimeoutError, multiprocessing.TimeoutError) as error:
-        raise TimeoutError(f"{GAVE_UP} {error}") from error
+def in_workers(runs, fmri_paths, folder=None):
+    """Hand the runs to the workers in use; in the place of one that fails is its error."""
+    folder, jobs = results_folder(folder), list(zip(runs, fmri_paths))
+    results, alone = [], False
+    while len(results) < len(jobs):
+        left = jobs[len(results) :][: 1 if alone else None]
+        work = (delayed(attempted)(*job, folder) for job in left)
+        try:
+            for result in Parallel(timeout=IMAGE_SECONDS, return_as="generator")(work):
+                results.append(result)
+            alone = False
+        except (TimeoutError, multiprocessing.TimeoutError):
+            results.append(TimeoutError(GAVE_UP))
+            alone = False
+        except Exception as error:
+            results += [error] if alone else []
+            alone = not alone
+    return results
 
 
 # %%
 # Here it is done in two processes of this machine.
 
 
-def joblib_paths(fmri_paths):
+def joblib_paths(fmri_paths, folder=None):
     """Send the paths to two processes."""
     with parallel_config(backend="loky", n_jobs=2):
-        return in_workers(fmri_paths, fmri_paths)
+        return in_workers(fmri_paths, fmri_paths, folder)
 
 
-def joblib_images(fmri_paths):
+def joblib_images(fmri_paths, folder=None):
     """Load all runs, and send the images to two processes."""
-    runs = [attempted(loaded, path) for path in fmri_paths]
+    runs = [loaded(path) for path in fmri_paths]
     with parallel_config(backend="loky", n_jobs=2):
-        return in_workers(runs, fmri_paths)
+        return in_workers(runs, fmri_paths, folder)
 
 
 # %%
@@ -189,19 +229,19 @@ def connected(workers=2, as_it_comes=False):
     )
 
 
-def dask_paths(fmri_paths):
+def dask_paths(fmri_paths, folder=None):
     """Send the paths to the workers of Dask."""
     connected()
     with parallel_config(backend="dask"):
-        return in_workers(fmri_paths, fmri_paths)
+        return in_workers(fmri_paths, fmri_paths, folder)
 
 
-def dask_images(fmri_paths):
+def dask_images(fmri_paths, folder=None):
     """Load all runs, and send the images to the workers of Dask."""
     connected()
-    runs = [attempted(loaded, path) for path in fmri_paths]
+    runs = [loaded(path) for path in fmri_paths]
     with parallel_config(backend="dask"):
-        return in_workers(runs, fmri_paths)
+        return in_workers(runs, fmri_paths, folder)
 
 
 # %%
@@ -290,8 +330,8 @@ def handed_out(fmri_paths):
 
 def one_is_broken(fmri_paths):
     """Return how many runs came through, and the names of the others."""
-    folder, name = os.path.split(fmri_paths[0])
-    broken = f"{folder}/broken.{name.partition('.')[2]}"
+    ending = os.path.basename(fmri_paths[0]).partition(".")[2]
+    broken = f"{tempfile.mkdtemp()}/broken.{ending}"
     with open(fmri_paths[0], "rb") as whole, open(broken, "wb") as half:
         half.write(whole.read(os.path.getsize(fmri_paths[0]) // 2))
     results = dask_paths([*fmri_paths, broken])

@@ -26,20 +26,22 @@ from multiprocessing.shared_memory import SharedMemory
 
 import nibabel as nib
 import numpy as np
-from isal import igzip
 from joblib import Parallel, delayed
 from nibabel.arrayproxy import ArrayProxy
 from nilearn.maskers import NiftiMasker
 
+from benchmarks.recipes import mask_voxels, opened_image
+
 
 def thirds(fmri_path):
     """Split the voxels that are brighter than the mean of the first volume into three masks."""
-    first = nib.load(fmri_path).dataobj[..., 0]
+    img = nib.load(fmri_path)
+    first = np.nan_to_num(img.dataobj[..., 0])
     bright = np.flatnonzero(first > first.mean())
-    masks = np.zeros((3, *first.shape), dtype=bool)
+    masks = np.zeros((3, *first.shape), dtype="uint8")
     for mask, voxels in zip(masks, np.array_split(bright, 3)):
-        mask.ravel()[voxels] = True
-    return masks
+        mask.ravel()[voxels] = 1
+    return [nib.Nifti1Image(mask, img.affine) for mask in masks]
 
 
 # %%
@@ -48,10 +50,9 @@ def thirds(fmri_path):
 # ``NiftiMasker`` reads an image, and returns the voxels of a mask as rows of an array.
 
 
-def masker_mean(img, mask, affine):
+def masker_mean(img, mask):
     """Average an image within a mask, volume by volume."""
-    masker = NiftiMasker(nib.Nifti1Image(mask.astype("int8"), affine), standardize=None)
-    return masker.fit_transform(img).mean(axis=1)
+    return NiftiMasker(mask, standardize=None).fit_transform(img).mean(axis=1)
 
 
 # %%
@@ -60,9 +61,8 @@ def masker_mean(img, mask, affine):
 
 def masker_path(fmri_path):
     """Let a masker in each worker read the file."""
-    affine = nib.load(fmri_path).affine
     masks = thirds(fmri_path)
-    return Parallel(n_jobs=2)(delayed(masker_mean)(fmri_path, mask, affine) for mask in masks)
+    return Parallel(n_jobs=2)(delayed(masker_mean)(fmri_path, mask) for mask in masks)
 
 
 # %%
@@ -74,7 +74,7 @@ def masker_loaded(fmri_path):
     img = nib.load(fmri_path)
     img.get_fdata()
     masks = thirds(fmri_path)
-    return Parallel(n_jobs=2)(delayed(masker_mean)(img, mask, img.affine) for mask in masks)
+    return Parallel(n_jobs=2)(delayed(masker_mean)(img, mask) for mask in masks)
 
 
 # %%
@@ -84,8 +84,8 @@ def masker_loaded(fmri_path):
 
 
 def array_mean(data, mask):
-    """Average an array within a mask, volume by volume."""
-    return data[mask].mean(axis=0)
+    """Average an array within a mask on the same grid, volume by volume."""
+    return data[np.asanyarray(mask.dataobj) != 0].mean(axis=0)
 
 
 def numpy_array(fmri_path):
@@ -124,24 +124,33 @@ def numpy_shared_memory(fmri_path):
 # Each volume is read once and averaged within every mask. No worker is needed, and no array of
 # the whole run.
 #
-# The package ``isal`` unpacks a .nii.gz faster than Python itself. ``ArrayProxy`` gives the values
-# as they are stored, so that only the means have to be scaled. The voxels of a mask are looked up
-# once, by their places in the file: there, the first axis runs fastest, and ``.T`` brings a volume
-# into this order without a copy.
+# ``opened_image`` unpacks a .nii.gz with the package ``isal``, which is faster than Python itself.
+# ``ArrayProxy`` gives the values as they are stored, so that only the means have to be scaled. The
+# voxels of a mask are looked up once, by their places in the file: there, the first axis runs
+# fastest, and ``.T`` brings a volume into this order without a copy. ``mask_voxels`` refuses a
+# mask on another grid than that of the run.
+#
+# ``NiftiMasker`` takes what is NaN or infinite as zero. So does this; ``zero`` is how a zero is
+# stored.
 
 
-def one_pass(fmri_path):
-    """Average each volume within every mask as it is stored, and scale the means."""
-    places = [np.flatnonzero(mask.T) for mask in thirds(fmri_path)]
-    opened = igzip.open if fmri_path.endswith(".gz") else open
-    img = nib.load(fmri_path)
-    means = np.empty((len(places), img.shape[3]))
-    with opened(fmri_path, "rb") as stream:
-        stored = ArrayProxy(stream, (img.shape, img.get_data_dtype(), img.dataobj.offset))
+def one_pass(fmri_path, masks=None):
+    """Average each volume within every mask as it is stored, and scale the means.
+
+    A mask is an image or its path; by default, they are thirds of the brighter
+    voxels. NaN and infinite values count as zero, as with ``NiftiMasker``.
+    """
+    with opened_image(fmri_path) as img:
+        masks = masks or thirds(fmri_path)
+        places = [np.flatnonzero(mask_voxels(mask, img).T) for mask in masks]
+        proxy, dtype = img.dataobj, img.get_data_dtype()
+        stored = ArrayProxy(proxy.file_like, (img.shape, dtype, proxy.offset))
+        means, zero = np.empty((len(places), img.shape[3])), -proxy.inter / proxy.slope
         for volume in range(img.shape[3]):
             values = stored[..., volume].T.ravel()
+            values = np.nan_to_num(values, nan=zero, posinf=zero, neginf=zero)
             means[:, volume] = [values[place].mean(dtype=float) for place in places]
-    return list(means * img.dataobj.slope + img.dataobj.inter)
+    return list(means * proxy.slope + proxy.inter)
 
 
 # %%

@@ -30,6 +30,8 @@ from isal import igzip
 from joblib import Parallel, delayed
 from nilearn.image import load_img, math_img
 
+from benchmarks.recipes import float32_header, opened_image, whole_file
+
 
 def math_load_img(fmri_path):
     """Halve an image that nilearn opened."""
@@ -43,65 +45,62 @@ def math_nibabel(fmri_path):
 
 # %%
 # One array of floats of four bytes is all that has to be in memory, if it is filled volume by
-# volume and then changed in place. The package ``isal`` unpacks a .nii.gz faster than Python
-# itself. nibabel reads from what ``igzip.open`` returns as it reads from any open file.
+# volume and then changed in place. ``opened_image`` unpacks a .nii.gz with the package ``isal``,
+# which is faster than Python itself, and closes the file in the end.
 
 
 def half_in_place(fmri_path):
-    """Fill one array volume by volume, and halve it in place."""
-    opened = igzip.open if fmri_path.endswith(".gz") else open
-    with opened(fmri_path, "rb") as stream:
-        img = nib.load(fmri_path).from_stream(stream)
+    """Fill one array volume by volume, and halve it in place; all is rounded to float32."""
+    with opened_image(fmri_path) as img:
         data = np.empty(img.shape, np.float32, order="F")
         for volume in range(img.shape[3]):
             data[..., volume] = img.dataobj[..., volume]
     data /= 2
-    return nib.Nifti1Image(data, img.affine)
+    return type(img)(data, img.affine, img.header, dtype=data.dtype)
 
 
 # %%
 # Once, into a file
 # -----------------
-# Often the result is saved anyway. nilearn computes all of it, and then nibabel writes it.
+# Often the result is saved anyway. nilearn computes all of it, and then nibabel writes it, here
+# into a new folder.
 
 
 def saved_math_img(fmri_path):
     """Halve the image, and save it."""
-    half = f"{tempfile.gettempdir()}/half-at-once.nii.gz"
-    math_img("img / 2", img=fmri_path).to_filename(half)
-    return nib.load(half)
+    half_path = f"{tempfile.mkdtemp()}/half.nii.gz"
+    math_img("img / 2", img=fmri_path).to_filename(half_path)
+    return nib.load(half_path)
 
 
 # %%
 # Each volume can be written as soon as it is computed. Then nothing grows with the run. A file
-# begins with its header, which says that floats of four bytes follow, without scaling. In the
-# file, the voxels along the first axis are neighbours: ``.T`` has them so without a copy.
+# begins with its header, which says that floats of four bytes follow, without scaling:
+# ``float32_header`` keeps all else of the header of the run. In the file, the voxels along the
+# first axis are neighbours: ``.T`` has them so without a copy.
+#
+# ``whole_file`` moves the file to its place once it is complete. If the work ends in the middle,
+# nothing stands there that could be taken for a result.
 
 
-def float32_header(img):
-    """Return the header of an image whose values are written as float32."""
-    header = img.header.copy()
-    header.set_data_dtype(np.float32)
-    header.set_slope_inter(1, 0)
-    header.set_data_offset(0)
-    return header
+def saved_streaming(fmri_path, half_path=None):
+    """Write the half of each volume to a .nii.gz, your own or a new one, as float32.
 
-
-def saved_streaming(fmri_path):
-    """Write the half of each volume as soon as it is computed."""
-    opened = igzip.open if fmri_path.endswith(".gz") else open
-    half = f"{tempfile.gettempdir()}/half-streamed.nii.gz"
+    What needs more than the seven digits of float32 is rounded. NaN stays NaN,
+    as with ``math_img``.
+    """
+    half_path = half_path or f"{tempfile.mkdtemp()}/half.nii.gz"
     with (
-        opened(fmri_path, "rb") as source,
-        igzip.open(half, "wb", compresslevel=1) as target,
+        opened_image(fmri_path) as img,
+        whole_file(half_path) as unfinished,
+        igzip.open(unfinished, "wb", compresslevel=1) as target,
     ):
-        img = nib.load(fmri_path).from_stream(source)
         header = float32_header(img)
         header.write_to(target)
         for volume in range(img.shape[3]):
             values = img.dataobj[..., volume] / 2
             target.write(values.astype(header.get_data_dtype()).T)
-    return nib.load(half)
+    return nib.load(half_path)
 
 
 # %%
@@ -160,16 +159,14 @@ def twice_threads(fmri_path):
 
 
 def twice_one_pass(fmri_path):
-    """Read each volume once, and put its half into both results."""
-    opened = igzip.open if fmri_path.endswith(".gz") else open
-    with opened(fmri_path, "rb") as stream:
-        img = nib.load(fmri_path).from_stream(stream)
+    """Read each volume once, and put its half into both results, rounded to float32."""
+    with opened_image(fmri_path) as img:
         results = [np.empty(img.shape, np.float32, order="F") for _ in range(2)]
         for volume in range(img.shape[3]):
             half = img.dataobj[..., volume] / 2
             for result in results:
                 result[..., volume] = half
-    return [nib.Nifti1Image(result, img.affine) for result in results]
+    return [type(img)(data, img.affine, img.header, dtype=data.dtype) for data in results]
 
 
 # %%
@@ -177,23 +174,18 @@ def twice_one_pass(fmri_path):
 
 
 def twice_to_files(fmri_path):
-    """Read each volume once, and write its half to both files."""
-    opened = igzip.open if fmri_path.endswith(".gz") else open
-    one, other = (f"{tempfile.gettempdir()}/half-{number}.nii" for number in (1, 2))
-    with (
-        opened(fmri_path, "rb") as source,
-        open(one, "wb") as first,
-        open(other, "wb") as second,
-    ):
-        img = nib.load(fmri_path).from_stream(source)
+    """Read each volume once, and write its half as float32 to both files, in a new folder."""
+    folder = tempfile.mkdtemp()
+    paths = [f"{folder}/half-{number}.nii" for number in (1, 2)]
+    with opened_image(fmri_path) as img, open(paths[0], "wb") as one, open(paths[1], "wb") as two:
         header = float32_header(img)
-        for target in (first, second):
+        for target in (one, two):
             header.write_to(target)
         for volume in range(img.shape[3]):
             half = (img.dataobj[..., volume] / 2).astype(header.get_data_dtype())
-            first.write(half.T)
-            second.write(half.T)
-    return [nib.load(one), nib.load(other)]
+            for target in (one, two):
+                target.write(half.T)
+    return [nib.load(path) for path in paths]
 
 
 # %%
@@ -223,9 +215,7 @@ def number_loaded(fmri_path):
 
 def number_one_pass(fmri_path):
     """Add up the halves of all volumes, one volume after the other."""
-    opened = igzip.open if fmri_path.endswith(".gz") else open
-    with opened(fmri_path, "rb") as stream:
-        img = nib.load(fmri_path).from_stream(stream)
+    with opened_image(fmri_path) as img:
         total = sum((img.dataobj[..., volume] / 2).sum() for volume in range(img.shape[3]))
     return [total / np.prod(img.shape)] * 2
 

@@ -24,9 +24,10 @@ import tempfile
 
 import nibabel as nib
 import numpy as np
-from isal import igzip
 from nibabel.arrayproxy import ArrayProxy
 from nilearn.image import load_img, mean_img
+
+from benchmarks.recipes import opened_image
 
 
 def mean_load_img(fmri_path):
@@ -54,16 +55,25 @@ def mean_nibabel(fmri_path):
 # in the same way, so that two arrays in the same order are added.
 #
 # ``keep_file_open=True`` matters for a compressed file. Without it, each volume opens the
-# file again and unpacks it from the start.
+# file again and unpacks it from the start. nibabel closes the file when nothing refers to the
+# image any more, here at the end of the function.
+#
+# The new image gets the affine and the header of the run, and the type of its own values: with
+# the type of the run, saving it would round the mean. The class is that of the run too, so that
+# this works for NIfTI-2 as well.
 
 
 def mean_volume_by_volume(fmri_path):
-    """Add up the volumes one after the other."""
+    """Add up the volumes one after the other.
+
+    What is NaN in a volume is NaN in the mean, as with ``mean_img``.
+    """
     img = nib.load(fmri_path, keep_file_open=True)
-    total = np.zeros(img.shape[:3], order="F")
+    mean = np.zeros(img.shape[:3], order="F")
     for volume in range(img.shape[3]):
-        total += img.dataobj[..., volume]
-    return nib.Nifti1Image(total / img.shape[3], img.affine)
+        mean += img.dataobj[..., volume]
+    mean /= img.shape[3]
+    return type(img)(mean, img.affine, img.header, dtype=mean.dtype)
 
 
 # %%
@@ -73,17 +83,18 @@ def mean_volume_by_volume(fmri_path):
 def mean_file_reopened(fmri_path):
     """Add up the volumes, and open the file again for each of them."""
     img = nib.load(fmri_path)
-    total = np.zeros(img.shape[:3], order="F")
+    mean = np.zeros(img.shape[:3], order="F")
     for volume in range(img.shape[3]):
-        total += img.dataobj[..., volume]
-    return nib.Nifti1Image(total / img.shape[3], img.affine)
+        mean += img.dataobj[..., volume]
+    mean /= img.shape[3]
+    return type(img)(mean, img.affine, img.header, dtype=mean.dtype)
 
 
 # %%
 # A compressed file, as fast as it can be unpacked
 # ------------------------------------------------
-# The package ``isal`` unpacks .gz files much faster than Python itself. nibabel reads from what
-# ``igzip.open`` returns as it reads from any open file.
+# The package ``isal`` unpacks .gz files much faster than Python itself. ``opened_image`` lets
+# nibabel read from it, and closes the file in the end.
 #
 # ``ArrayProxy`` gives the values as they are stored. The scaling of the header is applied once,
 # to the mean, instead of to each volume. Four volumes at a time are added up in floats of four
@@ -91,16 +102,20 @@ def mean_file_reopened(fmri_path):
 
 
 def mean_isal(fmri_path):
-    """Unpack with isal, and add up the volumes as they are stored."""
-    img = nib.load(fmri_path)
-    mean = np.zeros(img.shape[:3], order="F")
-    with igzip.open(fmri_path) as stream:
-        stored = ArrayProxy(stream, (img.shape, img.get_data_dtype(), img.dataobj.offset))
+    """Unpack with isal, and add up the volumes as they are stored.
+
+    Sums of four volumes are rounded to float32. What is NaN in a volume is NaN
+    in the mean, as with ``mean_img``.
+    """
+    with opened_image(fmri_path) as img:
+        proxy, dtype = img.dataobj, img.get_data_dtype()
+        stored = ArrayProxy(proxy.file_like, (img.shape, dtype, proxy.offset))
+        mean = np.zeros(img.shape[:3], order="F")
         for first in range(0, img.shape[3], 4):
             mean += stored[..., first : first + 4].sum(axis=3, dtype=np.float32)
-    mean *= img.dataobj.slope / img.shape[3]
-    mean += img.dataobj.inter
-    return nib.Nifti1Image(mean, img.affine)
+    mean *= proxy.slope / img.shape[3]
+    mean += proxy.inter
+    return type(img)(mean, img.affine, img.header, dtype=mean.dtype)
 
 
 # %%
@@ -111,7 +126,11 @@ def mean_isal(fmri_path):
 
 
 def mean_blocks(fmri_path):
-    """Map eight volumes at a time, and add them up as they are stored."""
+    """Map eight volumes at a time, and add them up as they are stored.
+
+    Sums of eight volumes are rounded to float32. What is NaN in a volume is NaN
+    in the mean, as with ``mean_img``.
+    """
     img = nib.load(fmri_path)
     *space, volumes = img.shape
     mean, dtype = np.zeros(space, order="F"), img.get_data_dtype()
@@ -122,27 +141,28 @@ def mean_blocks(fmri_path):
         mean += stored.sum(axis=3, dtype=np.float32)
     mean *= img.dataobj.slope / volumes
     mean += img.dataobj.inter
-    return nib.Nifti1Image(mean, img.affine)
+    return type(img)(mean, img.affine, img.header, dtype=mean.dtype)
 
 
 # %%
 # With other programs
 # -------------------
 # Where MRtrix or the Connectome Workbench is installed, their commands do the same. They are
-# written in C++. What is measured is the whole process, from its start to its end.
+# written in C++. What is measured is the whole process, from its start to its end. The mean is
+# written into a folder of its own, so that two jobs cannot overwrite each other's.
 
 
 def mean_mrmath(fmri_path):
     """Let mrmath of MRtrix write the mean."""
-    mean = f"{tempfile.gettempdir()}/mean-mrmath.nii"
-    command = ["mrmath", fmri_path, "mean", mean, "-axis", "3", "-force", "-quiet"]
+    mean = f"{tempfile.mkdtemp()}/mean.nii"
+    command = ["mrmath", fmri_path, "mean", mean, "-axis", "3", "-quiet"]
     subprocess.run(command, check=True)
     return nib.load(mean)
 
 
 def mean_wb_command(fmri_path):
     """Let wb_command of the Connectome Workbench write the mean."""
-    mean = f"{tempfile.gettempdir()}/mean-wb.nii"
+    mean = f"{tempfile.mkdtemp()}/mean.nii"
     command = ["wb_command", "-volume-reduce", fmri_path, "MEAN", mean]
     subprocess.run(command, check=True)
     return nib.load(mean)

@@ -2,11 +2,16 @@
 Your own workflow
 =================
 
-What does my own function need, the one that smooths, masks or fits?
+What does my own function need, on my own file?
 
-Any function that takes the path of a file can be measured as the ways of this site are. Write
-it, put it into a list, and hand the list to ``compare``. This page does so with three steps of
-a usual analysis. Replace them with yours.
+Download this script, put your function in the place of the ones below, and run it on your file:
+
+.. code-block:: console
+
+   $ python my_workflow.py my_bold.nii.gz
+
+Each function is called several times in Python processes of its own, and every call is watched
+from outside. So nothing has to be added to your code.
 
 The page :doc:`/your_own_data` shows the other ways to measure on your own file.
 """
@@ -14,67 +19,91 @@ The page :doc:`/your_own_data` shows the other ways to measure on your own file.
 # sphinx_gallery_thumbnail_path = '_static/thumbnails/your_own_workflow.svg'
 
 # %%
-# Smoothing
-# ---------
-# A function gets the path, and returns what you would go on with. It has to import what it
-# needs, or use what is imported above it in the same file.
+# Your function
+# -------------
+# It takes the path of the run and returns what you would go on with. It may use all that is
+# imported or defined in the same file. If it writes, have it write into the folder for temporary
+# files: it is called more than once. Here it maps the temporal signal-to-noise ratio: the mean of
+# each voxel over its standard deviation.
 
+import nibabel as nib
 import numpy as np
-import pandas as pd
-from nilearn.glm.first_level import FirstLevelModel
-from nilearn.image import load_img, smooth_img
-from nilearn.maskers import NiftiMasker
 
 
-def smoothed(fmri_path):
-    """Smooth every volume with a kernel of 6 mm."""
-    return smooth_img(fmri_path, fwhm=6)
+def ratio_map(mean, deviation, affine):
+    """Divide, and leave zero where nothing varies."""
+    ratio = np.divide(mean, deviation, out=np.zeros_like(mean), where=deviation > 0)
+    return nib.Nifti1Image(ratio, affine)
 
 
-# %%
-# A masker
-# --------
-# The masker finds a mask, reads the voxels in it, and standardizes the signal of each voxel.
-
-
-def masked(fmri_path):
-    """Standardize the signals of all voxels within a mask."""
-    masker = NiftiMasker(mask_strategy="epi", standardize="zscore_sample")
-    return masker.fit_transform(fmri_path)
+def my_function(fmri_path):
+    """Read the run, and compute the ratio of all voxels at once."""
+    img = nib.load(fmri_path)
+    data = img.get_fdata()
+    return ratio_map(data.mean(axis=3), data.std(axis=3), img.affine)
 
 
 # %%
-# A model
-# -------
-# A general linear model of a signal that goes up and down every ten volumes. Your own design
-# matrix goes in the same place.
+# Another way to the same result
+# ------------------------------
+# If you have an idea to make it faster or leaner, write it beside the first. This one goes through
+# the volumes. It adds up how they differ from the first volume, and the squares of that.
 
 
-def modelled(fmri_path):
-    """Fit a general linear model, and map the z values of its signal."""
-    volumes = np.arange(load_img(fmri_path).shape[3])
-    design = pd.DataFrame({"signal": np.sin(volumes * np.pi / 10), "constant": 1.0})
-    model = FirstLevelModel(noise_model="ols").fit(fmri_path, design_matrices=design)
-    return model.compute_contrast("signal", output_type="z_score")
+def my_leaner_function(fmri_path):
+    """Compute the ratio from sums that grow volume by volume."""
+    img = nib.load(fmri_path, keep_file_open=True)
+    first = np.asarray(img.dataobj[..., 0], dtype=float)
+    total, squares = np.zeros_like(first), np.zeros_like(first)
+    for volume in range(1, img.shape[3]):
+        difference = img.dataobj[..., volume] - first
+        total += difference
+        squares += difference**2
+    mean = total / img.shape[3]
+    deviation = np.sqrt(squares / img.shape[3] - mean**2)
+    return ratio_map(first + mean, deviation, img.affine)
 
 
 # %%
-# What each step costs
-# --------------------
-# The functions of an inner list would have to return the same. Here each stands alone. To
-# measure on a file of your own, write its path behind the list, or behind the name of this
-# script. Here it is the first volumes of the run, so that the page is made soon.
+# A function with settings
+# ------------------------
+# What is measured takes a path and nothing else. Put settings into a function around it. To
+# measure a part of your work only, begin with what that part is given: save it, and load it in
+# the function.
 
-STEPS = [[smoothed], [masked], [modelled]]
+
+def my_settings(fmri_path):
+    """Compute the ratio without the first four volumes."""
+    img = nib.load(fmri_path)
+    data = img.get_fdata()[..., 4:]
+    return ratio_map(data.mean(axis=3), data.std(axis=3), img.affine)
+
+
+# %%
+# What it costs
+# -------------
+# The functions of one inner list have to return the same, or the comparison ends with an error
+# that names the two and how far they are apart. ``TOLERANCE`` says how far they may be. A
+# function that returns something else gets a list of its own.
+#
+# ``form="short"`` measures on the first volumes of your file, which takes seconds. Leave it out to
+# measure on all of it. ``runs`` says how often each function is timed.
+
+TOLERANCE = 1e-6  # both compute in float64, but add up in another order
+MINE = [[my_function, my_leaner_function], [my_settings]]
 
 if __name__ == "__main__":
     from benchmarks import compare
 
-    comparison = compare(STEPS, form="short", runs=3)
+    comparison = compare(MINE, form="short", runs=3)
     print(comparison)
 
 # %%
-# The memory of each step over time shows where its peak is.
+# *Peak* is what the function needs on top of what was there before, *kept* is what its result
+# holds, and *multiplier* is the peak over the raw size of the run: times the size of a longer
+# run, it tells roughly what that one would need.
+#
+# The memory over time shows where the peak is, and so which line to look at first.
 
 if __name__ == "__main__":
     comparison.plot_memory_over_time()
@@ -82,13 +111,13 @@ if __name__ == "__main__":
 # %%
 # One call, without a list
 # ------------------------
-# ``measure`` takes a function and its arguments, whatever they are.
+# ``measure`` takes any function and its arguments, whatever they are.
 #
 # .. code-block:: python
 #
 #     from benchmarks import measure
 #
-#     result = measure(smoothed, "my_bold.nii.gz")
+#     result = measure(my_function, "my_bold.nii.gz")
 #     print(result.wall_seconds.median, result.peak_bytes.median, result.kept_bytes.median)
 #
 # In IPython and Jupyter, ``%measure`` takes any expression, and ``%%measure`` a whole cell. The
@@ -98,4 +127,4 @@ if __name__ == "__main__":
 # .. code-block:: ipython
 #
 #     %load_ext benchmarks
-#     %measure smoothed("my_bold.nii.gz")
+#     %measure my_function("my_bold.nii.gz")

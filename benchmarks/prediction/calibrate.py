@@ -67,8 +67,9 @@ class _Job:
         # What names the hidden package has large files, since its buffers grow in steps, and may
         # keep an index of each.
         indexed = source.uses(self.method.function, HIDDEN_PACKAGE)
+        warm_each = indexed or self.method.name in chapter.about(self.task).finds_left
         variables = ALL_GIVEN_BACK if batch.memory and not indexed else None
-        order = Order(self.method.function, calls, batch, warm_each=indexed)
+        order = Order(self.method.function, calls, batch, warm_each=warm_each)
         outcome = execute.carry_out(prepare(order, variables=variables))
         if isinstance(outcome, Failure):
             return [outcome] * len(calls)

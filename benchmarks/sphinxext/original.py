@@ -1,4 +1,4 @@
-"""What the original chapter published, and methods shown as it did: ``%time``, ``%memit``."""
+"""What the original chapter published, methods shown as it did (``%time``), code to copy."""
 
 from __future__ import annotations
 
@@ -9,8 +9,11 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from docutils import nodes
+from sphinx.util.docutils import SphinxDirective
 
-from benchmarks.tasks.task import task_named
+from benchmarks.errors import FigureError
+from benchmarks.tasks import pasted
+from benchmarks.tasks.task import example_paths, task_named
 from benchmarks.units import format_bytes, format_seconds
 
 from . import pages
@@ -21,6 +24,7 @@ if TYPE_CHECKING:
 
     from docutils.nodes import Node
     from sphinx.application import Sphinx
+    from sphinx.environment import BuildEnvironment
 
     from benchmarks.results.result import Result
 
@@ -45,24 +49,58 @@ def source_of(task: str) -> str:
     return f"{content['source']} {content['remarks'].get(task, '')}".strip()
 
 
+def code(path: Path, name: str, env: BuildEnvironment) -> nodes.container:
+    """Return a function as a page shows it; what it needs is folded in, and copied with it."""
+    found = pasted.pasted(path, name)
+    for one in found.paths:
+        env.note_dependency(str(one))
+    block = nodes.container(classes=["pasted"])
+    if found.before:
+        summary = "<details><summary>Imports and helpers, copied with it</summary>"
+        block += nodes.raw("", summary, format="html")
+        block += nodes.literal_block(found.before, found.before, language="python")
+        block += nodes.raw("", "</details>", format="html")
+    block += nodes.literal_block(found.code, found.code, language="python")
+    # The button to copy stands beside what it copies, and within this.
+    return nodes.container("", block, classes=["snippet"])
+
+
+class RecipeDirective(SphinxDirective):
+    """``.. recipe:: load.helper``, or what examples share: code that is not measured."""
+
+    required_arguments = 1
+
+    def run(self) -> list[Node]:
+        """Return the code; an error of the page if there is no such function."""
+        task_name, _, name = self.arguments[0].rpartition(".")
+        path = example_paths().get(task_name) if task_name else pasted.shared().path
+        if path is None:
+            raise self.error(f"There is no task {task_name!r}.")
+        try:
+            return [code(path, name, self.env)]
+        except FigureError as error:
+            raise self.error(str(error)) from error
+
+
 class SnippetDirective(MeasuredDirective):
     """``.. snippet:: load.get_fdata``: its code, and what IPython would print of it."""
 
     required_arguments = 1
 
     def measured(self) -> list[Node]:
-        """Return the code as the example has it, and the lines below it."""
+        """Return the code to copy, and the lines below it."""
         task_name, _, name = self.arguments[0].rpartition(".")
         result = pages.lookup().find(task_name, name)
         task = task_named(task_name)
-        self.env.note_dependency(str(task.path))
-        source = inspect.getsource(task.method(name).function)
+        path = task.path
+        if path is None:
+            raise FigureError(f"The task {task_name} is in no file.")
         store = pages.lookup().store
         label = [f"# {store.provenance.cpu}"] if store.is_reference else []
         given = ", ".join(inspect.signature(task.method(name).function).parameters)
         lines = "\n".join([*label, *ipython_lines(result, given)])
         return [
-            nodes.literal_block(source, source, language="python"),
+            code(path, name, self.env),
             nodes.literal_block(lines, lines, language="text", classes=["ipython-lines"]),
         ]
 
@@ -86,5 +124,6 @@ def ipython_lines(result: Result, given: str = "fmri_path") -> list[str]:
 
 
 def setup(app: Sphinx) -> None:
-    """Register the directive."""
+    """Register the directives."""
     app.add_directive("snippet", SnippetDirective)
+    app.add_directive("recipe", RecipeDirective)

@@ -38,6 +38,8 @@ class About:
     #: Methods that unpack a compressed file from its start for each volume, so that the last
     #: volume takes as long as the whole file.
     reads_again: tuple[str, ...] = ()
+    #: Methods that find what their first call with a file left: they are warmed up for each file.
+    finds_left: tuple[str, ...] = ()
     #: Whether its time says something; not of a task that looks at an image.
     timed: bool = True
     #: Whether its methods are ways of doing something with one image; others look at it, repeat
@@ -88,9 +90,14 @@ TASKS = {
         released="short",
     ),
     "mask_in_parallel": About({"": _ALL}, released="short"),
+    "atlas_signals": About({"": _ALL, "resample_atlas": None}, released="short"),
+    "clean": About({"": _ADDED_UP, "some_as_usual": _ALL, "some_at_once": _ALL}, released="short"),
     "proxy_and_array": About(released="short", timed=False, predicted=False),
     "growth": About(predicted=False),
     "many_images": About(predicted=False),
+    "caching": About(
+        finds_left=("second_call", "second_call_no_report", "masked_loaded_second_call"),
+    ),
 }
 
 #: The task with which every rate of the machine is measured, also those that no least time rests
@@ -122,7 +129,7 @@ class ManyImages:
     #: How many float64 signals come back of each volume.
     signals: int = 3
     #: What a worker has to have.
-    packages: tuple[str, ...] = ("nibabel", "isal", "joblib")
+    packages: tuple[str, ...] = ("nibabel", "isal", "joblib", "neuroimaging-performance")
 
 
 MANY_IMAGES = ManyImages()

@@ -25,10 +25,24 @@ if TYPE_CHECKING:
     from collections.abc import Collection, Iterator
 
 
+#: Functions that examples share; they are copied along with a method, and belong to it.
+SHARED = f"{__package__.partition('.')[0]}.recipes"
+
+
 def source_sha256(function: FunctionType) -> str:
-    """Return the digest of a method and its file's helpers; raises MethodError without source."""
+    """Return the digest of a method and its helpers; raises MethodError without source."""
     parts = sorted(_parts(function, set()))
     return hashlib.sha256("\n".join(parts).encode()).hexdigest()
+
+
+def helper(function: FunctionType, value: object) -> FunctionType | None:
+    """Return what a function uses if it is a helper: of its own file, or shared by examples."""
+    # A context manager, say, is another function around the one in the file.
+    inner = inspect.unwrap(value) if isinstance(value, FunctionType) else None
+    if not isinstance(inner, FunctionType):
+        return None
+    is_beside = inner.__code__.co_filename == function.__code__.co_filename
+    return inner if is_beside or inner.__module__ == SHARED else None
 
 
 def _parts(function: FunctionType, seen: set[FunctionType]) -> Iterator[str]:
@@ -39,11 +53,9 @@ def _parts(function: FunctionType, seen: set[FunctionType]) -> Iterator[str]:
         if name not in function.__globals__:
             continue
         value: Any = function.__globals__[name]
-        if isinstance(value, FunctionType) and (
-            value.__code__.co_filename == function.__code__.co_filename
-        ):
-            if value not in seen:
-                yield from _parts(value, seen)
+        if inner := helper(function, value):
+            if inner not in seen:
+                yield from _parts(inner, seen)
         elif isinstance(value, ModuleType):
             yield f"{name} = module {value.__name__}"
         elif callable(value):
@@ -70,7 +82,7 @@ def rest_sha256(path: Path, names: Collection[str]) -> str:
 
 
 def uses(function: object, package: str) -> bool:
-    """Tell whether a function, or a helper of its own file, names something of a package."""
+    """Tell whether a function, or a helper of it, names something of a package."""
     return any(home.partition(".")[0] == package for home in _homes(function, set()))
 
 
@@ -87,22 +99,20 @@ def imports(*functions: object) -> tuple[str, ...]:
 
 
 def _homes(function: object, seen: set[FunctionType]) -> Iterator[str]:
-    """Yield the modules of what a function names, and of what helpers of its own file do."""
-    yield _home(function)
+    """Yield the modules of what a function names, and of what its helpers do."""
+    if getattr(function, "__module__", "") != SHARED:
+        yield _home(function)
     if not isinstance(function, FunctionType):
         return
     seen.add(function)
     yield from _imported(function.__code__)
     for name in _names(function.__code__) & function.__globals__.keys():
         value: Any = function.__globals__[name]
-        of_its_file = (
-            isinstance(value, FunctionType)
-            and value.__code__.co_filename == function.__code__.co_filename
-        )
-        if not of_its_file:
+        inner = helper(function, value)
+        if not inner:
             yield _home(value)
-        elif value not in seen:
-            yield from _homes(value, seen)
+        elif inner not in seen:
+            yield from _homes(inner, seen)
 
 
 def _home(value: object) -> str:

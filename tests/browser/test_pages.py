@@ -189,6 +189,19 @@ def test_code_can_be_copied_and_examples_taken_along(browser):
     page = tab(browser)
     page.goto(CHAPTER.as_uri())
     assert page.locator("button.copybtn").count() > 10
+    assert page.locator("details button.copybtn").count() == 0
+    # What is put on the clipboard: it is selected in a field of its own for a moment.
+    page.evaluate("document.addEventListener('copy', () => { copied = `${getSelection()}`; })")
+    snippet = page.locator("div.snippet", has_text="def mean_isal").first
+    assert not snippet.get_by_text("import numpy as np").is_visible()
+    snippet.hover()
+    snippet.locator("button.copybtn").click()
+    code = page.evaluate("copied")
+    assert code.lstrip().startswith("import contextlib\n")
+    assert "def opened_image(path):" in code
+    assert "def mean_isal(fmri_path):" in code
+    assert "copied with it" not in code
+    compile(code, "copied", "exec")
     page.goto((SITE / "auto_examples" / "plot_load.html").as_uri())
     hrefs = page.locator("a[download]").evaluate_all("links => links.map(a => a.href)")
     assert {href.rpartition(".")[2] for href in hrefs} >= {"py", "ipynb"}

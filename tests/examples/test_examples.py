@@ -53,7 +53,7 @@ def fits(method, kind, path):
 # All kinds of a task follow each other, so that they find its workers still there.
 @pytest.mark.parametrize("kind", FILES)
 @pytest.mark.parametrize("task", PATHS)
-@pytest.mark.filterwarnings("ignore::RuntimeWarning:nibabel")
+@pytest.mark.filterwarnings("ignore::RuntimeWarning:nibabel", "ignore:Casting data from")
 def test_the_methods_of_a_task_agree_voxel_by_voxel(task, kind, tmp_path, monkeypatch):
     monkeypatch.setattr(tempfile, "tempdir", str(tmp_path))
     choices = dict(FILES[kind])
@@ -70,7 +70,9 @@ def test_the_methods_of_a_task_agree_voxel_by_voxel(task, kind, tmp_path, monkey
         for method in others:
             value = method.function(given)
             for one, other in zip(parts(expected), parts(value), strict=True):
-                np.testing.assert_allclose(one, other, loaded.tolerance, err_msg=method.name)
+                # Values around zero are off relative to the largest, as in every measurement.
+                off = loaded.tolerance * np.abs(one).max() if one.min() < 0 else 0
+                np.testing.assert_allclose(one, other, loaded.tolerance, off, err_msg=method.name)
             agreement.check(
                 (first.name, method.name),
                 agreement.reduce(expected),

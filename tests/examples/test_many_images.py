@@ -85,10 +85,11 @@ def long_paths(tmp_path):
     return made
 
 
-def test_the_function_computes_what_it_says(paths):
+def test_the_function_computes_what_it_says(paths, tmp_path):
     work = definitions()["mean_and_signals"]
-    mean_path = paths[0] + ".mean.nii"
-    signals = work(paths[0], mean_path)
+    mean_path, signals_path = tmp_path / "mean.nii", tmp_path / "signals.npy"
+    signals = work(paths[0], mean_path, signals_path)
+    np.testing.assert_array_equal(signals, np.load(signals_path))
     data = nib.load(paths[0]).get_fdata()
     np.testing.assert_allclose(nib.load(mean_path).get_fdata(), data.mean(axis=-1), rtol=1e-6)
     np.testing.assert_allclose(nib.load(mean_path).affine, nib.load(paths[0]).affine)
@@ -130,18 +131,83 @@ def test_on_dask_a_broken_image_is_named_too_and_all_ways_agree(paths):
     assert found == [4, ["broken"]]
 
 
+def names(folder):
+    return sorted(path.name for path in folder.iterdir() if not path.name.startswith("."))
+
+
+def times(folder):
+    return {path.name: path.stat().st_mtime_ns for path in folder.glob("*.n*")}
+
+
+@pytest.mark.parametrize("name", sorted(LOCAL))
+def test_nothing_is_written_beside_the_runs_and_a_second_call_goes_on(paths, tmp_path, name):
+    raw, folder = names(tmp_path), tmp_path / "results"
+    here = definitions()
+    results = here[name](paths, folder)
+    assert names(tmp_path) == sorted([*raw, "results"])
+    stems = {Path(path).name.partition(".")[0] for path in paths}
+    assert {path.name.partition("-")[0] for path in folder.iterdir()} == {"run"}
+    assert {path.name.rpartition("-")[0] for path in folder.iterdir()} == stems
+    assert len(names(folder)) == 2 * len(paths)
+    before = times(folder)
+    (lost,) = folder.glob("run-2-*_signals.npy")
+    lost.unlink()
+    again = here[name](paths, folder)
+    for one, other in zip(results, again, strict=True):
+        np.testing.assert_array_equal(one, other)
+    after = times(folder)
+    assert {name for name in after if after[name] != before[name]} == {
+        lost.name,
+        lost.name.replace("_signals.npy", "_mean.nii"),
+    }
+
+
+def test_a_run_that_was_replaced_is_done_anew_and_one_of_the_same_name_is_another(paths, tmp_path):
+    here, folder = definitions(), tmp_path / "results"
+    namesake = tmp_path / "other" / Path(paths[0]).name
+    namesake.parent.mkdir()
+    save_run(namesake, slope=9.0)
+    one, other = here["loop_paths"]([paths[0], namesake], folder)
+    np.testing.assert_allclose(other, one * 9, rtol=1e-6)
+    save_run(paths[0], slope=3.0)
+    (changed,) = here["loop_paths"](paths[:1], folder)
+    np.testing.assert_allclose(changed, one * 3, rtol=1e-6)
+
+
+HUNG = """
+    choices["IMAGE_SECONDS"] = 4
+    if __name__ == "__main__":
+        expected = here["loop_paths"](paths[1:])
+        results = here[WAY](paths[1:3] + paths[:1] + paths[3:])
+        late = results.pop(2)
+        assert all(map(np.array_equal, expected, results))
+        print(json.dumps([type(late).__name__, str(late)]))
+        if WAY == "dask_paths":
+            here["connected"]().shutdown()
+"""
+
+
+@pytest.mark.parametrize("way", ["joblib_paths", "dask_paths"])
+def test_a_run_that_hangs_is_reported_and_the_others_come_through(paths, tmp_path, way):
+    hanging = tmp_path / "hanging.nii"
+    os.mkfifo(hanging)  # whoever opens it waits for a writer
+    kind, said = script(HUNG.replace("WAY", repr(way)), hanging, *paths)
+    assert kind == "TimeoutError"
+    assert said.startswith("A run did not come back in ")
+
+
 KILLED = """
-    means = [pathlib.Path(path) for path in here["mean_paths"](paths)]
+    folder = pathlib.Path(paths[0]).with_name("results")
     expected = here["loop_paths"](paths)
-    saved = [path.read_bytes() for path in means]
-    for path in means:
-        path.unlink()
     seen = {}
 
+    def done():
+        return len(list(folder.glob("*_signals.npy")))
+
     def kill(pids):
-        while not any(path.exists() for path in means):
+        while not done():
             time.sleep(0.001)
-        seen["done"] = sum(path.exists() for path in means)
+        seen["done"] = done()
         os.kill(pids[0], signal.SIGKILL)
 """
 
@@ -155,49 +221,65 @@ def test_a_killed_worker_of_dask_changes_no_result(long_paths):
         pids = list(client.run(os.getpid).values())
         killer = threading.Thread(target=kill, args=(pids,))
         killer.start()
-        results = here["dask_paths"](paths)
+        results = here["dask_paths"](paths, folder)
         killer.join()
         after = list(client.run(os.getpid).values())
         equal = all(map(np.array_equal, expected, results))
-        same = saved == [path.read_bytes() for path in means]
         client.shutdown()
-        print(json.dumps([equal, same, seen["done"], pids[0] in after]))
+        print(json.dumps([equal, seen["done"], pids[0] in after]))
         """),
         *long_paths,
     )
-    equal, same, done, alive = found
+    equal, done, alive = found
     assert equal
-    assert same
     assert not alive
     assert 0 < done < len(long_paths)  # it was in the middle of the work
 
 
 @pytest.mark.alone
-def test_a_killed_process_of_joblib_ends_all_the_work(long_paths):
+def test_a_killed_process_of_joblib_changes_no_result(long_paths):
     found = script(
         textwrap.dedent(KILLED)
         + textwrap.dedent("""
         import psutil
 
-        choices["IMAGE_SECONDS"] = 20
         here["joblib_paths"](paths[:2])
-        for path in means:
-            path.unlink(missing_ok=True)
         children = psutil.Process().children(recursive=True)
         pids = [child.pid for child in children if "--process-name" in child.cmdline()]
         killer = threading.Thread(target=kill, args=(pids,))
         killer.start()
-        try:
-            here["joblib_paths"](paths)
-            ended = "no error"
-        except Exception as error:
-            ended = type(error).__name__
+        results = here["joblib_paths"](paths, folder)
         killer.join()
-        print(json.dumps(ended))
+        equal = all(map(np.array_equal, expected, results))
+        print(json.dumps([equal, seen["done"], psutil.pid_exists(pids[0])]))
         """),
         *long_paths,
     )
-    assert found == "TerminatedWorkerError"
+    equal, done, alive = found
+    assert equal
+    assert not alive
+    assert 0 < done < len(long_paths)  # it was in the middle of the work
+
+
+def test_a_run_that_ends_its_worker_is_named_and_the_others_come_through(paths):
+    found = script(
+        """
+        work = choices["mean_and_signals"]
+
+        def deadly(run, *others):
+            if run == paths[1]:
+                os.kill(os.getpid(), signal.SIGKILL)
+            return work(run, *others)
+
+        expected = here["loop_paths"](paths)
+        choices["mean_and_signals"] = deadly
+        results = here["joblib_paths"](paths)
+        same = [np.array_equal(*pair) for pair in zip(expected, results)]
+        print(json.dumps([same, type(results[1]).__name__]))
+        """,
+        *paths,
+    )
+    assert found == [[True, False, True, True], "TerminatedWorkerError"]
 
 
 # A worker that never gets started, and one that is ended by every image.
@@ -208,21 +290,17 @@ def test_too_little_memory_ends_in_a_sentence(tmp_path, memory):
         f"""
         choices["WORKER_BYTES"] = {memory}
         choices["IMAGE_SECONDS"] = 6
-        started = time.monotonic()
-        try:
-            here["dask_images"](paths * 4)
-            said = "no error"
-        except TimeoutError as error:
-            said = str(error)
+        results = here["dask_images"](paths * 3)
         here["connected"]().shutdown()
-        print(json.dumps([said, time.monotonic() - started]))
+        print(json.dumps([str(one) for one in results if isinstance(one, Exception)]))
         """,
         large,
     )
-    said, seconds = found
+    # The second kind of worker is looked at now and then, and may be done before.
+    said, *others = set(found)
+    assert not others
     assert said.startswith("A run did not come back in ")
     assert "Its worker may need more memory." in said
-    assert seconds < 60
 
 
 def test_what_the_package_says_of_the_example_is_true():
@@ -328,7 +406,9 @@ def test_other_tasks_are_not_measured_on_a_scheduler(fmri_path):
 
 def test_the_lines_for_slurm_make_a_job(tmp_path):
     text = (DOC / "performance_comparison.rst").read_text()
-    (lines,) = re.findall(r"\n(   from dask.distributed import Client\n.*?)\n\S", text, re.DOTALL)
+    (lines,) = re.findall(
+        r"\n(   from dask.distributed import Client\n   from .*?)\n\S", text, re.DOTALL
+    )
     assert "client = Client(cluster)" in lines
     code = textwrap.dedent(lines).partition("cluster.scale")[0]
     done = subprocess.run(

@@ -46,7 +46,7 @@ def test_the_unit_of_a_column_stands_in_its_heading():
         "~1\N{NARROW NO-BREAK SPACE}100",
         "1\N{NARROW NO-BREAK SPACE}000 to 1\N{NARROW NO-BREAK SPACE}200",
         "500",
-        "0.00",
+        "0",
         "5.0",
     )
     assert table.texts[2][:2] == ("broken", "raised")
@@ -111,7 +111,7 @@ def test_what_is_to_be_said_of_a_row_stands_below():
         for text in result_tables.remarks([*RESULTS, blurred])
     ]
     assert said[1:] == [
-        "get_fdata: noisy time, the true median lies in 1.00 to 1.20 s; no reason was seen.",
+        "get_fdata: noisy time, the runs took 1.00 to 1.20 s; no reason was seen.",
         "broken: raised ValueError: x.",
         "blurred: the peak lies in 0.00 to 9.00 MiB.",
     ]
@@ -199,7 +199,7 @@ def test_ticks_are_round_numbers_in_one_unit(quantity, value, text):
 
 
 @pytest.mark.parametrize(
-    ("value", "text"), [(-1000, "0.00"), (0.5 * MIB, "0.50"), (-5 * MIB, "-5.00"), (0, "0.00")]
+    ("value", "text"), [(-1000, "0"), (0.5 * MIB, "0.50"), (-5 * MIB, "-5.00"), (0, "0")]
 )
-def test_memory_in_a_column_is_written_as_in_a_sentence(value, text):
+def test_memory_in_a_column_is_zero_where_the_gauge_sees_nothing(value, text):
     assert QUANTITIES["kept"].write_in(MIB, value) == text

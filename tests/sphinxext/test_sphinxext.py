@@ -234,6 +234,7 @@ def test_a_snippet_has_the_code_and_what_ipython_would_print(project):
     page, warnings, _ = project("T\n=\n\n.. snippet:: small.slow\n\n.. snippet:: small.number\n")
     assert warnings == ""
     text = plain(page)
+    assert "import time\n\nimport nibabel as nib\n\n\n" in text
     assert "def slow(fmri_path):\n    time.sleep(0.2)" in text
     assert re.search(
         r"%time slow\(fmri_path\)\nCPU times: total: .*\nWall time: 2\d\d ms\n"

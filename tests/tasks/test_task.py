@@ -2,6 +2,7 @@ import re
 
 import pytest
 
+from benchmarks import recipes
 from benchmarks.errors import MethodError
 from benchmarks.files import EXAMPLES, PROJECT
 from benchmarks.tasks import source as sources
@@ -53,6 +54,25 @@ def test_prose_and_other_code_do_not_change_a_method(example, old, new):
 )
 def test_its_code_and_what_it_uses_in_its_file_do(example, old, new):
     assert digest(example, SOURCE) != digest(example, SOURCE.replace(old, new))
+
+
+SHARING = """
+from benchmarks.recipes import opened_image
+def method(fmri_path):
+    with opened_image(fmri_path) as img:
+        return img.dataobj[..., 0]
+METHODS = [method]
+"""
+
+
+def test_what_examples_share_belongs_to_a_method(example, monkeypatch):
+    (method,) = example(SHARING)
+    assert sources.imports(method) == ("isal.igzip", "nibabel")
+    assert sources.uses(method, "isal")
+    assert tasks.from_functions([method]).methods[0].family == "nibabel"
+    before = sources.source_sha256(method)
+    monkeypatch.setitem(recipes.opened_image.__wrapped__.__globals__, "igzip", 3)
+    assert sources.source_sha256(method) != before
 
 
 def test_an_example_is_read_without_running_its_guard(tmp_path):

@@ -1,0 +1,297 @@
+"""
+First-level models
+==================
+
+What is the leanest way to fit a general linear model to a run, and to map a contrast?
+
+``FirstLevelModel`` of nilearn does all of it, from the file to the map. While it masks the run, it
+holds every voxel of every volume in memory. The model needs only the voxels of the mask. This page
+compares its settings, and masks the run volume by volume before the model sees it.
+
+The chapter says what follows from it: :ref:`chapter_models`.
+"""
+
+# sphinx_gallery_thumbnail_path = '_static/thumbnails/model.svg'
+
+# %%
+# A mask and a design
+# -------------------
+# They are made from the run itself, so that any file will do: a block of five volumes in every
+# ten, and one confound. The mask holds the brightest tenth of the voxels. Put your own in their
+# place.
+
+import nibabel as nib
+import numpy as np
+import pandas as pd
+from isal import igzip
+from nilearn.glm import (
+    compute_contrast,
+    compute_fixed_effects,
+    expression_to_contrast_vector,
+)
+from nilearn.glm.first_level import (
+    FirstLevelModel,
+    make_first_level_design_matrix,
+    mean_scaling,
+    run_glm,
+)
+from nilearn.maskers import NiftiMasker
+from nilearn.masking import unmask
+
+# Seconds; a repetition time above is one in milliseconds.
+LONGEST = 100
+
+
+def bright_mask(fmri_path):
+    """Return a mask of the brightest tenth of the first volume."""
+    img = nib.load(fmri_path)
+    first = np.nan_to_num(img.dataobj[..., 0])
+    bright = first >= np.quantile(first, 0.9)
+    return nib.Nifti1Image(bright.astype("uint8"), img.affine)
+
+
+def repetition_time(fmri_path):
+    """Return the seconds between volumes; some headers have milliseconds, or nothing."""
+    zoom = float(nib.load(fmri_path).header.get_zooms()[3])
+    return zoom / 1000 if zoom > LONGEST else zoom or 2.0
+
+
+def events_and_confounds(fmri_path):
+    """Return a block of five volumes in every ten, and a confound like slow breathing."""
+    volumes, t_r = np.arange(nib.load(fmri_path).shape[3]), repetition_time(fmri_path)
+    onsets = volumes[::10] * t_r
+    events = pd.DataFrame({"onset": onsets, "duration": 5 * t_r, "trial_type": "task"})
+    return events, pd.DataFrame({"breathing": np.sin(volumes)})
+
+
+# %%
+# With nilearn
+# ------------
+# ``FirstLevelModel`` makes the design matrix of the events and confounds. With the noise model
+# ``ols``, every value counts the same. The mask is given within a masker: given the image alone,
+# nilearn warns that it will not look for another one.
+
+
+def bright_masker(fmri_path):
+    """Return a masker with this mask."""
+    return NiftiMasker(bright_mask(fmri_path), standardize=None).fit()
+
+
+def model_ols(fmri_path):
+    """Fit by ordinary least squares, and map the z scores."""
+    events, confounds = events_and_confounds(fmri_path)
+    t_r, masker = repetition_time(fmri_path), bright_masker(fmri_path)
+    model = FirstLevelModel(t_r=t_r, mask_img=masker, noise_model="ols")
+    model.fit(fmri_path, events, confounds)
+    return model.compute_contrast("task")
+
+
+# %%
+# To make the design matrix, ``FirstLevelModel`` has to know how many volumes there are, and it
+# reads the whole run to find out. Given the matrix, it reads the run once less.
+
+
+def design_matrix(fmri_path):
+    """Return the design matrix that ``FirstLevelModel`` makes."""
+    events, confounds = events_and_confounds(fmri_path)
+    times = np.arange(len(confounds)) * repetition_time(fmri_path)
+    return make_first_level_design_matrix(times, events, add_regs=confounds)
+
+
+def model_ols_design(fmri_path):
+    """Fit by ordinary least squares, given the design matrix."""
+    model = FirstLevelModel(mask_img=bright_masker(fmri_path), noise_model="ols")
+    model.fit(fmri_path, design_matrices=design_matrix(fmri_path))
+    return model.compute_contrast("task")
+
+
+# %%
+# The default noise model is ``ar1``: what the model leaves over at one time is correlated with
+# what it left over before. Voxels with the same correlation, to a hundredth, are fitted together,
+# and ``n_jobs`` shares these groups among processes.
+
+
+def model_ar1(fmri_path, n_jobs=1):
+    """Fit with autoregressive noise, and map the z scores."""
+    events, confounds = events_and_confounds(fmri_path)
+    t_r, masker = repetition_time(fmri_path), bright_masker(fmri_path)
+    model = FirstLevelModel(t_r=t_r, mask_img=masker, noise_model="ar1", n_jobs=n_jobs)
+    model.fit(fmri_path, events, confounds)
+    return model.compute_contrast("task")
+
+
+def model_ar1_two_jobs(fmri_path):
+    """Fit with autoregressive noise in two processes."""
+    return model_ar1(fmri_path, n_jobs=2)
+
+
+# %%
+# Masked first
+# ------------
+# The parts of ``FirstLevelModel`` are functions of nilearn, and they can be called one by one. The
+# masking is left to NumPy: it goes volume by volume, so that no more than one is in memory outside
+# the mask. As in ``FirstLevelModel``, unscaled integers become float32, and what is not finite
+# becomes zero. The package ``isal`` unpacks a .nii.gz faster than Python itself.
+
+
+def masked_rows(fmri_path, mask_img):
+    """Return the voxels of a mask, an array a volume."""
+    mask, rows = np.asarray(mask_img.dataobj, dtype=bool), []
+    opened = igzip.open if str(fmri_path).endswith(".gz") else open
+    with opened(fmri_path, "rb") as stream:
+        img = nib.load(fmri_path).from_stream(stream)
+        if mask.shape != img.shape[:3] or not np.allclose(mask_img.affine, img.affine):
+            raise ValueError(f"The mask is on another grid than {fmri_path}. Resample it first.")
+        for volume in range(img.shape[3]):
+            row = img.dataobj[..., volume][mask]
+            row = row.astype(np.result_type(row, np.float32))
+            rows.append(np.nan_to_num(row, copy=False, posinf=0, neginf=0))
+    return rows
+
+
+# %%
+# ``run_glm`` fits the model. It needs several arrays of the size of the signals. So it is given a
+# tenth of the voxels at a time. With a constant in the design matrix, as there always is in one
+# that nilearn makes, the voxels do not depend on each other. ``mean_scaling`` gives the signals in
+# percent of their mean, which ``FirstLevelModel`` does by default.
+
+
+def masked_model(fmri_path, noise_model):
+    """Mask the run first, fit a tenth of the voxels at a time, and map the z scores."""
+    mask_img, design = bright_mask(fmri_path), design_matrix(fmri_path)
+    contrast = expression_to_contrast_vector("task", list(design.columns))
+    rows, z_scores = masked_rows(fmri_path, mask_img), []
+    step = rows[0].size // 10 + 1
+    for first in range(0, rows[0].size, step):
+        signals, _ = mean_scaling(np.stack([row[first : first + step] for row in rows]))
+        labels, fits = run_glm(signals, design.to_numpy(), noise_model)
+        z_scores.append(compute_contrast(labels, fits, contrast).z_score())
+    return unmask(np.concatenate(z_scores), mask_img)
+
+
+def masked_ols(fmri_path):
+    """Mask first, and fit by ordinary least squares."""
+    return masked_model(fmri_path, "ols")
+
+
+def masked_ar1(fmri_path):
+    """Mask first, and fit with autoregressive noise."""
+    return masked_model(fmri_path, "ar1")
+
+
+# %%
+# What this gives up: the report, smoothing and resampling, volumes that are left out
+# (``sample_masks``), and the images of predicted signals, residuals and R². Who needs them, or has
+# memory enough, is better off with ``FirstLevelModel``.
+
+# %%
+# What a fitted model keeps
+# -------------------------
+# These functions return the model, not a map. By default it keeps what contrasts need. With
+# ``minimize_memory=False`` it also keeps the signals and the residuals, so that it can make images
+# of them.
+
+
+def fitted_minimized(fmri_path, minimize_memory=True):
+    """Return a fitted model that keeps what contrasts need."""
+    masker = bright_masker(fmri_path)
+    model = FirstLevelModel(mask_img=masker, noise_model="ols", minimize_memory=minimize_memory)
+    return model.fit(fmri_path, design_matrices=design_matrix(fmri_path))
+
+
+def fitted_whole(fmri_path):
+    """Return a fitted model that keeps the signals and the residuals too."""
+    return fitted_minimized(fmri_path, minimize_memory=False)
+
+
+# %%
+# Four runs of a subject
+# ----------------------
+# ``FirstLevelModel`` takes a list of runs, and one contrast gives their fixed effects. Or each run
+# has a model of its own, and ``compute_fixed_effects`` puts their maps together. Here one file
+# stands for all four runs.
+
+
+def four_runs_together(fmri_path):
+    """Fit four runs in one model, and map the t values of their fixed effects."""
+    runs, designs = [fmri_path] * 4, [design_matrix(fmri_path)] * 4
+    model = FirstLevelModel(mask_img=bright_masker(fmri_path), noise_model="ols")
+    model.fit(runs, design_matrices=designs)
+    return model.compute_contrast(["task"] * 4, output_type="stat")
+
+
+def four_runs_one_by_one(fmri_path):
+    """Fit one run after the other, and map the t values of their fixed effects."""
+    masker, maps = bright_masker(fmri_path), []
+    for run in [fmri_path] * 4:
+        model = FirstLevelModel(mask_img=masker, noise_model="ols")
+        model.fit(run, design_matrices=design_matrix(run))
+        maps.append(model.compute_contrast("task", output_type="all"))
+    effects = [of_run["effect_size"] for of_run in maps]
+    variances = [of_run["effect_variance"] for of_run in maps]
+    return compute_fixed_effects(effects, variances, masker)[2]
+
+
+# %%
+# What it costs
+# -------------
+# All ways of fitting the same model must return the same map.
+
+OLS = [model_ols, model_ols_design, masked_ols]
+AR1 = [model_ar1, masked_ar1]
+JOBS = [model_ar1, model_ar1_two_jobs]
+KEPT = [[fitted_minimized], [fitted_whole]]
+FOUR_RUNS = [four_runs_together, four_runs_one_by_one]
+LONGER = [model_ols, masked_ols]
+RECOMMENDED = ["masked_ols", "masked_ar1"]
+METHODS = [OLS, [*AR1, model_ar1_two_jobs], *KEPT, FOUR_RUNS]
+
+if __name__ == "__main__":
+    from benchmarks import compare
+
+    least_squares = compare(OLS, form="short", runs=3)
+    print(least_squares)
+
+# %%
+# With autoregressive noise.
+
+if __name__ == "__main__":
+    autoregressive = compare(AR1, form="short", runs=3)
+    print(autoregressive)
+
+# %%
+# The time of each way.
+
+if __name__ == "__main__":
+    autoregressive.plot_time()
+
+# %%
+# The memory over time shows where the peak is: while the run is masked, and not while the model is
+# fitted.
+
+if __name__ == "__main__":
+    autoregressive.plot_memory_over_time()
+
+# %%
+# One process and two. Starting the second one is part of every call.
+
+if __name__ == "__main__":
+    print(compare(JOBS, form="short", runs=1))
+
+# %%
+# What a fitted model keeps, in the last column but one.
+
+if __name__ == "__main__":
+    print(compare(KEPT, form="short", timed=False, runs=1))
+
+# %%
+# Four runs. Their time is that of four models in both cases.
+
+if __name__ == "__main__":
+    print(compare(FOUR_RUNS, form="short", timed=False, runs=1))
+
+# %%
+# The same run, four times as long.
+
+if __name__ == "__main__":
+    print(compare(LONGER, form="x4", timed=False, runs=1))
