@@ -20,7 +20,7 @@ NOT_RUN = {
     r"make (html|test|check)( FMRI=.*)?$": "takes minutes; .ci/run does this with every change",
     r"make html FMRI=\S+ MEMORY_LIMIT=": "takes minutes; that a build knows both limits is tested",
     r"make html MEASURE=0$": "takes a minute; make test builds so where there is no site",
-    r"python my_workflow\.py ": "is for the reader's own copy of the script that the page is about",
+    r"python my_workflow\.py ": "is for the reader's own copy of the script",
     r"make install$": "needs a network; make html and make test install by the same rule",
     r"make releases": "needs a network, and takes an hour; a workflow does it each week",
     r"make dist$": "tests/test_wheel.py builds and checks both, and runs what is installed",
