@@ -23,6 +23,9 @@ help: ## print these targets
 	@echo "  MEMORY_LIMIT=n stop a method that holds more, as 8GiB"
 	@echo "  TIME_LIMIT=n   stop an interpreter that runs longer, as 10min"
 
+.PHONY: install
+install: $(BUILD) ## install into .venv what the commands of README.md need, and no more
+
 .PHONY: html
 html: $(BUILD) ## measure what is not measured yet and build the site
 	@$(BIN)/python -m benchmarks file
@@ -68,6 +71,16 @@ reference: $(BUILD) ## keep what is measured here as the results that come with 
 	-@$(BIN)/python -m sphinx -q -c . -d doc/_build/doctrees doc doc/_build/html
 	@$(BIN)/python -m benchmarks reference
 
+.PHONY: dist
+dist: $(TEST) ## build wheel and source distribution, as a release has them, and check them
+	@rm -rf dist
+	@$(BIN)/python -m hatchling build
+	@$(BIN)/python -m twine check --strict dist/*
+
+.PHONY: versions
+versions: $(TEST) ## run the tests on every Python, and with the oldest releases
+	@$(BIN)/python -m nox --noxfile tests/noxfile.py
+
 .PHONY: clean
 clean: ## remove the built site and its measurements; .venv stays
 	rm -rf doc/_build doc/auto_examples
@@ -80,7 +93,7 @@ $(TEST): EXTRAS := test
 $(TEST): $(BUILD)
 $(BUILD) $(TEST): pyproject.toml
 	@echo "Installing $(EXTRAS) into $(VENV) (once)"
-	@$(PYTHON) -c 'import sys; sys.exit(sys.version_info < (3, 11) and "Python 3.11 or newer is needed; say which with: make PYTHON=python3.12 html")'
+	@$(PYTHON) -c 'import sys; sys.exit(sys.version_info < (3, 10) and "Python 3.10 or newer is needed; say which with: make PYTHON=python3.12 html")'
 	@if command -v uv >/dev/null; then \
 		uv venv --quiet --allow-existing --python "$$(command -v $(PYTHON))" $(VENV) && \
 		uv pip install --quiet --python $(BIN)/python --editable ".[$(EXTRAS)]"; \

@@ -9,7 +9,7 @@ from urllib.parse import urlsplit
 from benchmarks import progress
 from benchmarks.files import CLAIMS, measuring
 from benchmarks.report import families
-from benchmarks.sphinxext import inventories, theme
+from benchmarks.sphinxext import chapter, inventories
 
 # Sphinx-gallery changes the folder and replaces standard error while an example runs.
 if fmri := os.environ.get("FMRI"):
@@ -22,7 +22,7 @@ copyright = "2026, the authors"
 language = "en"
 
 extensions = [
-    "benchmarks.sphinxext",
+    "benchmarks.sphinxext.chapter",
     "myst_parser",
     "numpydoc",
     "sphinx.ext.autodoc",
@@ -47,7 +47,7 @@ html_theme_options = {
     "dark_css_variables": families.css_variables(dark=True),
 }
 if not measuring():
-    html_theme_options["announcement"] = theme.banner()
+    html_theme_options["announcement"] = chapter.banner()
     tags.add("reference")  # noqa: F821 - Sphinx gives it
 
 # Where the site is published, if it is: only then can it name its pages to search engines.

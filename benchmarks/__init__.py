@@ -15,6 +15,7 @@ if TYPE_CHECKING:
     from .comparisons.forms import Crossing, compare_forms
     from .comparisons.growth import Growth, compare_images, compare_jobs, compare_lengths
     from .comparisons.tools import Interpreters, Peers, compare_interpreters, compare_tools
+    from .gauge.in_process import show_memory
     from .prediction.calibrate import predict
     from .releases.changes import Across, compare_releases
     from .results.result import Result
@@ -38,6 +39,7 @@ __all__ = [
     "compare_tools",
     "measure",
     "predict",
+    "show_memory",
 ]
 
 # Loaded when first asked for: a worker imports this package before it measures, and
@@ -47,6 +49,7 @@ _HOMES = {
     "comparisons.forms": ("Crossing", "compare_forms"),
     "comparisons.growth": ("Growth", "compare_images", "compare_jobs", "compare_lengths"),
     "comparisons.tools": ("Interpreters", "Peers", "compare_interpreters", "compare_tools"),
+    "gauge.in_process": ("show_memory",),
     "prediction.calibrate": ("predict",),
     "releases.changes": ("Across", "compare_releases"),
     "results.result": ("Result",),

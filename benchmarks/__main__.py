@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import functools
 import json
 import os
 import runpy
@@ -11,6 +12,7 @@ from typing import TYPE_CHECKING, Any
 
 import click
 
+from benchmarks import files
 from benchmarks.errors import BenchmarkError, DataError, FigureError
 from benchmarks.units import printable
 
@@ -92,6 +94,19 @@ def _tasks_and_file(words: Sequence[str]) -> tuple[list[str], str | None]:
             "comes last."
         )
     return names or list(known), others[0] if others else None
+
+
+def _of_the_repository(command: Callable[..., None]) -> Callable[..., None]:
+    """Have a command that is about the pages, or has to change the package, say where it works."""
+
+    @functools.wraps(command)
+    def refused(*_words: Any, **_options: Any) -> None:
+        raise FigureError(
+            f"fmri-bench {command.__name__} is about the pages and the results of the project. "
+            "Run it in a checkout of that; an installed package does not have them."
+        )
+
+    return refused if files.INSTALLED else command
 
 
 def _keep() -> str:
@@ -246,6 +261,7 @@ def compare(first: Path, second: Path, *, different_files: bool, as_json: bool) 
 
 @main.command(epilog=_examples("check"))
 @_json_option("every claim")
+@_of_the_repository
 def check(*, as_json: bool) -> None:
     """Judge every claim of the site.
 
@@ -275,11 +291,12 @@ def calibrate(fmri_path: str | None) -> None:
 
 
 @main.command(epilog=_examples("releases"))
+@_of_the_repository
 def releases() -> None:
     """Measure under several releases of nilearn and nibabel.
 
-    In turns, in the environments that `make releases` makes first. What changed is printed, and
-    every claim of the site that a release is about is judged by it. The exit code is 1 if one is
+    In turns, in the environments that nox makes first. What changed is printed, and every claim
+    of the site that a release is about is judged by it. The exit code is 1 if one is
     contradicted.
     """
     from benchmarks.claims import judge  # noqa: PLC0415
@@ -297,6 +314,7 @@ def releases() -> None:
 
 
 @main.command(epilog=_examples("reference"))
+@_of_the_repository
 def reference() -> None:
     """Keep what is measured here as the results that come with the project.
 

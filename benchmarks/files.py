@@ -14,7 +14,9 @@ if TYPE_CHECKING:
 
 PACKAGE = Path(__file__).resolve().parent
 PROJECT = PACKAGE.parent
-EXAMPLES = PROJECT / "examples"
+#: A wheel brings the examples inside the package; in the repository they stand beside it.
+INSTALLED = (PACKAGE / "examples").is_dir()
+EXAMPLES = (PACKAGE if INSTALLED else PROJECT) / "examples"
 DOC = PROJECT / "doc"
 BUILD = DOC / "_build"
 CLAIMS = BUILD / "claims.json"
@@ -25,6 +27,11 @@ REFERENCE = PACKAGE / "results" / "reference"
 def measuring() -> bool:
     """Tell whether results are measured here, or those of the project shown (``MEASURE=0``)."""
     return os.environ.get("MEASURE") != "0"
+
+
+def advice(made: str, otherwise: str) -> str:
+    """Return what a user can do in the repository, which has a Makefile, or without one."""
+    return otherwise if INSTALLED else made
 
 
 def cache_folder() -> Path:
@@ -38,7 +45,7 @@ def results_folder() -> Path:
     moved = os.environ.get("FMRI_BENCH_RESULTS")
     if moved:
         return Path(moved)
-    return BUILD / "results" if EXAMPLES.is_dir() else cache_folder() / "results"
+    return cache_folder() / "results" if INSTALLED else BUILD / "results"
 
 
 def small_results_folder() -> Path:

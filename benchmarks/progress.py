@@ -10,7 +10,7 @@ from __future__ import annotations
 import sys
 import time
 from dataclasses import dataclass, field
-from typing import TYPE_CHECKING, Self, TextIO
+from typing import TYPE_CHECKING, TextIO
 
 from rich.console import Console
 from rich.progress import BarColumn, Progress, TextColumn
@@ -20,6 +20,8 @@ from .units import format_duration
 if TYPE_CHECKING:
     from collections.abc import Mapping
     from types import TracebackType
+
+    from typing_extensions import Self
 
 #: What is expected of a run that nothing is known of, s.
 RUN_SECONDS = 1.0
@@ -147,7 +149,8 @@ class Meter:
         error: BaseException | None,
         trace: TracebackType | None,
     ) -> None:
-        self._bar.stop()
+        if not self._bar.disable:  # releases of rich before 15 write an empty line all the same
+            self._bar.stop()
 
     def starting(self, method: str) -> None:
         """Say which run begins."""

@@ -90,4 +90,4 @@ if __name__ == "__main__":
 #    $ make releases FMRI=my_bold.nii.gz
 #
 # That makes an environment for each release, and takes some minutes for a short run. The list of
-# releases is in ``benchmarks/environments.py``.
+# releases is in ``benchmarks/releases/environments.py``.

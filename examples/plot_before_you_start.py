@@ -32,6 +32,6 @@ if __name__ == "__main__":
 #
 # .. code-block:: console
 #
-#    $ fmri-bench predict my_bold.nii.gz
+#    $ .venv/bin/fmri-bench predict my_bold.nii.gz
 #
 # With ``--verify`` it also runs the ways that fit, and prints what was measured beside.

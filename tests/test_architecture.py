@@ -22,6 +22,9 @@ WORKERS_OWN = {
 }  # fmt: skip
 WORKERS_PACKAGES = {"numpy", "psutil"}
 
+#: Helpers of compiled code, as which older releases of numpy are written.
+COMPILED = {"cython_runtime"}
+
 
 def contracts(folder):
     """Check the contracts of `pyproject.toml` on the package in a folder."""
@@ -115,10 +118,10 @@ def test_a_worker_brings_along_as_little_as_it_can():
         "import benchmarks.runner.worker\n"
         "print(json.dumps(sorted(set(sys.modules) - before)))"
     )
-    answer = subprocess.run([sys.executable, "-P", "-c", code], capture_output=True, check=True)
+    answer = subprocess.run([sys.executable, "-c", code], capture_output=True, check=True)
     loaded = json.loads(answer.stdout)
     ours = {name.partition(".")[2] for name in loaded if name.startswith("benchmarks.")}
     assert ours == WORKERS_OWN
     others = {name.partition(".")[0] for name in loaded} - {"benchmarks"}
     installed = {name for name in others if name not in sys.stdlib_module_names}
-    assert {name for name in installed if not name.startswith("_")} == WORKERS_PACKAGES
+    assert {name for name in installed if not name.startswith("_")} - COMPILED == WORKERS_PACKAGES

@@ -3,12 +3,12 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
-from enum import StrEnum
 from typing import TYPE_CHECKING
 
 from packaging.specifiers import InvalidSpecifier, SpecifierSet
 
 from benchmarks.errors import AbsentError, FigureError
+from benchmarks.results.result import Word
 from benchmarks.results.store import CONVERTER
 from benchmarks.units import format_range
 
@@ -25,7 +25,7 @@ if TYPE_CHECKING:
 NEVER = "no release"
 
 
-class Verdict(StrEnum):
+class Verdict(Word):
     """What the measurements say of a claim."""
 
     HOLDS = "holds"

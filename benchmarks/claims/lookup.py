@@ -6,8 +6,11 @@ import functools
 import hashlib
 from typing import TYPE_CHECKING, Any
 
+from benchmarks import files
 from benchmarks.errors import DataError, FigureError
+from benchmarks.gauge import peak
 from benchmarks.results import reference_store
+from benchmarks.runner import self_check
 from benchmarks.tasks import task as tasks
 
 if TYPE_CHECKING:
@@ -16,9 +19,12 @@ if TYPE_CHECKING:
     from benchmarks.results.provenance import Provenance
     from benchmarks.results.result import Result
     from benchmarks.results.store import Store
+    from benchmarks.runner.self_check import Check
     from benchmarks.tasks.task import Method
 
-ADVICE = "Measure it with: make html (or: make measure)."
+ADVICE = files.advice(
+    "Measure it with: make html (or: make measure).", "Measure it with: fmri-bench measure."
+)
 
 
 class Lookup:
@@ -143,6 +149,17 @@ class Lookup:
         if store is None:
             raise FigureError(f"{task_name} is not measured yet. {self.advice}")
         return store.data
+
+    def gauge_checks(self) -> list[Check]:
+        """Return the gauge's checks, none of a coarse one; raises FigureError if not made yet."""
+        checks = self_check.stored(self.store)
+        if not checks and peak.name() == peak.NAME:
+            raise FigureError(f"The memory gauge is not checked yet. {self.advice}")
+        return checks
+
+    def all_digest(self) -> str:
+        """Return the digest of all that pages can show; empty while there is nothing."""
+        return self.digest(self.store)
 
     def digest(self, *stores: Store[Any] | None) -> str:
         """Return the digest of results files, empty without any: other bytes, other pages."""

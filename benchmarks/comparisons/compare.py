@@ -264,7 +264,8 @@ def _lot(
 
     def accept(found: Results) -> Results:
         (results[method.name],) = found
-        _check_agreement(task, results, method)
+        returned = {name: result.returned for name, result in results.items()}
+        agreement.check_group(task, method, returned)
         return found
 
     def missing(found: Results) -> list[Batch]:
@@ -289,15 +290,6 @@ def _carried_out(
     )
     variables = {launch.SCHEDULER: plan.scheduler} if plan.scheduler else {}
     return execute.carry_out(launch.prepare(order, variables=variables), plan.bounds)
-
-
-def _check_agreement(task: Task, results: dict[str, Result], method: Method) -> None:
-    """Compare what a method returned with what the others of its group did."""
-    returned = results[method.name].returned
-    for other in task.methods:
-        theirs = results[other.name].returned
-        if returned and theirs and other.group == method.group and other is not method:
-            agreement.check((method.name, other.name), returned, theirs, task.tolerance)
 
 
 def _script_argument(task: Task) -> str | None:

@@ -7,12 +7,10 @@ from typing import TYPE_CHECKING
 
 from benchmarks.claims.lookup import Lookup
 from benchmarks.errors import FigureError
-from benchmarks.gauge import peak
 from benchmarks.images.variants import VARIANTS
 from benchmarks.images.workspace import Workspace
 from benchmarks.prediction import predict, roofline
 from benchmarks.results import reference_store
-from benchmarks.runner import self_check
 from benchmarks.tasks.task import task_named
 
 from . import tools
@@ -23,7 +21,6 @@ if TYPE_CHECKING:
     from benchmarks.prediction.roofline import Roofline
     from benchmarks.results.result import Result
     from benchmarks.results.store import Store
-    from benchmarks.runner.self_check import Check
     from benchmarks.tasks.task import Method
 
 
@@ -77,13 +74,6 @@ class Site(Lookup):
     def basis(self) -> Basis:
         """What predictions rest on."""
         return predict.basis_of(self._workspace)
-
-    def gauge_checks(self) -> list[Check]:
-        """Return the gauge's checks, none of a coarse one; raises FigureError if not made yet."""
-        checks = self_check.stored(self.store)
-        if not checks and peak.name() == peak.NAME:
-            raise FigureError(f"The memory gauge is not checked yet. {self.advice}")
-        return checks
 
     def all_digest(self) -> str:
         """Return the digest of all results files; empty while there is none of the file itself."""

@@ -62,7 +62,7 @@ class TreeSampler:
     Parameters
     ----------
     root : int
-        Process id whose descendants are watched; it does not count itself.
+        Process id whose descendants are watched; it counts itself only ``with_root``.
     shm_folder : Path or None
         Folder in /dev/shm whose files count as memory. Files beside it count too if they are
         new and a process of the tree maps them.
@@ -74,7 +74,7 @@ class TreeSampler:
         Descendants of the root that are not of the tree.
     """
 
-    def __init__(
+    def __init__(  # noqa: PLR0913 - all that a tree can differ in from another
         self,
         root: int,
         shm_folder: Path | None,
@@ -82,8 +82,10 @@ class TreeSampler:
         run: int = 0,
         template: int | None = None,
         apart: AbstractSet[int] = frozenset(),
+        with_root: bool = False,
     ) -> None:
         self._root, self._run, self._template, self._apart = root, run, template, apart
+        self._itself = {root} if with_root else set[int]()
         self._shm = ShmFiles(shm_folder)
         self._processes: dict[int, procfs.ProcessMemory] = {}
         #: Forks that no reading of the sharing has seen yet, and those that one has.
@@ -138,7 +140,7 @@ class TreeSampler:
 
     def scan(self) -> None:
         """Look for processes that are new or gone."""
-        seen = procfs.descendants(self._root) - self._apart
+        seen = (self._itself | procfs.descendants(self._root)) - self._apart
         for pid in seen - self._processes.keys() - self._young.keys():
             with contextlib.suppress(OSError):  # it ended while it was looked at
                 self._take_in(pid, forked=pid != self._run and procfs.is_fork(pid))

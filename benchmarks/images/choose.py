@@ -152,10 +152,12 @@ def _stat(path: Path) -> os.stat_result | None:
 @functools.cache
 def _described(path: Path, _stamp: tuple[int, ...]) -> Image:
     """Look into a file once as long as it is the same: a build asks for it a hundred times."""
-    image = header.read(path)
+    image, digest = header.read(path), hashlib.sha256()
     try:
         with path.open("rb") as file:
-            return replace(image, sha256=hashlib.file_digest(file, "sha256").hexdigest())
+            while block := file.read(_CHUNK_BYTES):
+                digest.update(block)
+        return replace(image, sha256=digest.hexdigest())
     except OSError as error:
         raise DataError(f"{path} cannot be read: {error.strerror or error}.") from error
 

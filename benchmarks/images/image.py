@@ -7,7 +7,7 @@ import math
 import re
 from dataclasses import dataclass, fields, replace
 from pathlib import Path  # noqa: TC003 - cattrs reads the types of fields
-from typing import TYPE_CHECKING, Any, Self
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
@@ -17,6 +17,8 @@ from benchmarks.units import format_bytes
 
 if TYPE_CHECKING:
     from collections.abc import Callable
+
+    from typing_extensions import Self
 
 #: What follows from the others, and what is of the place of the file alone, in a results file.
 _DERIVED = ("name", "scaled", "raw_bytes")

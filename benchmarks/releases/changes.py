@@ -228,7 +228,7 @@ def _are_near(one: Result, two: Result) -> bool:
 def compare_releases() -> Across:
     """Return the ways of every task under several releases: of this machine, or of the reference.
 
-    Nothing is measured; that is what ``make releases`` does.
+    Nothing is measured; that is what ``make releases`` does in the repository.
 
     Raises
     ------

@@ -5,13 +5,18 @@ from __future__ import annotations
 import datetime as dt
 import hashlib
 import json
-import tomllib
+import sys
 from dataclasses import dataclass
 from importlib import metadata
 from pathlib import Path
 
 from benchmarks import files
 from benchmarks.files import PROJECT
+
+if sys.version_info >= (3, 11):
+    import tomllib
+else:
+    import tomli as tomllib
 
 NEWEST = "newest"
 
@@ -75,7 +80,7 @@ class Release:
         project = tomllib.loads((PROJECT / "pyproject.toml").read_text())["project"]
         parts = [*project["dependencies"], *self.requirements]
         # What is the newest is asked anew each day.
-        parts += [str(dt.datetime.now(dt.UTC).date())] if self.is_newest else shared()
+        parts += [str(dt.datetime.now(dt.timezone.utc).date())] if self.is_newest else shared()
         return hashlib.sha256("\n".join(parts).encode()).hexdigest()
 
 

@@ -8,7 +8,7 @@ import time
 from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING
 
-from benchmarks import progress
+from benchmarks import files, progress
 from benchmarks.errors import DisagreementError, MethodError, StoreError
 from benchmarks.images.workspace import Workspace
 from benchmarks.results.result import Result, Status
@@ -34,7 +34,9 @@ if TYPE_CHECKING:
     from benchmarks.tasks.task import Method, Task
 
 
-ADVICE = "Measure it with: make releases."
+ADVICE = files.advice(
+    "Measure it with: make releases.", "They are measured in a checkout of the project."
+)
 
 #: The interpreters of a method under each release, one a turn. What differs from one interpreter
 #: to the next, such as where its memory lies, is then no difference between releases.

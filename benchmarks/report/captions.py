@@ -19,7 +19,8 @@ def caption(dataset: Dataset, provenance: Provenance) -> str:
 def machine(provenance: Provenance) -> str:
     """Return processor and versions in one line."""
     known = provenance.packages
-    versions = [f"{name} {known[name]}" for name in ("nibabel", "nilearn") if name in known]
+    names = [name for name in ("nibabel", "nilearn") if name in known] or known
+    versions = [f"{name} {known[name]}" for name in names]
     return f"{', '.join([provenance.cpu, *versions])}."
 
 

@@ -85,9 +85,7 @@ def _explain(axes: Axes, families: Sequence[Family]) -> None:
     for family in families:
         axes.plot([], [], family.marker, color=family.colour, label=family.title)
     if families:
-        axes.get_figure(root=True).legend(  # type: ignore[union-attr]
-            loc="outside lower center", ncols=len(families), fontsize=8
-        )
+        axes.figure.legend(loc="outside lower center", ncols=len(families), fontsize=8)
 
 
 def _draw_row(axes: Axes, row: int, sample: Sample, known: Quantity, family: Family) -> None:

@@ -168,7 +168,10 @@ def _shown(results: Sequence[Result]) -> tuple[str, ...]:
     if any(result.images > 1 for result in results):
         return _OF_IMAGES
     shown = _WITH_WORKERS if any(result.has_workers for result in results) else _SHOWN
-    return shown if any(map(_maps_files, results)) else tuple(n for n in shown if n != "mapped")
+    # Without a file, there is no size that a peak could be a multiple of.
+    of_a_file = any(result.raw_bytes for result in results)
+    said = {"mapped": any(map(_maps_files, results)), "multiplier": of_a_file}
+    return tuple(name for name in shown if said.get(name, True))
 
 
 def _maps_files(result: Result) -> bool:

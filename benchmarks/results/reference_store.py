@@ -20,7 +20,9 @@ if TYPE_CHECKING:
 
 LABEL = "Reference machine"
 SAID = "This build measured nothing."
-ADVICE = "Measure them again with: make reference."
+ADVICE = files.advice(
+    "Measure them again with: make reference.", "Install the package again, or without MEASURE=0."
+)
 
 #: Names of files, besides those from `name_of`: what was measured on small files.
 SIZES = "sizes"

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass, field
-from enum import StrEnum
+from enum import Enum
 from typing import TYPE_CHECKING
 
 from benchmarks.errors import AbsentError, FigureError
@@ -26,7 +26,13 @@ NOISY_FROM = 0.10
 DISTURBING_FROM = 0.05
 
 
-class Status(StrEnum):
+class Word(str, Enum):
+    """One of a few texts: the StrEnum of Python 3.11 and newer."""
+
+    __str__ = str.__str__
+
+
+class Status(Word):
     """Whether a method has figures, or why not."""
 
     OK = "ok"

@@ -19,7 +19,6 @@ import json
 import os
 import sys
 from dataclasses import asdict, replace
-from enum import StrEnum
 from typing import TYPE_CHECKING, Any, Generic, TypeVar
 
 import cattrs
@@ -31,7 +30,7 @@ from benchmarks.gauge.readings import Series
 
 from .dataset import Dataset
 from .provenance import Provenance
-from .result import Result
+from .result import Result, Word
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator
@@ -60,7 +59,7 @@ def _converter() -> cattrs.Converter:
     for wanted, kinds in ((str, str), (int, int), (float, (int, float))):
         found.register_structure_hook(wanted, _strict(kinds))
     # An enumeration of texts is more than a text.
-    found.register_structure_hook(StrEnum, lambda value, kind: kind(value))
+    found.register_structure_hook(Word, lambda value, kind: kind(value))
     # What can be worked out from others is not stored.
     omitted = override(omit=True)
     written = make_dict_unstructure_fn(

@@ -59,7 +59,7 @@ class Outcome:
 
 def extended(result: Result, outcome: Outcome | Failure) -> Result:
     """Return a result with more runs, or with the reason why there are none."""
-    now = dt.datetime.now(dt.UTC).isoformat(timespec="seconds")
+    now = dt.datetime.now(dt.timezone.utc).isoformat(timespec="seconds")
     result = replace(result, measured_at=now, commit=provenance.commit())
     if isinstance(outcome, Failure):
         # Runs that went well before are no figures of a method that then failed.

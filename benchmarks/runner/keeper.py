@@ -62,7 +62,7 @@ class Template:
         self.socket, theirs = socket.socketpair(socket.AF_UNIX, socket.SOCK_SEQPACKET)
         kind = order.FRESH if fresh else order.FORK
         module = "benchmarks.runner.template"
-        words = [origin.python, "-P", "-m", module, str(theirs.fileno()), kind]
+        words = [*order.command(origin.python, module), str(theirs.fileno()), kind]
         with theirs:
             self.process = subprocess.Popen(
                 [*words, *([] if fresh else origin.imports)],

@@ -27,7 +27,7 @@ from benchmarks.gauge import machine, shared_memory
 from benchmarks.tasks import source
 
 from . import keeper
-from .order import Origin
+from .order import Origin, command
 
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
@@ -146,7 +146,7 @@ class _Keeper:
         module = "benchmarks.runner.keeper"
         with theirs:
             self._process = subprocess.Popen(
-                [sys.executable, "-P", "-m", module, str(theirs.fileno())],
+                [*command(sys.executable, module), str(theirs.fileno())],
                 stdin=subprocess.DEVNULL,
                 pass_fds=[theirs.fileno()],
                 start_new_session=True,  # a Ctrl-C is for this process alone
@@ -236,7 +236,7 @@ def alone(
         # Methods write files too; on Windows one may still be open.
         tempfile.TemporaryDirectory(ignore_cleanup_errors=True) as scratch,
         subprocess.Popen(
-            [prepared.origin.python, "-P", "-m", "benchmarks.runner.worker"],
+            command(prepared.origin.python, "benchmarks.runner.worker"),
             stdin=subprocess.PIPE,
             stdout=answer,
             stderr=printed,

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import sys
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any
 
@@ -17,6 +18,15 @@ TIME, BEGIN, END, KEPT, GO = b"T", b"B", b"E", b"K", b"G"
 
 #: Whether a run is forked from a template, or is a fresh interpreter.
 FORK, FRESH = "fork", "fresh"
+
+
+def command(python: str, module: str) -> list[str]:
+    """Return the command that runs a module of ours, whatever lies in the working folder."""
+    if sys.version_info >= (3, 11):
+        return [python, "-P", "-m", module]
+    # Python 3.10 knows no -P: it puts the working folder first, which is taken out again.
+    running = f"runpy.run_module({module!r}, run_name='__main__', alter_sys=True)"
+    return [python, "-c", f"import sys; sys.path.remove(''); import runpy; {running}"]
 
 
 @dataclass(frozen=True)

@@ -1,22 +1,14 @@
-"""Sphinx extension: measured figures, tables and claims in pages. It reads, never measures."""
+"""Sphinx extension: measured figures, tables and claims in the pages of any project.
+
+``measured_examples`` and other settings say what is measured, and when (see `pages.begin`). This
+project's own chapter is built with `benchmarks.sphinxext.chapter`, which adds the rest.
+"""
 
 from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from . import (
-    calculator,
-    claims,
-    extrapolation,
-    growth,
-    inventories,
-    measurements,
-    original,
-    pages,
-    releases,
-    roofline,
-    theme,
-)
+from . import claims, measurements, original, pages
 
 if TYPE_CHECKING:
     from sphinx.application import Sphinx
@@ -25,27 +17,14 @@ if TYPE_CHECKING:
 
 def setup(app: Sphinx) -> ExtensionMetadata:
     """Register roles, directives and the handlers that keep pages up to date."""
-    # Before sphinx-gallery, which measures at builder-inited and wraps an error in its own.
-    app.connect("config-inited", pages.check_file)
-    app.connect("config-inited", inventories.write)
-    app.connect("builder-inited", pages.withdraw, priority=100)
+    # After sphinx-gallery, whose examples may measure too.
     app.connect("builder-inited", pages.begin, priority=900)
     app.connect("env-get-outdated", pages.outdated)
     app.connect("env-updated", pages.updated)
     app.connect("env-purge-doc", pages.purge)
     app.connect("env-merge-info", pages.merge)
     app.connect("build-finished", pages.finish)
-    for feature in (
-        calculator,
-        claims,
-        extrapolation,
-        growth,
-        measurements,
-        original,
-        releases,
-        roofline,
-        theme,
-    ):
+    for feature in (claims, measurements, original, pages):
         feature.setup(app)
     return {
         "version": "1",

@@ -52,7 +52,7 @@ class CalculatorDirective(MeasuredDirective):
 
     def measured(self) -> list[Node]:
         """Return the form."""
-        lookup = pages.lookup()
+        lookup = pages.site()
         return [Calculator(content=_content(lookup.basis), image=lookup.data)]
 
 
@@ -61,7 +61,7 @@ class PredictedDirective(MeasuredDirective):
 
     def measured(self) -> list[Node]:
         """Return the table."""
-        lookup = pages.lookup()
+        lookup = pages.site()
         predicted = predict.of_image(lookup.data, lookup.basis)
         results = {(result.task, result.method): result for result in lookup.store.all()}
         there = tuple(
@@ -120,7 +120,7 @@ def visit(translator: Any, node: Calculator) -> None:
         basis=content["basis"],
         extent=list(zip(_EXTENT, image.shape, strict=True)),
         choices=choices,
-        free=pages.lookup().provenance.memory_bytes / GIB,
+        free=pages.site().provenance.memory_bytes / GIB,
         tasks=("every task", *tasks),
         shown=SHOWN_WITH,
         # No text may end the element that holds it.

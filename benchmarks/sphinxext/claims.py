@@ -104,6 +104,5 @@ class ClaimDirective(MeasuredDirective):
 
 
 def setup(app: Sphinx) -> None:
-    """Register the directive, and where all claims are written down."""
-    app.add_config_value("measured_claims_file", "", "env", frozenset({str}))
+    """Register the directive."""
     app.add_directive("claim", ClaimDirective)

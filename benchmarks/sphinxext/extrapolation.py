@@ -46,7 +46,7 @@ class ExtrapolationDirective(MeasuredDirective):
             counts = [int(word) for word in self.arguments[0].split()]
         except ValueError as error:
             raise FigureError(f"{self.arguments[0]!r} are no numbers of runs.") from error
-        lookup = pages.lookup()
+        lookup = pages.site()
         size = format_bytes(lookup.data.raw_bytes)
         text = (
             f"Worked out for runs like {lookup.data.name}, {size} raw size each, and two workers."

@@ -50,7 +50,7 @@ class GrowthDirective(MeasuredDirective):
     def _growth(self) -> growth.Growth:
         if "workers" in self.options:
             return self._of_workers()
-        task, methods, lookup = self.arguments[0], self.options.get("methods", ()), pages.lookup()
+        task, methods, lookup = self.arguments[0], self.options.get("methods", ()), pages.site()
         of_images = "images" in self.options
         names = [f"{task}@{name}" for name in (MANY if of_images else growth.LENGTHS)]
         found = [(lookup.data_of(name), lookup.of_task(name, methods)) for name in names]
@@ -59,7 +59,7 @@ class GrowthDirective(MeasuredDirective):
         return growth.of_lengths(found, caption(found[0][0], lookup.provenance))
 
     def _of_workers(self) -> growth.Growth:
-        workers, lookup = self.options["workers"], pages.lookup()
+        workers, lookup = self.options["workers"], pages.site()
         task = f"{self.arguments[0]}@{self.options.get('form', 'short')}"
         results = lookup.of_task(task, self.options.get("methods", ()))
         if len(workers) != len(results):

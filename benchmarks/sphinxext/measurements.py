@@ -9,6 +9,7 @@ from docutils.parsers.rst import directives
 
 from benchmarks.claims.expressions import Expression
 from benchmarks.comparisons.forms import caption_of
+from benchmarks.comparisons.site import Site
 from benchmarks.errors import FigureError
 from benchmarks.gauge import peak
 from benchmarks.images.variants import VARIANTS
@@ -68,7 +69,7 @@ class MeasurementsDirective(MeasuredDirective):
             return [self._crossed(task, methods)]
         lookup = pages.reference_lookup() if "reference" in self.options else pages.lookup()
         results = lookup.of_task(task, methods)
-        published = original.published_of(results)
+        published = original.published_of(results) if isinstance(lookup, Site) else {}
         table = result_tables.of_results(results, task_named(task).methods, published)
         text = caption(lookup.data_of(task), lookup.provenance)
         if published:
@@ -115,7 +116,7 @@ class ProvenanceDirective(MeasuredDirective):
         published = example_paths()
         results = [r for r in store.all() if r.task in published and r.method not in RATES]
         if not results:
-            raise FigureError("Nothing is measured yet. Measure it with: make html.")
+            raise FigureError(f"Nothing is measured yet. {pages.lookup().advice}")
         dates = sorted(result.measured_at for result in results)
         checks = pages.lookup().gauge_checks()
         errors = [abs(check.error_bytes) for check in checks]
@@ -127,9 +128,11 @@ class ProvenanceDirective(MeasuredDirective):
             *store.provenance.rows(),
             ("Error of the gauge", error if checks else "not checked: the gauge is coarse"),
             ("Measured", f"from {dates[0]} to {dates[-1]}"),
-            ("Commit", ", ".join(sorted({r.commit for r in results})) or "not from a checkout"),
             ("Runs a method", f"{_range(time_runs)} for time, {_range(memory_runs)} for memory"),
         ]
+        if isinstance(pages.lookup(), Site):  # else it would be that of this package
+            commits = ", ".join(sorted({r.commit for r in results}))
+            rows.insert(-1, ("Commit", commits or "not from a checkout"))
         # Which versions of them the reference machine had is not known.
         if programs := "" if store.is_reference else _programs(published):
             rows.insert(-1, ("Other programs", programs))

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import functools
+import inspect
 import json
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -90,21 +91,23 @@ class SnippetDirective(MeasuredDirective):
         """Return the code to copy, and the lines below it."""
         task_name, _, name = self.arguments[0].rpartition(".")
         result = pages.lookup().find(task_name, name)
-        path = task_named(task_name).path
+        task = task_named(task_name)
+        path = task.path
         if path is None:
             raise FigureError(f"The task {task_name} is in no file.")
         store = pages.lookup().store
         label = [f"# {store.provenance.cpu}"] if store.is_reference else []
-        lines = "\n".join([*label, *ipython_lines(result)])
+        given = ", ".join(inspect.signature(task.method(name).function).parameters)
+        lines = "\n".join([*label, *ipython_lines(result, given)])
         return [
             code(path, name, self.env),
             nodes.literal_block(lines, lines, language="text", classes=["ipython-lines"]),
         ]
 
 
-def ipython_lines(result: Result) -> list[str]:
+def ipython_lines(result: Result, given: str = "fmri_path") -> list[str]:
     """Return what ``%time`` and ``%memit`` would print, or the value if time was not measured."""
-    call = f"{result.method}({'fmri_paths' if result.images > 1 else 'fmri_path'})"
+    call = f"{result.method}({given})"
     if result.failed:
         return [f">>> {call}", f"{result.status}: {result.message}"]
     if not result.time_runs:

@@ -14,6 +14,7 @@ from sphinx.errors import ConfigError
 from sphinx.util import logging
 from sphinx.util.docutils import SphinxDirective, SphinxRole
 
+from benchmarks import files, project
 from benchmarks.claims.claim import Claim, Verdict
 from benchmarks.comparisons import ahead
 from benchmarks.comparisons.shown import State
@@ -33,6 +34,7 @@ if TYPE_CHECKING:
     from sphinx.environment import BuildEnvironment
 
     from benchmarks.claims.judge import Judgement
+    from benchmarks.claims.lookup import Lookup
     from benchmarks.report.table import Table
 
 logger = logging.getLogger(__name__)
@@ -40,7 +42,13 @@ logger = logging.getLogger(__name__)
 #: What sphinx-gallery puts beside an example that was executed, and what we do.
 _MARK, _SHOWN = ".py.md5", ".py.shown"
 
-_lookup: Site | None = None
+#: The extension of the project's own chapter.
+_CHAPTER = "benchmarks.sphinxext.chapter"
+
+#: What `measured_when` of a conf.py can say.
+_CHANGED, _NEVER = "changed", "never"
+
+_lookup: Lookup | None = None
 
 
 @dataclass
@@ -101,27 +109,63 @@ def _examples(gallery: Mapping[str, Any]) -> list[tuple[Path, Path]]:
     return [(path, target / path.name) for path in paths]
 
 
-def begin(_app: Sphinx) -> None:
-    """Open the results once the gallery has measured."""
+def begin(app: Sphinx) -> None:
+    """Open the results: of the chapter once the gallery has measured, or of another project.
+
+    That one has said in its conf.py:
+
+    - ``measured_examples``: the folder of the files with ``METHODS``
+    - ``measured_results``: the file with the results
+    - ``measured_when``: ``"changed"``, or ``"never"``, which shows the file as it is
+    - ``measured_claims_file``: where all claims are written, if they are
+    - ``measured_strict``: whether a claim that is contradicted is a warning
+    """
     global _lookup  # noqa: PLW0603 - not in the environment, which is pickled between builds
     across.cache_clear()
     digest.cache_clear()
     try:
-        _lookup = Site.in_use()
+        _lookup = Site.in_use() if _CHAPTER in app.extensions else _of_project(app)
     except BenchmarkError as error:
         raise ConfigError(str(error)) from error
 
 
-def lookup() -> Site:
+def _of_project(app: Sphinx) -> Lookup:
+    """Measure for another project what has changed, and open its results."""
+    config, folder = app.config, Path(app.confdir)
+    if config.measured_when not in (_CHANGED, _NEVER):
+        raise ConfigError(
+            f"measured_when is {config.measured_when!r}; it can be {_CHANGED!r} or {_NEVER!r}."
+        )
+    examples = (folder / config.measured_examples).resolve()
+    if not config.measured_examples or not examples.is_dir():
+        raise ConfigError(
+            f"measured_examples of conf.py has to name a folder with examples; {examples} is none."
+        )
+    measuring = config.measured_when == _CHANGED and files.measuring()
+    target = folder / config.measured_results
+    return project.opened(config.project, examples, target, measuring=measuring)
+
+
+def lookup() -> Lookup:
     """Return the results that this build shows."""
     if _lookup is None:
         raise ConfigError("Figures are asked for before the build has begun.")
     return _lookup
 
 
+def site() -> Site:
+    """Return the results that the chapter shows."""
+    found = lookup()
+    if not isinstance(found, Site):
+        raise ConfigError(f"This needs the extension {_CHAPTER}, and BOLD runs.")
+    return found
+
+
 @functools.cache
 def across() -> Across:
     """Return the same methods under several releases; raises FigureError if there are none."""
+    if not isinstance(lookup(), Site):
+        raise FigureError("No releases are compared for this project.")
     return Across.in_use()
 
 
@@ -207,16 +251,18 @@ def finish(app: Sphinx, failure: Exception | None) -> None:
         return
     claims = all_claims(app.env)
     if app.config.measured_claims_file:
-        path = Path(app.config.measured_claims_file)
+        path = Path(app.confdir) / app.config.measured_claims_file
         path.parent.mkdir(parents=True, exist_ok=True)
         path.write_text(
             json.dumps(CONVERTER.unstructure([claim for claim, _ in claims]), indent=1)
         )
     for claim, found in claims:
         if found.verdict is Verdict.CONTRADICTED:
-            # No Sphinx warning: a reader's machine may differ, and the build is sound.
             line = f"{claim.place}: contradicted: {claim.text} Measured: {found.value}."
-            logger.info(line, color="red")
+            if app.config.measured_strict:
+                logger.warning(line, type="measured", subtype="claim")
+            else:  # a reader's machine may differ, and the build is sound
+                logger.info(line, color="red")
 
 
 class MeasuredDirective(SphinxDirective):
@@ -268,3 +314,15 @@ def table_node(
     """Return a table as a page has it."""
     markup = table.html(caption, classes=classes, identity=identity)
     return nodes.raw("", markup, format="html")
+
+
+def setup(app: Sphinx) -> None:
+    """Register the settings."""
+    for name, default in (
+        ("measured_examples", ""),
+        ("measured_results", "measured.json"),
+        ("measured_when", _CHANGED),
+        ("measured_claims_file", ""),
+    ):
+        app.add_config_value(name, default, "env", frozenset({str}))
+    app.add_config_value("measured_strict", False, "", frozenset({bool}))  # noqa: FBT003

@@ -28,12 +28,12 @@ class RatesDirective(MeasuredDirective):
         """Return the table, in MiB a second."""
         cells = [(words, *(_rate(name, form) for form in _FORMS)) for name, words in RATES.items()]
         table = Table(("MiB a second", *_FORMS.values()), tuple(cells))
-        return [table_node(table, f"Rates of this machine. {machine(pages.lookup().provenance)}")]
+        return [table_node(table, f"Rates of this machine. {machine(pages.site().provenance)}")]
 
 
 def _rate(name: str, form: str) -> str:
     """Write a rate; a plain file has nothing to unpack, and some are always in memory."""
-    lookup = pages.lookup()
+    lookup = pages.site()
     task = f"{SHOWN_WITH}@{form}"
     if form == "nii" and name.startswith("inflate"):
         return NONE
@@ -54,7 +54,7 @@ class RooflineDirective(MeasuredDirective):
         rows = []
         for line in self.content:
             task, _, method = line.strip().rpartition(".")
-            least = pages.lookup().roofline(task, method)
+            least = pages.site().roofline(task, method)
             parts = (
                 f"{RATES[name]} {format_seconds(seconds)}" for name, seconds in least.parts.items()
             )
@@ -62,7 +62,7 @@ class RooflineDirective(MeasuredDirective):
             rows.append((line.strip(), " + ".join(parts), *both))
         table = Table(("method", "least time", "sum", "least memory"), tuple(rows))
         text = "What the least time of a method consists of."
-        text = f"{text} {machine(pages.lookup().provenance)}"
+        text = f"{text} {machine(pages.site().provenance)}"
         return [table_node(table, text, classes=["limits"])]
 
 

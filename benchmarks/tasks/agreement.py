@@ -3,11 +3,16 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
 from benchmarks.errors import DisagreementError
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping
+
+    from .task import Method, Task
 
 #: Voxels that are compared one by one; the sums stand for the others.
 SAMPLED_VOXELS = 500
@@ -139,6 +144,15 @@ def check(names: tuple[str, str], one: Returned, other: Returned, tolerance: flo
         shift = float(np.abs(np.subtract(one.affine, other.affine)).max())
         if shift > AFFINE_TOLERANCE:
             raise DisagreementError(f"{pair}: their affines differ by {shift:.2g} mm. {advice}")
+
+
+def check_group(task: Task, method: Method, returned: Mapping[str, Returned | None]) -> None:
+    """Compare what a method returned with what others of its group did; may raise as `check`."""
+    ours = returned[method.name]
+    for other in task.methods:
+        theirs = returned[other.name]
+        if ours and theirs and other.group == method.group and other.name != method.name:
+            check((method.name, other.name), ours, theirs, task.tolerance)
 
 
 def _described(returned: Returned) -> str:

@@ -10,6 +10,7 @@ import importlib.metadata
 import importlib.util
 import inspect
 import re
+import sys
 import textwrap
 from pathlib import Path
 from types import CodeType, FunctionType, ModuleType
@@ -21,7 +22,7 @@ from packaging.utils import canonicalize_name
 from benchmarks.errors import MethodError
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator
+    from collections.abc import Collection, Iterator
 
 
 #: Functions that examples share; they are copied along with a method, and belong to it.
@@ -64,6 +65,20 @@ def _parts(function: FunctionType, seen: set[FunctionType]) -> Iterator[str]:
         else:
             # Memory addresses in a representation change from one process to the next.
             yield f"{name} = {re.sub(r' at 0x[0-9a-f]+', '', repr(value))}"
+
+
+def rest_sha256(path: Path, names: Collection[str]) -> str:
+    """Return the digest of what a file runs besides functions of some names, prose and guard."""
+    tree = ast.parse(path.read_text(encoding="utf-8"), str(path))
+    left = [
+        node
+        for node in tree.body
+        if not (isinstance(node, ast.FunctionDef) and node.name in names)
+        and not (isinstance(node, ast.Expr) and isinstance(node.value, ast.Constant))
+        and not (isinstance(node, ast.Assign) and ast.unparse(node.targets[0]) == "METHODS")
+        and not (isinstance(node, ast.If) and ast.unparse(node.test).startswith("__name__"))
+    ]
+    return hashlib.sha256(_dumped(left).encode()).hexdigest()
 
 
 def uses(function: object, package: str) -> bool:
@@ -130,9 +145,23 @@ def _is_installed(package: str) -> bool:
 
 
 @functools.cache
+def distributions() -> dict[str, list[str]]:
+    """Return by the name of each package that can be imported what is installed to have it."""
+    found = {
+        top: list(names) for top, names in importlib.metadata.packages_distributions().items()
+    }
+    if sys.version_info < (3, 11):  # which looks into one file alone, that few still have
+        for one in importlib.metadata.distributions():
+            files = () if one.read_text("top_level.txt") else one.files or ()
+            for top in {file.parts[0] for file in files if file.name == "__init__.py"}:
+                found.setdefault(top, []).append(one.metadata["Name"])
+    return found
+
+
+@functools.cache
 def _required(package: str) -> frozenset[str]:
     """Return the packages that a package needs to be installed."""
-    homes = importlib.metadata.packages_distributions()
+    homes = distributions()
     needed = {
         canonicalize_name(requirement.name)
         for name in homes.get(package, ())

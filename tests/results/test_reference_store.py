@@ -19,7 +19,8 @@ from benchmarks.releases import changes, environments, measure
 from benchmarks.releases.environments import Release
 from benchmarks.results import reference_store
 from benchmarks.runner import execute, self_check
-from benchmarks.sphinxext import pages, theme
+from benchmarks.sphinxext import chapter as chapter_extension
+from benchmarks.sphinxext import pages
 from benchmarks.tasks import chapter
 from benchmarks.tasks import task as task_module
 from benchmarks.tasks import task as tasks
@@ -207,7 +208,9 @@ def test_without_reference_results_it_is_a_sentence(kept, monkeypatch):
 
 @pytest.mark.usefixtures("kept")
 def test_the_banner_names_machine_and_day():
-    assert re.search(r"Reference machine \(.+\), measured until 20\d\d-\d\d-\d\d", theme.banner())
+    assert re.search(
+        r"Reference machine \(.+\), measured until 20\d\d-\d\d-\d\d", chapter_extension.banner()
+    )
 
 
 def test_the_committed_results_are_those_of_the_examples(monkeypatch):

@@ -22,6 +22,8 @@ FIGURE = re.compile(
 @pytest.mark.parametrize("path", PAGES + EXAMPLE_TEXTS, ids=lambda path: path.name)
 def test_no_figure_is_typed(path):
     for number, line in enumerate(path.read_text().splitlines(), 1):
+        if re.match(r"(#\s+|\s+)\$ ", line):  # what a command is given was not measured
+            continue
         assert not FIGURE.search(line), f"{path.name}:{number}: {line.strip()}"
 
 
@@ -55,7 +57,7 @@ def test_the_table_of_the_readme_is_what_the_example_prints():
         check=True,
     ).stdout
     readme = (PROJECT / "README.md").read_text()
-    shown = readme.partition("$ MEASURE=0 python examples/plot_mean_over_time.py\n")[2]
+    shown = readme.partition("$ MEASURE=0 .venv/bin/python examples/plot_mean_over_time.py\n")[2]
     table, *_ = shown.partition("```")
     assert table
     assert printed.startswith(table)

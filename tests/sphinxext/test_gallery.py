@@ -77,7 +77,7 @@ def build(folder):
     source = folder / "source"
     source.mkdir()
     (source / "index.rst").write_text("Title\n=====\n\n.. toctree::\n\n   auto_examples/index\n")
-    extensions = ["benchmarks.sphinxext", "sphinx_gallery.gen_gallery"]
+    extensions = ["benchmarks.sphinxext.chapter", "sphinx_gallery.gen_gallery"]
 
     def run():
         settings = {

@@ -85,7 +85,7 @@ def site(folder):
     (folder / "source").mkdir()
     (folder / "source" / "index.rst").write_text(PAGE)
     warnings, words = io.StringIO(), (folder / "source", None, folder / "html", folder / "trees")
-    settings = {"extensions": ["benchmarks.sphinxext"], "html_theme": "basic"}
+    settings = {"extensions": ["benchmarks.sphinxext.chapter"], "html_theme": "basic"}
     with patch_docutils(str(folder)), docutils_namespace():
         app = Sphinx(*words, "html", settings, status=None, warning=warnings)
         app.build()

@@ -1,4 +1,7 @@
-"""What theme and diagrams leave out: levels of headings, drawings inside the page, the banner."""
+"""The extension that this project's own chapter is built with: all that is about BOLD runs.
+
+And what theme and diagrams leave out: levels of headings, drawings inside the page, the banner.
+"""
 
 from __future__ import annotations
 
@@ -14,9 +17,12 @@ from sphinxcontrib.mermaid.exceptions import MermaidError
 from benchmarks.images.workspace import Workspace
 from benchmarks.results.reference_store import SAID
 
+from . import calculator, extrapolation, growth, inventories, pages, releases, roofline
+
 if TYPE_CHECKING:
     from docutils import nodes
     from sphinx.application import Sphinx
+    from sphinx.util.typing import ExtensionMetadata
     from sphinx.writers.html5 import HTML5Translator
 
 _XML_HEAD = re.compile(r"^\s*<\?xml[^>]*\?>\s*")
@@ -63,8 +69,16 @@ def banner() -> str:
     )
 
 
-def setup(app: Sphinx) -> None:
-    """Register the handler, and take over the drawing of mermaid nodes in HTML."""
+def setup(app: Sphinx) -> ExtensionMetadata:
+    """Register all of it, and take over the drawing of mermaid nodes in HTML."""
+    app.setup_extension("benchmarks.sphinxext")
+    # Before sphinx-gallery, which measures at builder-inited and wraps an error in its own.
+    app.connect("config-inited", pages.check_file)
+    app.connect("config-inited", inventories.write)
+    app.connect("builder-inited", pages.withdraw, priority=100)
     app.connect("html-page-context", mend, priority=_LATE)
     app.setup_extension("sphinxcontrib.mermaid")
     app.add_node(mermaid, override=True, html=(visit, None))
+    for feature in (calculator, extrapolation, growth, releases, roofline):
+        feature.setup(app)
+    return {"version": "1", "parallel_read_safe": True, "parallel_write_safe": True}
