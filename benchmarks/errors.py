@@ -27,6 +27,10 @@ class FigureError(BenchmarkError):
     """A page asks for a figure that is not measured, is stale, or does not exist."""
 
 
+class StaleError(FigureError):
+    """A figure was measured before the code of its method changed."""
+
+
 class AbsentError(FigureError):
     """A page asks for a figure that cannot be had here: a program is missing, or memory."""
 

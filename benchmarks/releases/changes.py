@@ -87,7 +87,16 @@ class Across:
     def caption(self) -> str:
         """The file and the machine, in one line."""
         first = self.under[0]
-        return f"{first.data.description} {first.provenance.cpu}."
+        text = f"{first.data.description} {first.provenance.cpu}."
+        if outdated := self.outdated():
+            text += f" Left out, since their code has changed: {', '.join(outdated)}. {ADVICE}"
+        return text
+
+    def outdated(self) -> list[str]:
+        """Return the methods that were measured before their code changed: ``task.method``."""
+        for task in tasks_compared():
+            self.methods(task)  # looks each of them up
+        return sorted({name for under in self.under for name in under.outdated})
 
     def methods(self, task: str) -> list[tuple[str, str]]:
         """Return the names of what was measured of a task: the task with its form, the method."""
