@@ -47,10 +47,11 @@ class FigureRole(MeasuredRole):
 
 
 class MeasurementsDirective(MeasuredDirective):
-    """``.. measurements:: load``: the table of a task, the published figures beside.
+    """``.. measurements:: load``: the table of a task.
 
     With ``:forms:`` it is the table of one ``:quantity:``, a row for each of these forms of
-    the run. ``:methods:`` chooses the methods. ``:reference:`` shows the reference machine.
+    the run. ``:methods:`` chooses the methods. ``:reference:`` shows the reference machine,
+    ``:published:`` the figures of the original chapter beside those of the build.
     """
 
     required_arguments = 1
@@ -59,6 +60,7 @@ class MeasurementsDirective(MeasuredDirective):
         "forms": str.split,
         "quantity": directives.unchanged_required,
         "reference": directives.flag,
+        "published": directives.flag,
     }
 
     def measured(self) -> list[Node]:
@@ -69,7 +71,8 @@ class MeasurementsDirective(MeasuredDirective):
             return [self._crossed(task, methods)]
         lookup = pages.reference_lookup() if "reference" in self.options else pages.lookup()
         results = lookup.of_task(task, methods)
-        published = original.published_of(results) if isinstance(lookup, Site) else {}
+        shown = "published" in self.options and isinstance(lookup, Site)
+        published = original.published_of(results) if shown else {}
         table = result_tables.of_results(results, task_named(task).methods, published)
         text = caption(lookup.data_of(task), lookup.provenance)
         if published:
