@@ -114,7 +114,7 @@ class Image:
         return replace(self, images=images, file_bytes=size, sha256=digest)
 
     def meets(self, condition: str) -> bool:
-        """Tell whether it is as one of `CONDITIONS` asks, or large enough; else raises FigureError.
+        """Tell whether it is as one of `CONDITIONS` asks, or as large; else raises FigureError.
 
         Sizes are written ``at least 50 volumes`` and ``at least 32 MiB``, which is its raw size.
         """

@@ -100,9 +100,9 @@ def test_a_claim_about_some_files_is_judged_on_those_alone(condition, change, ot
     assert bound.judge(find, {}, replace(DATA, **change))[0] is Verdict.HOLDS
     assert bound.judge(find, {}, replace(DATA, **other)) == (Verdict.ELSEWHERE, "")
     assert again(bound) == bound
-    for other in ("small", "at least 50", "at least fifty volumes", "at least 2 GB"):
-        with pytest.raises(FigureError, match="compressed, uncompressed, .*at least N volumes"):
-            replace(bound, when=(other,)).judge(find, {}, DATA)
+    for unknown in ("small", "at least 50", "at least fifty volumes", "at least 2 GB"):
+        with pytest.raises(FigureError, match=r"compressed, uncompressed, .*at least N volumes"):
+            replace(bound, when=(unknown,)).judge(find, {}, DATA)
 
 
 def test_a_claim_says_which_files_it_is_about():
