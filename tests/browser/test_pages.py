@@ -187,7 +187,7 @@ def test_search_finds_a_word(browser):
 
 def test_code_can_be_copied_and_examples_taken_along(browser):
     page = tab(browser)
-    page.goto(CHAPTER.as_uri())
+    page.goto((SITE / "which_way.html").as_uri())
     assert page.locator("button.copybtn").count() > 10
     assert page.locator("details button.copybtn").count() == 0
     # What is put on the clipboard: it is selected in a field of its own for a moment.
