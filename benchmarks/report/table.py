@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import functools
+import hashlib
 import io
 import math
 from dataclasses import dataclass
@@ -27,6 +28,9 @@ LOG_FROM = 30.0
 
 LEAST_MARK = "◂"
 
+#: Stands before a figure that is to be taken with care.
+NOISY_MARK = "~"
+
 
 @dataclass(frozen=True)
 class Amount:
@@ -39,6 +43,8 @@ class Amount:
     runs: tuple[float, float, float] | None = None
     #: Whether no other method of its group needs less, as far as the runs can tell.
     least: bool = False
+    #: Why the figure is to be taken with care, in a sentence; `NOISY_MARK` opens to it on a page.
+    remark: str = ""
 
 
 @dataclass(frozen=True)
@@ -49,12 +55,25 @@ class Name:
     family: str = ""
 
 
-Cell: TypeAlias = "str | Amount | Name"
+@dataclass(frozen=True)
+class Label:
+    """A word in the place of a figure: shown as a sign where it has one, with its reason."""
+
+    text: str
+    sign: str = ""
+    #: A sentence; on a page, the word opens to it.
+    remark: str = ""
+
+
+Cell: TypeAlias = "str | Amount | Name | Label"
 
 
 def plain(cell: Cell) -> str:
     """Return the text of a cell."""
-    return cell if isinstance(cell, str) else cell.text
+    if isinstance(cell, str):
+        return cell
+    is_noisy = isinstance(cell, Amount) and cell.remark
+    return f"{NOISY_MARK if is_noisy else ''}{cell.text}"
 
 
 @dataclass(frozen=True)
@@ -103,6 +122,9 @@ class Table:
         """
         amounts = [cell for row in self.rows for cell in row if isinstance(cell, Amount)]
         families = {cell.family for row in self.rows for cell in row if isinstance(cell, Name)}
+        labels = [cell for row in self.rows for cell in row if isinstance(cell, Label)]
+        # Marks need a name that no other table of the page gives to its own.
+        shown = hashlib.sha256(f"{identity} {caption} {self.headings} {self.texts}".encode())
         page: str = template("benchmarks.report", "table.html.jinja").render(
             table=self,
             all_families=FAMILIES,
@@ -111,6 +133,9 @@ class Table:
             classes=" ".join(["measurements", *classes]),
             identity=identity,
             families=[name for name in FAMILIES if name in families],
+            signs={label.sign: label.text for label in labels if label.sign},
+            noisy_mark=NOISY_MARK,
+            place=f"note-{shown.hexdigest()[:8]}",
             has_least=any(amount.least for amount in amounts),
             scale=_Scale([value for amount in amounts for value in amount.runs or ()]),
         )
