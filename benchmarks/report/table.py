@@ -20,8 +20,14 @@ from .families import FAMILIES
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
-#: Wider than any table here, so that rich never breaks a cell.
-_TEXT_WIDTH = 200
+    from rich.console import JustifyMethod
+
+#: Characters that a page has room for where it shows what an example prints; the cells of a table
+#: that is wider are broken.
+_TEXT_WIDTH = 98
+
+#: Stands for a space that no cell is broken at: rich breaks at all of them.
+_KEPT_SPACE = "\ue000"
 
 #: What spans more than this factor is drawn on a logarithmic scale, here and in plots.
 LOG_FROM = 30.0
@@ -91,11 +97,16 @@ class Table:
     def text(self) -> str:
         """Return the table as plain text, columns aligned."""
         table = RichTable(box=SIMPLE, show_edge=False, pad_edge=False, collapse_padding=True)
+        # A name is looked for and copied, and stays in one piece.
+        named = not any(" " in texts[0] for texts in self.texts)
         for index, heading in enumerate(self.headings):
-            table.add_column(heading, justify="right" if index else "left", no_wrap=True)
+            side: JustifyMethod = "right" if index else "left"
+            whole = named and not index
+            table.add_column(heading, justify=side, overflow="fold", no_wrap=whole)
         for row in self.texts:
             # Fonts of terminals have no narrow space, and take one that is narrow indeed.
-            table.add_row(*(printable(text).replace(NARROW_SPACE, SPACE) for text in row))
+            texts = (printable(text).replace(NARROW_SPACE, SPACE) for text in row)
+            table.add_row(*(text.replace(SPACE, _KEPT_SPACE) for text in texts))
         output = io.StringIO()
         # In a notebook, rich would display the table itself instead of writing it.
         console = Console(
@@ -106,7 +117,8 @@ class Table:
             force_jupyter=False,
         )
         console.print(table)
-        return "\n".join(line.rstrip() for line in output.getvalue().splitlines())
+        written = output.getvalue().replace(_KEPT_SPACE, SPACE)
+        return "\n".join(line.rstrip() for line in written.splitlines())
 
     def html(self, caption: str, *, classes: Sequence[str] = (), identity: str = "") -> str:
         """Return the table as HTML, every text escaped.
