@@ -129,7 +129,8 @@ class SnippetDirective(MeasuredDirective):
             raise FigureError(f"The task {task_name} is in no file.")
         shown = code(path, name, self.env)
         if "ipython" not in self.options:
-            return [shown, taken(result)]
+            shown += taken(result)
+            return [shown]
         store = pages.lookup().store
         label = [f"# {store.provenance.cpu}"] if store.is_reference else []
         given = ", ".join(inspect.signature(task.method(name).function).parameters)

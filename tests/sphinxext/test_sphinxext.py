@@ -448,6 +448,14 @@ After it.
    :is: 3
 
    Behind a table.
+
+.. snippet:: small.slow
+
+.. claim::
+   :value: small.number.value
+   :is: 3
+
+   Behind code.
 """
 
 
@@ -461,11 +469,12 @@ def paragraphs(page):
 def test_a_claim_ends_the_paragraph_before_it_and_else_begins_one(project):
     page, warnings, _ = project(JOINED)
     assert warnings == ""
-    assert paragraphs(page)[:4] == [
+    assert paragraphs(page) == [
         "First of a section. ✓",
         "Before it stands this. The quick one is twice as fast. ✓ It is four. ✗ contradicted",
         "After it.",
         "Behind a table. ✓",
+        "Behind code. ✓",
     ]
     assert "claim-alone" not in page
 
@@ -473,7 +482,7 @@ def test_a_claim_ends_the_paragraph_before_it_and_else_begins_one(project):
 def test_the_mark_of_a_claim_opens_to_value_bound_and_runs_without_a_script(project):
     page, _, _ = project(JOINED)
     places = re.findall(r'popovertarget="(claim-[^"]+)"', page)
-    assert len(set(places)) == len(places) == 4
+    assert len(set(places)) == len(places) == 5
     for place in places:
         assert page.count(f' id="{place}" popover>') == 1
     note = plain(re.search(rf' id="{places[1]}" popover>(.*?)</span></span>', page)[1])
