@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING
 from packaging.specifiers import InvalidSpecifier, SpecifierSet
 
 from benchmarks.errors import AbsentError, FigureError
+from benchmarks.results.quantities import QUANTITIES
 from benchmarks.results.result import Word
 from benchmarks.results.store import CONVERTER
 from benchmarks.units import format_range
@@ -122,6 +123,19 @@ class Claim:
             return self._judged(find)
         except AbsentError:
             return Verdict.ELSEWHERE, ""
+
+    def runs(self, find: Callable[[str, str], Result]) -> list[str]:
+        """Say what the runs of each quantity gave; raises FigureError if one is missing."""
+        if self.equals:
+            return []
+        said = []
+        for term in dict.fromkeys(self.expression.terms):
+            sample = find(term.task, term.method).quantity(term.quantity)
+            write, count = QUANTITIES[term.quantity].write, len(sample.values)
+            spread = format_range(write, sample.low, sample.high)
+            times = "1 run" if count == 1 else f"{spread} in {count} runs"
+            said.append(f"{term}: {write(sample.median)} ({times})")
+        return said
 
     def _judged(self, find: Callable[[str, str], Result]) -> tuple[Verdict, str]:
         if self.equals:
