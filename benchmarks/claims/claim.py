@@ -132,9 +132,10 @@ class Claim:
         for term in dict.fromkeys(self.expression.terms):
             sample = find(term.task, term.method).quantity(term.quantity)
             write, count = QUANTITIES[term.quantity].write, len(sample.values)
-            spread = format_range(write, sample.low, sample.high)
-            times = "1 run" if count == 1 else f"{spread} in {count} runs"
-            said.append(f"{term}: {write(sample.median)} ({times})")
+            runs = f"{count} run{'s' if count > 1 else ''}"
+            if write(sample.low) != write(sample.high):
+                runs = f"{format_range(write, sample.low, sample.high)} in {runs}"
+            said.append(f"{term}: {write(sample.median)} ({runs})")
         return said
 
     def _judged(self, find: Callable[[str, str], Result]) -> tuple[Verdict, str]:

@@ -99,7 +99,7 @@ class Table:
         table = RichTable(box=SIMPLE, show_edge=False, pad_edge=False, collapse_padding=True)
         # A name is looked for and copied, and stays in one piece.
         named = not any(" " in texts[0] for texts in self.texts)
-        for index, heading in enumerate(self.headings):
+        for index, heading in enumerate(self._headings_of_text()):
             side: JustifyMethod = "right" if index else "left"
             whole = named and not index
             table.add_column(heading, justify=side, overflow="fold", no_wrap=whole)
@@ -119,6 +119,13 @@ class Table:
         console.print(table)
         written = output.getvalue().replace(_KEPT_SPACE, SPACE)
         return "\n".join(line.rstrip() for line in written.splitlines())
+
+    def _headings_of_text(self) -> list[str]:
+        """Return the headings, broken behind underscores where the table would be too wide."""
+        columns = zip(self.headings, *self.texts, strict=True)
+        width = sum(max(map(len, column)) + 2 for column in columns) - 2
+        end = "_\n" if width > _TEXT_WIDTH else "_"
+        return [heading.replace("_", end) for heading in self.headings]
 
     def html(self, caption: str, *, classes: Sequence[str] = (), identity: str = "") -> str:
         """Return the table as HTML, every text escaped.

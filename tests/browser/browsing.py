@@ -77,7 +77,8 @@ def resize(page, size):
 
 
 #: What reaches out of the column of its page, but for what is read out only, and what scrolls in
-#: a box of its own; the box itself has to fit. Within half a pixel, which is drawn the same.
+#: a box of its own; the box itself has to fit. Within half a pixel, which is drawn the same. The
+#: theme has headings hang out by a margin below zero, and pads them, so that their text does not.
 TOO_WIDE = """() => {
   const column = document.querySelector("article").getBoundingClientRect();
   const scrolls = (box) => ["auto", "scroll"].includes(getComputedStyle(box).overflowX);
@@ -88,7 +89,10 @@ TOO_WIDE = """() => {
   };
   return [...document.querySelectorAll("article *")].filter((element) => {
     const place = element.getBoundingClientRect();
-    const fits = place.left >= column.left - 0.5 && place.right <= column.right + 0.5;
+    const { marginLeft, marginRight } = getComputedStyle(element);
+    const left = place.left - Math.min(0, parseFloat(marginLeft));
+    const right = place.right + Math.min(0, parseFloat(marginRight));
+    const fits = left >= column.left - 0.5 && right <= column.right + 0.5;
     return place.width && !fits && !element.closest(".said, .headerlink") && !within(element);
   }).map((element) => element.outerHTML.slice(0, 120));
 }"""

@@ -240,3 +240,16 @@ def test_ticks_are_round_numbers_in_one_unit(quantity, value, text):
 )
 def test_memory_in_a_column_is_zero_where_the_gauge_sees_nothing(value, text):
     assert QUANTITIES["kept"].write_in(MIB, value) == text
+
+
+def test_a_printed_table_is_no_wider_than_a_page_and_keeps_names_and_figures_whole():
+    figure = Amount("1\N{NARROW NO-BREAK SPACE}000 → 1\N{NARROW NO-BREAK SPACE}100", 1.0)
+    name = "extract_volume.volume_indexed_gzip"
+    headings = ("method", *(f"with_a_heading_{n}" for n in range(6)))
+    lines = Table(headings, ((name, *[figure] * 6),)).text().splitlines()
+    assert max(map(len, lines)) <= 98
+    assert any(line.startswith(f"{name} ") for line in lines)
+    text = "\n".join(lines)
+    assert text.count("1\N{NO-BREAK SPACE}000") == text.count("1\N{NO-BREAK SPACE}100") == 6
+    assert text.count("heading_") == 6
+    assert "with_a" in Table(headings[:3], ((name, figure, figure),)).text()

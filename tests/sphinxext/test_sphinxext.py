@@ -306,7 +306,7 @@ def test_rates_limits_and_growth_are_tables(project, monkeypatch):
 It took :measured:`small@nii.quick.times_least`.
 """)
     assert warnings == ""
-    text = html.unescape(re.sub(r"<[^>]+>", " ", page))
+    text = html.unescape(re.sub(r"<[^>]+>", " ", page.replace("<wbr>", "")))
     assert re.search(r"unpacking with isal\s+–\s+\d", text)
     assert re.search(r"packing float32 with isal\s+\d", text)
     assert re.search(r"small@nii.quick\s+reading from the page cache [\d.]+\s.s \+ [a-z]", text)
@@ -487,8 +487,8 @@ def test_the_mark_of_a_claim_opens_to_value_bound_and_runs_without_a_script(proj
         assert page.count(f' id="{place}" popover>') == 1
     note = plain(re.search(rf' id="{places[1]}" popover>(.*?)</span></span>', page)[1])
     assert re.match(r"Holds here: measured [\d\s]+ \(.* to .*\), claimed at least 2\. small", note)
-    assert re.search(r"small\.slow\.time: 2\d\d ms \(2\d\d to 2\d\d ms in 2 runs\)", note)
-    assert re.search(r"small\.quick\.time: [\d.]+ .s \(.* in 2 runs\)", note)
+    assert re.search(r"small\.slow\.time: 2\d\d ms \((2\d\d to 2\d\d ms in )?2 runs\)", note)
+    assert re.search(r"small\.quick\.time: [\d.]+ .s \(.* in \d+ runs\)", note)
 
 
 def test_a_claim_does_not_join_what_stands_for_an_absent_figure(project):
@@ -760,7 +760,7 @@ Title
 def test_pages_show_what_changed_and_judge_claims_by_their_releases(two_releases):
     page, warnings, _ = two_releases(ACROSS)
     assert warnings == ""
-    text = html.unescape(re.sub(r"<[^>]+>", " ", page))
+    text = html.unescape(re.sub(r"<[^>]+>", " ", page.replace("<wbr>", "")))
     assert re.search(r"small\.slow\s+1\.1 / 5\s+time\s[\s\d.msµ]*faster, 10 times", text)
     assert "was measured twice. Between the two, no change was marked." in text
     assert re.search(r"→ 2\d\.\d", text)
