@@ -204,18 +204,18 @@ def submit(
 ) -> None:
     """Measure this machine for the page on machines.
 
-    On a standard file, and on a file of yours beside it. The gauge is checked first. What is written
-    has no path, no name of a file and none of a person; look at it, and open a pull request that adds
-    it to benchmarks/results/machines/.
+    On a standard file, and on a file of yours beside it. The gauge is checked first. What is
+    written has no path, no name of a file and none of a person. Look at it, and open a pull
+    request that adds it to benchmarks/results/machines/.
     """
     from benchmarks.comparisons import own_file  # noqa: PLC0415
-    from benchmarks.releases import machines  # noqa: PLC0415
+    from benchmarks.releases import submission  # noqa: PLC0415
 
     for found in own_file.submitted(fmri_path, tasks, runs, _bounds(**limits)):
-        if not isinstance(found, machines.Submission):
+        if not isinstance(found, submission.Submission):
             click.echo(f"{found}\n")
             continue
-        path = machines.write(found, folder)
+        path = submission.write(found, folder)
         click.echo(f"{found.title}: what can be handed in is in {path}.")
 
 

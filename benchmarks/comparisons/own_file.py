@@ -13,7 +13,7 @@ from benchmarks.gauge.readings import SMALLEST_BYTES
 from benchmarks.images import generate
 from benchmarks.images.image import Image
 from benchmarks.images.workspace import Workspace
-from benchmarks.releases import changes, machines
+from benchmarks.releases import changes, submission
 from benchmarks.report.result_tables import NONE, status
 from benchmarks.report.table import Amount, Table
 from benchmarks.results import store
@@ -180,7 +180,7 @@ def verified(predicted: Predictions, bounds: Bounds) -> Verified:
 
 def submitted(
     fmri_path: str | None, names: Sequence[str], runs: int | None, bounds: Bounds
-) -> Iterator[Comparison | machines.Submission]:
+) -> Iterator[Comparison | submission.Submission]:
     """Measure what machines are compared by, and at last give what can be handed in.
 
     On the standard file, and on a file of the reader beside it. Both are measured as the releases
@@ -212,9 +212,9 @@ def submitted(
         raise StoreError(
             f"{others[0]} is not compared between machines; there are: {', '.join(known)}."
         )
-    paths = {machines.STANDARD: str(generate.example4d())}
+    paths = {submission.STANDARD: str(generate.example4d())}
     if fmri_path is not None:
-        paths[machines.OWN] = fmri_path
+        paths[submission.OWN] = fmri_path
     ready = {name: _ready(path, files.own_results_folder()) for name, path in paths.items()}
     stores: dict[tuple[str, str], Store[Image]] = {}
     for name, workspace in ready.items():
@@ -223,13 +223,13 @@ def submitted(
             coming = [f"{one}@{chapter.about(one).released}" for one in names or known]
             yield compared(task, workspace, form, plan, coming=coming)
             stores[name, form] = workspace.at(form)
-    yield machines.made(machines.here(), ready[machines.STANDARD].store.provenance, stores)
+    yield submission.made(submission.here(), ready[submission.STANDARD].store.provenance, stores)
 
 
 def _compared_parts(
     names: Sequence[str], image: Image, runs: int | None, bounds: Bounds
 ) -> Iterator[tuple[Task, str, Plan]]:
-    """Return what is measured of tasks: methods that are measured on one form together, and how."""
+    """Return what is measured of tasks, by the form that methods are measured on, and how."""
     for name in names:
         task = task_for(name, image)
         plan = Plan.of(runs=runs, bounds=bounds, timed=chapter.about(name).timed)
