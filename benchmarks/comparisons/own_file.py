@@ -6,7 +6,7 @@ from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING, Any
 
 from benchmarks import files
-from benchmarks.errors import GaugeError, StoreError
+from benchmarks.errors import DataError, GaugeError, StoreError
 from benchmarks.files import written_whole
 from benchmarks.gauge import peak
 from benchmarks.gauge.readings import SMALLEST_BYTES
@@ -209,7 +209,7 @@ def submitted(
         )
     known = changes.tasks_compared()
     if others := [name for name in names if name not in known]:
-        raise StoreError(
+        raise DataError(
             f"{others[0]} is not compared between machines; there are: {', '.join(known)}."
         )
     paths = {submission.STANDARD: str(generate.example4d())}

@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING
 
 from benchmarks import files
 from benchmarks.claims.lookup import Under
+from benchmarks.images.variants import VARIANTS
 from benchmarks.images.workspace import Workspace
 from benchmarks.prediction import roofline
 from benchmarks.runner import self_check
@@ -80,8 +81,7 @@ def _of_reference() -> list[OnMachine]:
     site = Workspace.of_reference()
     provenance = site.store.provenance
     title = Machine(round(provenance.cores), provenance.memory_bytes).title(provenance)
-    names = (path.stem.partition("@")[2] for path in files.REFERENCE.glob("run*.json"))
-    stores = {form: store for form in names if (store := site.seen(form))}
+    stores = {form: store for form in ("", *VARIANTS) if (store := site.seen(form))}
     found = [OnMachine(title, _file_title("", site.image), stores)]
     for under in changes.reference():
         one = OnMachine(title, _file_title("", under.data), under.stores)

@@ -19,6 +19,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import psutil
+from packaging.version import Version
 
 from benchmarks import files
 from benchmarks.errors import StoreError, SubmissionError
@@ -147,10 +148,11 @@ def made(
     machine: Machine, provenance: Provenance, stores: dict[tuple[str, str], Store[Image]]
 ) -> Submission:
     """Make a submission of what was measured here, without what would say where, or of whom."""
-    texts = {name: _plain(text) for name, text in asdict(provenance).items() if type(text) is str}
+    given: dict[str, Any] = asdict(provenance)
+    texts = {name: _plain(text) for name, text in given.items() if isinstance(text, str)}
     # What follows the release of a kernel says who compiled it.
     texts["system"] = re.sub(r"(\d+\.\d+)[^ ,]*", r"\1", texts["system"])
-    said = replace(provenance, **texts)
+    said = Provenance(**given | texts)
     found = {
         key: Given(
             said, _nameless(store.data, key[0]), map(_lean, filter(_is_compared, store.all()))
@@ -225,6 +227,7 @@ def _read(content: bytes) -> Submission:
         machine = CONVERTER.structure(given["machine"], Machine)
         provenance = CONVERTER.structure(given["provenance"], Provenance)
         stores = dict(_store(provenance, part) for part in given["files"])
+        _ = [Version(version) for version in provenance.packages.values()]
     except UNREADABLE as error:
         raise SubmissionError(f"it is damaged ({_plain(str(error))}).") from error
     if missing := [name for name in PACKAGES if name not in provenance.packages]:
@@ -289,8 +292,8 @@ def _refuse_texts(given: Any) -> None:
 
 def _store(provenance: Provenance, part: dict[str, Any]) -> tuple[tuple[str, str], Given]:
     image = Image.from_entry(part["data"], files.MACHINES)
-    if len(image.shape) != 4 or min(image.shape) < 1 or image.images != 1:  # noqa: PLR2004
-        raise SubmissionError("a file of it has no shape of four axes.")
+    if len(image.shape) != 4 or min(*image.shape, image.file_bytes, image.images) < 1:  # noqa: PLR2004
+        raise SubmissionError("a file of it has no size, or no shape of four axes.")
     key = part["file"], part["form"]
     known = {""} | {about.released or "" for about in chapter.TASKS.values()}
     if key[0] not in {STANDARD, OWN} or key[1] not in known:
