@@ -102,7 +102,7 @@ function view(data, state) {
 
 function sort(rows, column, state) {
   const sign = state.order === "descending" ? -1 : 1;
-  if (state.sort === "method") rows.sort((a, b) => sign * a.name.localeCompare(b.name));
+  if (state.sort === "method") rows.sort((a, b) => (a.name < b.name ? -sign : sign));
   if (column < 0) return;
   const value = (row) => row.cells[column].values?.[0];
   rows.sort((a, b) => {
@@ -192,8 +192,9 @@ function fill(form, data) {
     const known = [...field.options].some((option) => option.value === wanted);
     field.value = known ? wanted : first[name];
   }
-  const machines = given.getAll("machine");
-  for (const box of form.querySelectorAll("[name=machine]")) {
+  const boxes = [...form.querySelectorAll("[name=machine]")];
+  const machines = given.getAll("machine").filter((id) => boxes.some((box) => box.value === id));
+  for (const box of boxes) {
     box.checked = !machines.length || machines.includes(box.value);
   }
   const order = given.get("order") === "descending" ? "descending" : "ascending";
@@ -221,4 +222,5 @@ for (const form of document.querySelectorAll("form.machines")) {
   });
   fill(form, data);
   show(form, data);
+  form.hidden = false;
 }
