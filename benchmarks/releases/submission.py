@@ -235,8 +235,8 @@ def _read(content: bytes) -> Submission:
     if not 0 < provenance.cores <= machine.cores or provenance.memory_bytes <= 0:
         raise SubmissionError("its machine has fewer processors or less memory than were used.")
     found = Submission(machine, provenance, stores)
-    if (STANDARD, "") not in stores:
-        raise SubmissionError("it has no results on the standard file, by which machines compare.")
+    if any((file, "") not in stores for file in (STANDARD, *(file for file, _ in stores))):
+        raise SubmissionError("it has no results on the standard file, or on a whole file.")
     for store in stores.values():
         _refuse_figures(store, machine)
     _refuse_gauge(stores[STANDARD, ""])

@@ -149,7 +149,7 @@ def _entry(one: OnMachine) -> dict[str, str]:
     error = one.gauge_error_bytes
     gauge = "gauge not checked" if math.isnan(error) else f"gauge within {format_bytes(error)}"
     return {
-        "id": _short(f"{one.machine} {one.file} {one.release}"),
+        "id": _short(f"{one.machine} {one.file} {one.release} {one.provenance.digest}"),
         "machine": one.machine,
         "machineId": _short(one.machine),
         "file": one.file,

@@ -230,6 +230,14 @@ def no_standard_file(content):
     del content["files"][0]
 
 
+def a_form_of_a_file_that_is_not_there(content):
+    content["files"][1]["form"] = "short"
+
+
+def a_form_that_is_not_known(content):
+    content["files"][1]["form"] = "huge"
+
+
 def a_file_without_volumes(content):
     content["files"][1]["data"]["shape"] = [1, 1, 1, 0]
 
@@ -273,6 +281,8 @@ def more_processors_than_there_are(content):
         (a_serial_number_of_the_machine, "it is damaged"),
         (another_standard_file, "the standard file has another shape"),
         (no_standard_file, "no results on the standard file"),
+        (a_form_of_a_file_that_is_not_there, "or on a whole file"),
+        (a_form_that_is_not_known, "a file that is not known here"),
         (a_file_without_volumes, "no shape of four axes"),
         (a_version_that_is_none, "it is damaged"),
         (more_processors_than_there_are, "fewer processors"),
