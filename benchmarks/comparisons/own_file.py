@@ -202,6 +202,23 @@ def submitted(
     BenchmarkError
         A file, a method or the store is not fit, or two methods disagree.
     """
+    names = _comparable(names)
+    paths = {submission.STANDARD: str(generate.example4d())}
+    if fmri_path is not None:
+        paths[submission.OWN] = fmri_path
+    ready = {name: _ready(path, files.own_results_folder()) for name, path in paths.items()}
+    stores: dict[tuple[str, str], Store[Image]] = {}
+    for name, workspace in ready.items():
+        stores[name, ""] = workspace.store
+        for task, form, plan in _compared_parts(names, workspace.image, runs, bounds):
+            coming = [f"{one}@{chapter.about(one).released}" for one in names]
+            yield compared(task, workspace, form, plan, coming=coming)
+            stores[name, form] = workspace.at(form)
+    yield submission.made(submission.here(), ready[submission.STANDARD].store.provenance, stores)
+
+
+def _comparable(names: Sequence[str]) -> Sequence[str]:
+    """Return the tasks to be measured, or refuse before anything is measured."""
     if peak.name() != peak.NAME:
         raise GaugeError(
             f"The memory gauge of this system is coarse ({peak.name()}) and cannot be checked, so "
@@ -212,18 +229,7 @@ def submitted(
         raise DataError(
             f"{others[0]} is not compared between machines; there are: {', '.join(known)}."
         )
-    paths = {submission.STANDARD: str(generate.example4d())}
-    if fmri_path is not None:
-        paths[submission.OWN] = fmri_path
-    ready = {name: _ready(path, files.own_results_folder()) for name, path in paths.items()}
-    stores: dict[tuple[str, str], Store[Image]] = {}
-    for name, workspace in ready.items():
-        stores[name, ""] = workspace.store
-        for task, form, plan in _compared_parts(names or known, workspace.image, runs, bounds):
-            coming = [f"{one}@{chapter.about(one).released}" for one in names or known]
-            yield compared(task, workspace, form, plan, coming=coming)
-            stores[name, form] = workspace.at(form)
-    yield submission.made(submission.here(), ready[submission.STANDARD].store.provenance, stores)
+    return names or known
 
 
 def _compared_parts(
