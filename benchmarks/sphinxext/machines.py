@@ -85,14 +85,22 @@ class MachineListDirective(MeasuredDirective):
     def measured(self) -> list[Node]:
         """Return the table."""
         table = Table(
-            ("machine", "file", "nilearn / nibabel", "system", "gauge off by", "noisy", "until"),
+            (
+                "machine",
+                "file",
+                "nilearn / nibabel",
+                "gauge off by",
+                "noisy",
+                "measured until",
+                "system",
+            ),
             tuple(map(_described, every())),
         )
         text = (
             "The gauge is off by at most so much on calls whose need is known. Noisy are times "
             "whose median is not known to a tenth."
         )
-        return [table_node(table, text, classes=["across"])]
+        return [table_node(table, text, identity="list-of-machines")]
 
 
 class ClaimsOnMachinesDirective(MeasuredDirective):
@@ -113,10 +121,10 @@ def _described(one: OnMachine) -> tuple[str, ...]:
         one.machine,
         one.file,
         one.release,
-        one.provenance.system,
         NONE if math.isnan(error) else format_bytes(error),
         f"{sum(result.is_noisy for result in timed)} of {len(timed)}",
         max((result.measured_at[:10] for result in results), default=NONE),
+        one.provenance.system,
     )
 
 
@@ -219,8 +227,8 @@ def resolve(app: Sphinx, doctree: nodes.document, _docname: str) -> None:
 
 
 def _claims(claims: list[Claim], found: tuple[OnMachine, ...]) -> list[Node]:
-    # Of releases, another page tells; here is the first one of each machine and file.
-    columns = list({(one.machine, one.file): one for one in reversed(found)}.values())[::-1]
+    # Of releases, another page tells; here is the newest one of each machine and file.
+    columns = list({(one.machine, one.file): one for one in found}.values())
     judged = []
     for claim in {replace(claim, place=""): claim for claim in claims}.values():
         verdicts = [
@@ -246,7 +254,10 @@ def _claims(claims: list[Claim], found: tuple[OnMachine, ...]) -> list[Node]:
         f"{holding} of them hold on all of these."
     )
     text = "Statements, those that do not hold everywhere first. A dash: not measured there."
-    return [nodes.paragraph("", said), table_node(table, text, classes=["across", "statements"])]
+    return [
+        nodes.paragraph("", said),
+        table_node(table, text, classes=["statements"], identity="claims-on-machines"),
+    ]
 
 
 def visit(translator: Any, node: Machines) -> None:
