@@ -15,7 +15,7 @@ from benchmarks.images.variants import Variant
 from benchmarks.units import MIB
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping, Sequence
+    from collections.abc import Iterable, Mapping, Sequence
 
 #: By the name of a kind of voxels: their type, and whether they are scaled and shifted.
 VOXELS = {
@@ -50,6 +50,12 @@ HANDED_OVER = ("small", "long")
 READ_AGAIN = ("small", "wide", "middle")
 UNPACKED = tuple(BULKY)
 
+#: All kinds that are measured.
+KINDS = tuple(f"{voxels}_{ending}" for voxels in VOXELS for ending in ENDINGS)
+
+#: How many processes or threads share the work of a method that has some.
+WORKERS = 2
+
 
 def kind_of(dtype: str, slope: float, inter: float, compression: str) -> str:
     """Return the nearest measured kind that needs no less to be read, as ``scaled_nii_gz``."""
@@ -66,6 +72,17 @@ def kind_of(dtype: str, slope: float, inter: float, compression: str) -> str:
     else:
         voxels = "float64" if large else "float32"
     return f"{voxels}_{'nii' if compression == 'none' else 'nii_gz'}"
+
+
+def kind(image: Image) -> str:
+    """Return the nearest measured kind of a file."""
+    return kind_of(image.dtype, image.slope, image.inter, image.compression)
+
+
+def workers(names: Iterable[str]) -> int:
+    """Tell how many share the work of a method, by the names of the files it was measured on."""
+    sizes = {name.rpartition("_")[2] for name in names}
+    return WORKERS if sizes == set(HANDED_OVER) else 1
 
 
 def planned(image: Image, sizes: Sequence[str], ending: str = "") -> dict[str, Image]:
