@@ -20,7 +20,8 @@ if TYPE_CHECKING:
     from collections.abc import Callable, Sequence
 
     from benchmarks.comparisons.own_file import Verified
-    from benchmarks.prediction.pipelines import Predictions, Requests
+    from benchmarks.prediction.pipelines import Requests
+    from benchmarks.prediction.predict import Predictions
     from benchmarks.runner.schedule import Bounds
 
 # A command imports what it needs: nilearn takes two seconds, and `predict` none of them.
@@ -240,7 +241,7 @@ def predict(  # noqa: PLR0913 - a command has as many options as it needs
     if slurm:
         click.echo(request.slurm(found.largest))
         return
-    if verify and isinstance(found, pipelines.Predictions):
+    if verify and not isinstance(found, pipelines.Requests):
         from benchmarks.comparisons import own_file  # noqa: PLC0415
 
         found = own_file.verified(found, _bounds(**limits))

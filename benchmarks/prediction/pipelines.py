@@ -18,14 +18,13 @@ from benchmarks.units import GIB, format_bytes, format_seconds
 
 from . import predict, small_files
 from .basis import Basis
-from .predict import Predictions
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Sequence
 
     from benchmarks.images.image import Image
 
-    from .predict import Prediction
+    from .predict import Prediction, Predictions
 
 Paths: TypeAlias = "str | os.PathLike[str] | Sequence[str | os.PathLike[str]]"
 

@@ -15,9 +15,8 @@ from benchmarks.tasks import chapter
 from benchmarks.tasks.task import example_paths, names_by_group
 from benchmarks.units import format_bytes, format_seconds, printable
 
-from . import small_files
+from . import request, small_files
 from .basis import Basis
-from .request import Share
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Sequence
@@ -114,17 +113,17 @@ class Predictions:
             if other is None:
                 lines.append(f"{task}: no way that returns the same fits {place}.")
             else:
-                seconds, _, _, request, _ = _written(other)
-                lines.append(f"{task}: {other.method} fits {place}, with {request}, in {seconds}.")
+                seconds, _, _, asked, _ = _written(other)
+                lines.append(f"{task}: {other.method} fits {place}, with {asked}, in {seconds}.")
         return lines
 
     @property
     def caption(self) -> str:
         """The file, its raw size, and what is free."""
-        free = f"Free memory: {format_bytes(self.free_bytes)}."
-        if self.jobs > 1:
-            free = f"Requested for {self.jobs} files at a time. {free}"
-        return f"{self.image.description} {free} {self.basis.words} {self.image.remark}".strip()
+        jobs = f" for {self.jobs} files at a time" if self.jobs > 1 else ""
+        free = f"Free memory{jobs}: {format_bytes(self.free_bytes)}."
+        words = f"{free} {request.words(self.basis)} {self.basis.words}"
+        return f"{self.image.description} {words} {self.image.remark}".strip()
 
     def __str__(self) -> str:
         return "\n".join([self.table().text(), "", self.caption, *self.advice])
@@ -231,8 +230,8 @@ def of_costs(costs: Costs, image: Image, basis: Basis, here: Here) -> Prediction
         quantity.at(image.voxels, image.volumes)
         for quantity in (costs.peak_bytes, costs.whole_bytes, costs.wall_seconds)
     )
-    share = Share.of(costs, whole, peak, basis)
-    request = share.request_bytes(here.jobs)
+    share = request.Share.of(costs, whole, peak, basis)
+    request_bytes = share.request_bytes(here.jobs)
     usable = machine.USABLE_FRACTION * here.free_bytes
     return Prediction(
         costs.task,
@@ -240,8 +239,8 @@ def of_costs(costs: Costs, image: Image, basis: Basis, here: Here) -> Prediction
         peak,
         whole,
         seconds,
-        verdict(request, here.free_bytes),
-        request_bytes=request,
+        verdict(request_bytes, here.free_bytes),
+        request_bytes=request_bytes,
         at_once=share.most(usable, here.processors),
         processors=here.jobs * costs.workers,
     )

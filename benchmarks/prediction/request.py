@@ -124,6 +124,15 @@ def margin(basis: Basis, workers: int) -> float:
     return max(1.0, covering(left_over), covering(unseen))
 
 
+def words(basis: Basis) -> str:
+    """Say by how much requests are more than predictions."""
+    alone, shared = (f"{margin(basis, count) - 1:.1%}" for count in (1, small_files.WORKERS))
+    return (
+        f"A request is all memory and {alone} more, or {shared} where workers share the work: "
+        f"that covers {COVERED:.0%} of what was measured."
+    )
+
+
 @functools.cache
 def handing_out_bytes() -> float:
     """Return what it takes to hand work to others, besides one interpreter more (bytes).
@@ -136,9 +145,9 @@ def handing_out_bytes() -> float:
     path = reference_store.path_of(reference_store.name_of(many.counted_form))
     if not path.exists():
         return 0.0
-    store, task = reference_store.opened(path, Image), f"{many.task}@{many.counted_form}"
+    store = reference_store.opened(path, Image)
     names = many.one_process, many.two_processes, many.four_processes
-    found = [result for name in names if (result := store.get(task, name))]
+    found = [result for name in names if (result := store.get(many.task, name))]
     if len(found) < len(names) or not all(result.memory_runs for result in found):
         return 0.0
     one, two, four = (result.whole_bytes.median for result in found)
@@ -160,7 +169,7 @@ class Share:
 
     @classmethod
     def of(cls, costs: Costs, whole_bytes: float, peak_bytes: float, basis: Basis) -> Share:
-        """Tell an interpreter from the rest; one for each worker, and that of the method."""
+        """Tell an interpreter from the rest; each worker has one, besides that of the method."""
         processes = 1 if costs.workers == 1 else costs.workers + 1
         interpreter = max(0.0, whole_bytes - peak_bytes) / processes
         return cls(whole_bytes, interpreter, costs.workers, margin(basis, costs.workers))
