@@ -16,7 +16,7 @@ from benchmarks.units import GIB
 
 need_site()
 
-PAGE = SITE / "your_own_data.html"
+PAGE = SITE / "will_it_fit.html"
 
 #: Of the axis of volumes, the type, slope and intercept, the ending, and the free memory in GiB.
 FILES = [
