@@ -184,13 +184,17 @@ def images(fmri_paths: Paths) -> list[Image]:
 
 def _paths(path: Path) -> Sequence[Path]:
     """Return the BOLD runs in a folder; else the path itself."""
-    if not path.is_dir():
+    try:
+        is_file = not path.is_dir()
+    except (OSError, ValueError):  # of a name that cannot be; who reads the header says so
+        is_file = True
+    if is_file:
         return [path]
     found = sorted(_bold_runs(path))
     if not found:
         raise DataError(
-            f"{path} has no BOLD run: no file whose name ends in {' or '.join(ENDINGS)}. Give the "
-            "paths of the files."
+            f"{path} is a folder without a BOLD run: no name of a file in it ends in "
+            f"{' or '.join(ENDINGS)}. Give the paths of the files."
         )
     return found
 

@@ -111,7 +111,7 @@ class Predictions:
             names = (row.method for row in too_large if (row.task, row.instead) == (task, other))
             place = f"in the place of {', '.join(names)}"
             if other is None:
-                lines.append(f"{task}: no way that returns the same fits {place}.")
+                lines.append(f"{task}: no way that does the same fits {place}.")
             else:
                 seconds, _, _, asked, _ = _written(other)
                 lines.append(f"{task}: {other.method} fits {place}, with {asked}, in {seconds}.")

@@ -82,7 +82,7 @@ function advice(rows, data) {
     const place = `in the place of ${names.join(", ")}`;
     return other
       ? `${task}: ${other.method} fits ${place}, with ${bytes(other.request)}, in ${seconds(other.seconds)}.`
-      : `${task}: no way that returns the same fits ${place}.`;
+      : `${task}: no way that does the same fits ${place}.`;
   });
 }
 

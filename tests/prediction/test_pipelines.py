@@ -124,7 +124,7 @@ def test_costs_are_read_once_for_a_hundred_files_and_nothing_slow_is_imported(tm
 
 def test_what_cannot_be_told_is_said(tmp_path, fmri_path):
     (tmp_path / "empty").mkdir()
-    with pytest.raises(DataError, match="has no BOLD run"):
+    with pytest.raises(DataError, match="is a folder without a BOLD run"):
         mem_gb(tmp_path / "empty", WAY)
     with pytest.raises(DataError, match="There is no file"):
         mem_gb([], WAY)
