@@ -142,7 +142,7 @@ def handing_out_bytes() -> float:
     starts besides; an interpreter of it is taken off. 0 where that was not measured.
     """
     many = MANY_IMAGES
-    path = reference_store.path_of(reference_store.name_of(many.counted_form))
+    path = reference_store.path_of(reference_store.name_of(many.form))
     if not path.exists():
         return 0.0
     store = reference_store.opened(path, Image)

@@ -55,7 +55,7 @@ def cells(page):
     return [tuple(row.locator("th, td").all_text_contents()) for row in rows]
 
 
-def fill(page, shape, dtype, scaling, ending, free, processors, jobs):  # noqa: PLR0917
+def fill(page, shape, dtype, scaling, ending, free, processors, jobs):
     for index, count in enumerate(shape):
         page.fill(f"[name=n{index}]", str(count))
     page.select_option("[name=dtype]", dtype)
