@@ -303,15 +303,19 @@ def check(*, as_json: bool) -> None:
         sys.exit(1)
 
 
-@main.command(epilog=_examples("calibrate", "calibrate my_bold.nii.gz"))
+@main.command(epilog=_examples("calibrate", "calibrate my_bold.nii.gz", "calibrate --prove"))
 @click.argument("fmri_path", metavar="[FILE]", required=False)
-def calibrate(fmri_path: str | None) -> None:
+@click.option("--prove", is_flag=True, help="Also compare with files that no fit has seen.")
+def calibrate(fmri_path: str | None, *, prove: bool) -> None:
     """Measure every method on small files.
 
     That is what `predict` rests on. It takes some minutes, once.
     """
     from benchmarks.prediction import calibrate as calibration  # noqa: PLC0415
 
+    if prove:
+        click.echo(calibration.prove(fmri_path))
+        return
     store = calibration.calibrate(fmri_path)
     click.echo(f"What small files took is in {store.path}.")
 

@@ -128,9 +128,10 @@ def name(task: str, size: str) -> str:
 def of_kind(found: Store[Image], kind: str) -> list[Costs]:
     """Return what each method needs for files of a kind (from `small_files.kind_of`)."""
     by_method: dict[tuple[str, str], dict[str, Result]] = {}
+    unseen = small_files.unseen(found.data)
     for result in found.all():
         task, _, size = result.task.partition("@")
-        if size.rpartition("_")[0] == kind:
+        if size.rpartition("_")[0] == kind and size not in unseen:
             by_method.setdefault((task, result.method), {})[size] = result
     names = [*small_files.SIZES, *small_files.BULKY]
     known = small_files.planned(found.data, names)

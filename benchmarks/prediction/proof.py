@@ -73,6 +73,9 @@ class Proof:
         headings = ("least", "median", f"{request.COVERED:.0%} below", "most", "requested", near)
         return Table(("measured over predicted", "results", *headings, "above it"), tuple(rows))
 
+    def __str__(self) -> str:
+        return "\n".join([self.table().text(), "", *self.remarks]).rstrip()
+
     @property
     def remarks(self) -> list[str]:
         """Name what was off by much, and what needed more than would have been requested."""

@@ -18,9 +18,10 @@ from . import cost_model, small_files
 from .basis import Basis
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable, Sequence
+    from collections.abc import Iterable, Iterator, Sequence
     from pathlib import Path
 
+    from benchmarks.results.result import Result
     from benchmarks.results.store import Store
 
     from .cost_model import Costs
@@ -44,24 +45,30 @@ class Pair:
 
 
 def pairs(stores: Iterable[Store[Image]], basis: Basis) -> list[Pair]:
-    """Put what was measured of single images, larger than the small files, beside predictions."""
+    """Put what was measured of single images, which no fit has seen, beside predictions."""
     found: dict[tuple[str, str, str], Pair] = {}
-    for store in stores:
-        image = store.data
-        if image.images > 1:
-            continue
-        costs = {(one.task, one.method): one for one in basis.of_kind(small_files.kind(image))}
-        for result in store.all():
-            task = result.task.partition("@")[0]
-            one = costs.get((task, result.method))
-            if one is None or one.whole_bytes is None or result.failed or not result.memory_runs:
-                continue
-            ratio = cost_model.miss(result, one.whole_bytes.at(image.voxels, image.volumes))
+    for image, result in (one for store in stores for one in _unseen(store)):
+        task = result.task.partition("@")[0]
+        costs = _costs(basis, small_files.kind(image)).get((task, result.method))
+        if costs and costs.whole_bytes and result.memory_runs and not result.failed:
+            ratio = cost_model.miss(result, costs.whole_bytes.at(image.voxels, image.volumes))
             # A run that is compressed itself is its own compressed form: it counts once.
-            found[image.sha256, task, result.method] = Pair(
-                task, result.method, image.name, ratio, one.workers
-            )
+            key = image.sha256 or image.name, task, result.method
+            found[key] = Pair(task, result.method, image.name, ratio, costs.workers)
     return list(found.values())
+
+
+def _unseen(store: Store[Image]) -> Iterator[tuple[Image, Result]]:
+    """Yield the results of a file; of small files, those that are there to prove predictions."""
+    unseen = small_files.unseen(store.data)
+    for result in store.all() if store.data.images == 1 else ():
+        size = result.task.partition("@")[2]
+        if not size or size in unseen:
+            yield unseen.get(size, store.data), result
+
+
+def _costs(basis: Basis, kind: str) -> dict[tuple[str, str], Costs]:
+    return {(costs.task, costs.method): costs for costs in basis.of_kind(kind)}
 
 
 @functools.cache
@@ -72,7 +79,8 @@ def of_reference() -> tuple[Pair, ...]:
 
 
 def _reference_files() -> Iterable[Path]:
-    return files.REFERENCE.glob(f"{reference_store.name_of('')}*.json")
+    yield reference_store.path_of(reference_store.SIZES)
+    yield from files.REFERENCE.glob(f"{reference_store.name_of('')}*.json")
 
 
 def covering(ratios: Sequence[float]) -> float:

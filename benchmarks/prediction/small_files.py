@@ -50,6 +50,17 @@ HANDED_OVER = ("small", "long")
 READ_AGAIN = ("small", "wide", "middle")
 UNPACKED = tuple(BULKY)
 
+#: Files that no fit has seen, to prove predictions on: by kind, slices of a volume, and volumes.
+#: Both are others than in any file above, and with slices of a usual size each has some tens of MiB.
+UNSEEN = {
+    "int16_nii": (29, 101),
+    "scaled_nii_gz": (31, 97),
+    "shifted_nii": (23, 89),
+    "float32_nii_gz": (27, 73),
+    "float64_nii": (13, 67),
+}
+_UNSEEN = "unseen"
+
 #: All kinds that are measured.
 KINDS = tuple(f"{voxels}_{ending}" for voxels in VOXELS for ending in ENDINGS)
 
@@ -96,16 +107,36 @@ def planned(image: Image, sizes: Sequence[str], ending: str = "") -> dict[str, I
     }
 
 
+def unseen(image: Image, ending: str = "") -> dict[str, Image]:
+    """Return the files to prove predictions on, by kind, as ``scaled_nii_gz_unseen``."""
+    found = {}
+    for kind in UNSEEN:
+        voxels, _, written = kind.partition("_")
+        if not ending or ending == f".{written.replace('_', '.')}":
+            found[f"{kind}_{_UNSEEN}"] = _planned(image, voxels, written, _UNSEEN)
+    return found
+
+
 def _planned(image: Image, voxels: str, ending: str, size: str) -> Image:
     dtype, (x, y, z) = VOXELS[voxels].dtype, image.shape[:3]
-    if size in BULKY:
+    if size == _UNSEEN:
+        z, volumes = UNSEEN[f"{voxels}_{ending}"]
+    elif size in BULKY:
         volumes = math.ceil(BULKY[size] / (image.voxels * np.dtype(dtype).itemsize))
     else:
         least, volumes = SIZES[size]
         z = math.ceil(least / (x * y))
     stem = f"{image.stem}-{image.sha256[:8]}"
     path = cache_folder() / "sizes" / f"{stem}-{voxels}-{size}.{ending.replace('_', '.')}"
-    return Image(path, (x, y, z, volumes), dtype)
+    kind = VOXELS[voxels]
+    return Image(
+        path,
+        (x, y, z, volumes),
+        dtype,
+        slope=2.0 if kind.scaled else 1.0,
+        inter=1.0 if kind.shifted else 0.0,
+        compression="none" if ending == "nii" else "gz",
+    )
 
 
 def make(image: Image, wanted: Mapping[str, Image]) -> None:

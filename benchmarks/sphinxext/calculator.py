@@ -14,7 +14,6 @@ from benchmarks.gauge import machine
 from benchmarks.prediction import predict, proof, request, small_files
 from benchmarks.report.captions import caption
 from benchmarks.report.table import template
-from benchmarks.results import reference_store
 from benchmarks.tasks.chapter import SHOWN_WITH
 from benchmarks.units import GIB
 
@@ -63,11 +62,10 @@ class PredictedDirective(MeasuredDirective):
     def measured(self) -> list[Node]:
         """Return both tables."""
         lookup = pages.site()
-        stores = {name: s for name, s in lookup.stores().items() if name != reference_store.SIZES}
-        off = proof.Proof.of(stores.values(), lookup.basis)
+        off = proof.Proof.of(lookup.stores().values(), lookup.basis)
         words = (
-            "How far predictions of all memory were off, of all files here that are larger than "
-            "the small ones. The most that a run took counts."
+            "How far predictions of all memory were off, for files that no fit has seen. The most "
+            "that a run took counts."
         )
         spread = table_node(off.table(), " ".join([words, *off.remarks]))
         predicted = predict.of_image(lookup.data, lookup.basis)
