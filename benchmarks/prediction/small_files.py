@@ -51,7 +51,7 @@ READ_AGAIN = ("small", "wide", "middle")
 UNPACKED = tuple(BULKY)
 
 #: Files that no fit has seen, to prove predictions on: by kind, slices of a volume, and volumes.
-#: Both are others than in any file above, and with slices of a usual size each has some tens of MiB.
+#: Both are others than in any file above; with slices of a usual size, each has some tens of MiB.
 UNSEEN = {
     "int16_nii": (29, 101),
     "scaled_nii_gz": (31, 97),

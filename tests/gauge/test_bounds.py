@@ -401,6 +401,8 @@ def test_in_a_real_cgroup_methods_are_predicted_not_to_fit(cgroups, tmp_path):
     verdicts = {row["method"]: row["verdict"] for row in found["methods"] if row["task"] == "load"}
     assert verdicts["get_fdata"] == "does not fit"
     assert verdicts["nibabel_load"] == "fits"
+    at_once = {row["method"]: row["at_once"] for row in found["methods"] if row["task"] == "load"}
+    assert (at_once["get_fdata"], at_once["nibabel_load"]) == (0, 1)  # there is one processor
 
 
 RUN = """
