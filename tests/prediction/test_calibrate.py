@@ -89,12 +89,14 @@ def project(measured, monkeypatch):
     )
     # What was measured of larger files was predicted from other sizes.
     monkeypatch.setattr(request, "of_reference", tuple)
+    request.margin.cache_clear()
     monkeypatch.setenv("FMRI_BENCH_RESULTS", str(measured / "results"))
     monkeypatch.setenv("FMRI_BENCH_CACHE", str(measured / "cache"))
     monkeypatch.setattr("benchmarks.results.result.NOISY_FROM", float("inf"))
     task_module.task_named.cache_clear()
     yield measured
     task_module.task_named.cache_clear()
+    request.margin.cache_clear()
 
 
 def command(*words):

@@ -100,6 +100,7 @@ def test_a_toy_is_measured_shown_and_predicted(toy, monkeypatch):
     monkeypatch.setattr(small_files, "SIZES", sizes)
     # What was measured of larger files was predicted from other sizes.
     monkeypatch.setattr(request, "of_reference", tuple)
+    request.margin.cache_clear()
     command("calibrate")
     page, warnings = site(toy)
     assert warnings == ""
