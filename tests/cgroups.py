@@ -2,6 +2,8 @@
 
 import contextlib
 import os
+import signal
+import time
 
 from benchmarks.gauge import bounds
 
@@ -27,9 +29,20 @@ def cgroup(controller, texts):
         try:
             yield folder
         finally:
+            _empty(folder)
             folder.rmdir()
         return
     raise refusal
+
+
+def _empty(folder):
+    """End what is left in a cgroup, such as workers of a process that the kernel ended."""
+    until = time.monotonic() + 10
+    while (left := (folder / "cgroup.procs").read_text().split()) and time.monotonic() < until:
+        for process in left:
+            with contextlib.suppress(ProcessLookupError):
+                os.kill(int(process), signal.SIGKILL)
+        time.sleep(0.05)
 
 
 @contextlib.contextmanager
