@@ -81,8 +81,14 @@ def _of_kind(basis: Basis, kind: str) -> list[Costs]:
     factor = 1.0 if basis.slowness is None else basis.slowness
     return [
         replace(costs, wall_seconds=costs.wall_seconds and costs.wall_seconds.scaled(factor))
-        for costs in cost_model.of_kind(basis.store, kind)
+        for costs in _fitted(basis.store, kind)
     ]
+
+
+@functools.lru_cache(maxsize=4 * len(small_files.KINDS))
+def _fitted(store: Store[Image], kind: str) -> list[Costs]:
+    # The margin asks for the same of the reference itself, whose times are not scaled.
+    return cost_model.of_kind(store, kind)
 
 
 def _of_reference() -> Store[Image]:
