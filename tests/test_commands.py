@@ -27,6 +27,7 @@ NOT_RUN = {
     r"elsewhere/|python3 -m venv elsewhere": "tests/test_wheel.py installs the wheel so",
     r"\S+ calibrate( --prove)?$": "takes minutes; tests/prediction/test_calibrate.py runs both",
     r"\S+ predict my_dataset": "is for a data set; tests/prediction/test_pipelines.py makes one",
+    r"\S+ submit": "takes minutes; tests/comparisons/test_own_file.py does it for one task",
     r"\S+ run .* --scheduler": "asks for a scheduler of the reader; tests/examples start one",
 }
 
