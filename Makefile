@@ -66,7 +66,7 @@ releases: $(TEST) ## measure under several releases of nilearn and nibabel, in t
 
 .PHONY: reference
 reference: $(BUILD) ## keep what is measured here as the results that come with the project
-	@$(BIN)/python -m benchmarks calibrate
+	@$(BIN)/python -m benchmarks calibrate --prove
 	@# Every example measures what it needs; pages that show stale reference results may fail.
 	-@$(BIN)/python -m sphinx -q -c . -d doc/_build/doctrees doc doc/_build/html
 	@$(BIN)/python -m benchmarks reference

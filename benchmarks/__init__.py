@@ -17,6 +17,7 @@ if TYPE_CHECKING:
     from .comparisons.tools import Interpreters, Peers, compare_interpreters, compare_tools
     from .gauge.in_process import show_memory
     from .prediction.calibrate import predict
+    from .prediction.pipelines import Requests, mem_gb, mem_gb_each
     from .releases.changes import Across, compare_releases
     from .results.result import Result
     from .runner.measure import measure
@@ -28,6 +29,7 @@ __all__ = [
     "Growth",
     "Interpreters",
     "Peers",
+    "Requests",
     "Result",
     "compare",
     "compare_forms",
@@ -38,6 +40,8 @@ __all__ = [
     "compare_releases",
     "compare_tools",
     "measure",
+    "mem_gb",
+    "mem_gb_each",
     "predict",
     "show_memory",
 ]
@@ -51,6 +55,7 @@ _HOMES = {
     "comparisons.tools": ("Interpreters", "Peers", "compare_interpreters", "compare_tools"),
     "gauge.in_process": ("show_memory",),
     "prediction.calibrate": ("predict",),
+    "prediction.pipelines": ("Requests", "mem_gb", "mem_gb_each"),
     "releases.changes": ("Across", "compare_releases"),
     "results.result": ("Result",),
     "runner.measure": ("measure",),

@@ -20,6 +20,7 @@ if TYPE_CHECKING:
     from collections.abc import Callable, Sequence
 
     from benchmarks.comparisons.own_file import Verified
+    from benchmarks.prediction.pipelines import Requests
     from benchmarks.prediction.predict import Predictions
     from benchmarks.runner.schedule import Bounds
 
@@ -221,34 +222,59 @@ def submit(
 
 @main.command(
     epilog=_examples(
-        "predict my_bold.nii.gz", "predict my_bold.nii.gz --task mean_over_time --verify"
+        "predict my_bold.nii.gz",
+        "predict my_bold.nii.gz --task mean_over_time --verify",
+        "predict my_bold.nii.gz --method mean_over_time.mean_isal --jobs 8 --slurm",
+        "predict bids_folder --method mean_over_time.mean_isal",
     )
 )
-@click.argument("fmri_path", metavar="FILE")
+@click.argument("fmri_paths", metavar="FILE...", nargs=-1, required=True)
 @click.option("--task", "tasks", multiple=True, help="Only this task; may be repeated.")
+@click.option("--method", metavar="TASK.METHOD", help="Only this way, for each file.")
+@click.option(
+    "--jobs", type=click.IntRange(1), default=1, help="How many files at a time, a process each."
+)
+@click.option("--slurm", is_flag=True, help="Print the lines for a script of SLURM instead.")
 @click.option("--verify", is_flag=True, help="Also run the methods that fit.")
 @_limit_options
 @_json_option("the predictions")
-def predict(
-    fmri_path: str, tasks: tuple[str, ...], *, verify: bool, as_json: bool, **limits: str
+def predict(  # noqa: PLR0913 - a command has as many options as it needs
+    fmri_paths: tuple[str, ...],
+    tasks: tuple[str, ...],
+    method: str | None,
+    jobs: int,
+    *,
+    slurm: bool,
+    verify: bool,
+    as_json: bool,
+    **limits: str,
 ) -> None:
     """Tell what each method would need for a file.
 
-    And whether so much memory is free (see: fmri-bench machine). Nothing but the header of the
-    file is read. The figures rest on what this machine took for small files of the same kind (see:
-    fmri-bench calibrate).
-    """
-    from benchmarks.gauge import peak  # noqa: PLC0415
-    from benchmarks.prediction import predict as prediction  # noqa: PLC0415
-    from benchmarks.results import provenance  # noqa: PLC0415
+    All memory, what to request for it with a margin, whether so much is free (see: fmri-bench
+    machine), and what fits in the place of a way that does not. Of several files, or those of a
+    BIDS folder, the largest counts; with --method, each has a row.
 
-    here = provenance.here(peak.name(), Path(fmri_path))
-    found: Predictions | Verified
-    found = known = prediction.predict(fmri_path, here, tasks)
-    if verify:
+    Nothing but headers is read. The figures rest on what this machine took for small files of the
+    same kind (see: fmri-bench calibrate).
+    """
+    from benchmarks.prediction import pipelines, request  # noqa: PLC0415
+
+    if slurm and not method:
+        raise click.UsageError("--slurm is about one way; name it with --method TASK.METHOD.")
+    images, basis = pipelines.images(fmri_paths), pipelines.basis()
+    found: Predictions | Verified | Requests
+    if method and len(images) > 1:
+        found = pipelines.of_images(images, method, basis, jobs=jobs)
+    else:
+        found = pipelines.of_largest(images, basis, tasks, method, jobs=jobs)
+    if slurm:
+        click.echo(request.slurm(found.largest))
+        return
+    if verify and not isinstance(found, pipelines.Requests):
         from benchmarks.comparisons import own_file  # noqa: PLC0415
 
-        found = own_file.verified(known, _bounds(**limits))
+        found = own_file.verified(found, _bounds(**limits))
     click.echo(json.dumps(found.as_dict(), indent=1) if as_json else str(found))
 
 
@@ -307,15 +333,19 @@ def check(*, as_json: bool) -> None:
         sys.exit(1)
 
 
-@main.command(epilog=_examples("calibrate", "calibrate my_bold.nii.gz"))
+@main.command(epilog=_examples("calibrate", "calibrate my_bold.nii.gz", "calibrate --prove"))
 @click.argument("fmri_path", metavar="[FILE]", required=False)
-def calibrate(fmri_path: str | None) -> None:
+@click.option("--prove", is_flag=True, help="Also compare with files that no fit has seen.")
+def calibrate(fmri_path: str | None, *, prove: bool) -> None:
     """Measure every method on small files.
 
     That is what `predict` rests on. It takes some minutes, once.
     """
     from benchmarks.prediction import calibrate as calibration  # noqa: PLC0415
 
+    if prove:
+        click.echo(calibration.prove(fmri_path))
+        return
     store = calibration.calibrate(fmri_path)
     click.echo(f"What small files took is in {store.path}.")
 

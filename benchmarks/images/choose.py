@@ -16,6 +16,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import nibabel as nib
+from nibabel.filebasedimages import ImageFileError
 from nibabel.openers import ImageOpener
 
 from benchmarks.errors import DataError
@@ -38,7 +39,7 @@ FETCH = (
     "print(fetch(n_subjects=1, age_group='adult', verbose=0).func[0])"
 )
 
-_READ_ERRORS = (OSError, EOFError, ValueError, zlib.error)
+_READ_ERRORS = (OSError, EOFError, ValueError, zlib.error, ImageFileError)
 _CHUNK_BYTES = 1 << 20
 
 
@@ -164,10 +165,10 @@ def _described(path: Path, _stamp: tuple[int, ...]) -> Image:
 
 def check(image: Image) -> None:
     """Read the data to their end once; raises DataError if they end early or are damaged."""
-    img: Any = nib.load(image.path)
-    expected = getattr(img.dataobj, "offset", 0) + image.raw_bytes
     found = 0
     try:
+        img: Any = nib.load(image.path)
+        expected = getattr(img.dataobj, "offset", 0) + image.raw_bytes
         with contextlib.closing(_opened(img.file_map["image"].filename)) as stream:
             while chunk := stream.read(_CHUNK_BYTES):
                 found += len(chunk)

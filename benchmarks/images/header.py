@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-import contextlib
+import gzip
 import math
 import stat
 from pathlib import Path
@@ -33,6 +33,12 @@ MOST_DEFLATED = 1040
 
 #: Extensions of a header are some KiB; more than this before the voxels is a mistake.
 MOST_OFFSET_BYTES = 1 << 24
+
+#: What a file is read as, by its header.
+_KINDS: dict[type, Any] = {
+    nib.Nifti1Header: nib.Nifti1Image,
+    nib.Nifti2Header: nib.Nifti2Image,
+}
 
 _FETCH = "Fetch or convert the file again."
 _GIVE = "Give the path of a 4D image, for example a BOLD run."
@@ -74,7 +80,7 @@ def read(fmri_path: str | os.PathLike[str]) -> Image:
     file_bytes = _size_bytes(path)
     _refuse_others(path, file_bytes)
     stored = _stored(path)
-    img = _opened(path)
+    img = _opened(path, stored)
     shape, dtype = tuple(int(n) for n in img.shape), img.get_data_dtype()
     _check_type(path, shape, dtype)
     slope, inter, remark = _scaling(path, img, stored)
@@ -94,9 +100,13 @@ def read(fmri_path: str | os.PathLike[str]) -> Image:
     return image
 
 
-def _opened(path: Path) -> Any:
+def _opened(path: Path, stored: Any) -> Any:
     try:
-        img: Any = nib.load(path)
+        if stored is not None and path.suffix == ".gz":
+            with _stream(path) as stream:
+                img: Any = _KINDS[type(stored)].from_stream(stream)
+        else:
+            img = nib.load(path)
         _ = img.shape, img.get_data_dtype()
     except Exception as error:  # a broken header ends nibabel in many ways
         raise DataError(
@@ -153,7 +163,7 @@ def _refuse_others(path: Path, file_bytes: int) -> None:
 def _stored(path: Path) -> Any:
     """Return a NIfTI file's header, or None; refuses an absurd offset: nibabel reads to it."""
     try:
-        with contextlib.closing(ImageOpener(str(path))) as stream:
+        with _stream(path) as stream:
             block = stream.read(nib.Nifti2Header.sizeof_hdr)
     except Exception as error:  # what a compressed stream can do depends on who unpacks it
         raise DataError(f"{path} is damaged at its start: {_sentence(error)}. {_FETCH}") from error
@@ -169,6 +179,11 @@ def _stored(path: Path) -> Any:
                 )
             return header
     return None
+
+
+def _stream(path: Path) -> Any:
+    """Open a file, to be unpacked as it is read: of a .gz, nibabel may unpack a MiB at once."""
+    return gzip.open(path) if path.suffix == ".gz" else ImageOpener(str(path))
 
 
 def _check_dimensions(path: Path, header: Any) -> None:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING
 
 from benchmarks import progress
@@ -19,7 +19,9 @@ from benchmarks.tasks import chapter, source
 from benchmarks.tasks import task as tasks
 
 from . import cost_model, small_files
+from .basis import Basis
 from .predict import of_workspace
+from .proof import Proof
 
 if TYPE_CHECKING:
     import os
@@ -39,6 +41,7 @@ class _Job:
     task: str
     method: Method
     images: dict[str, Image]
+    timed: bool = True
 
     def begun(self) -> tuple[Result, ...]:
         """Return empty results."""
@@ -59,7 +62,8 @@ class _Job:
         # More than once where workers meet by chance.
         memory = 2 if source.uses(self.method.function, "joblib") else 1
         lacking = [] if all(result.memory_runs for result in results) else [Batch(memory=memory)]
-        return lacking if all(r.time_runs for r in results) else [*lacking, Batch(time=1)]
+        done = not self.timed or all(result.time_runs for result in results)
+        return lacking if done else [*lacking, Batch(time=1)]
 
     def carry_out(self, _results: Sequence[Result], batch: Batch) -> list[Outcome | Failure]:
         """Run the method on one file after the other, in one interpreter."""
@@ -100,16 +104,28 @@ def calibrate(fmri_path: str | os.PathLike[str] | None = None) -> Store[Image]:
     if store.is_reference:
         return store
     jobs = _jobs(workspace.image)
-    missing = [job for job in jobs if asked_again() or job.is_missing(store)]
-    if missing:
-        _measure(missing, workspace.image, store)
+    _measure_missing(jobs, workspace.image, store)
     wanted = {
-        (cost_model.name(job.task, size), job.method.name) for job in jobs for size in job.images
+        (cost_model.name(job.task, size), job.method.name)
+        for job in [*jobs, *(_unseen(job, workspace.image) for job in jobs)]
+        for size in job.images
     }
     # Of methods that are gone, and of sizes that are no longer asked for. Besides, that the file
     # is written says that all of it is up to date.
     store.put(dropped=[r for r in store.all() if (r.task, r.method) not in wanted])
     return store
+
+
+def prove(fmri_path: str | os.PathLike[str] | None = None) -> Proof:
+    """Measure the memory of every method on files that no fit has seen, beside predictions.
+
+    Parameters and errors are those of `calibrate`, which goes first.
+    """
+    store = calibrate(fmri_path)
+    if not store.is_reference:
+        jobs = [_unseen(job, store.data) for job in _jobs(store.data)]
+        _measure_missing(jobs, store.data, store)
+    return Proof.of([store], Basis(store))
 
 
 def predict(fmri_path: str | os.PathLike[str] | None = None) -> Predictions:
@@ -150,6 +166,17 @@ def _job(task: Task, method: Method, image: Image) -> _Job:
     else:
         names = small_files.USUAL
     return _Job(task.name, method, small_files.planned(image, names, method.ending))
+
+
+def _unseen(job: _Job, image: Image) -> _Job:
+    """Return what is measured of a method on files that no fit has seen: no time."""
+    return replace(job, images=small_files.unseen(image, job.method.ending), timed=False)
+
+
+def _measure_missing(jobs: Sequence[_Job], image: Image, store: Store[Image]) -> None:
+    missing = [job for job in jobs if asked_again() or job.is_missing(store)]
+    if missing:
+        _measure(missing, image, store)
 
 
 def _measure(jobs: Sequence[_Job], image: Image, store: Store[Image]) -> None:

@@ -10,6 +10,7 @@ import numpy as np
 
 from benchmarks.errors import StoreError
 from benchmarks.gauge import peak
+from benchmarks.gauge.readings import SMALLEST_BYTES
 from benchmarks.tasks import chapter
 from benchmarks.units import KIB
 
@@ -113,6 +114,10 @@ class Costs:
     #: All memory at the peak: interpreter, imports and workers too.
     whole_bytes: Cost | None
     message: str = ""
+    #: How many processes or threads of its own share the work.
+    workers: int = 1
+    #: The most memory that was measured on each small file, over what the fit has for it.
+    misses: tuple[float, ...] = ()
 
 
 def name(task: str, size: str) -> str:
@@ -123,9 +128,10 @@ def name(task: str, size: str) -> str:
 def of_kind(found: Store[Image], kind: str) -> list[Costs]:
     """Return what each method needs for files of a kind (from `small_files.kind_of`)."""
     by_method: dict[tuple[str, str], dict[str, Result]] = {}
+    unseen = small_files.unseen(found.data)
     for result in found.all():
         task, _, size = result.task.partition("@")
-        if size.rpartition("_")[0] == kind:
+        if size.rpartition("_")[0] == kind and size not in unseen:
             by_method.setdefault((task, result.method), {})[size] = result
     names = [*small_files.SIZES, *small_files.BULKY]
     known = small_files.planned(found.data, names)
@@ -146,7 +152,24 @@ def _costs(task: str, method: str, results: dict[str, Result], known: dict[str, 
     time = Cost.through(images, seconds, [off * value for value in seconds], again=again)
     peaks = [result.peak_bytes.median for result in results.values()]
     wholes = [result.whole_bytes.median for result in results.values()]
-    return Costs(task, method, time, _weight(images, peaks), _weight(images, wholes))
+    whole = _weight(images, wholes)
+    return Costs(
+        task,
+        method,
+        time,
+        _weight(images, peaks),
+        whole,
+        workers=small_files.workers(results),
+        misses=tuple(
+            miss(result, whole.at(image.voxels, image.volumes))
+            for result, image in zip(results.values(), images, strict=True)
+        ),
+    )
+
+
+def miss(result: Result, expected_bytes: float) -> float:
+    """Return the most memory that a run of a result took, over what was expected of it."""
+    return result.whole_bytes.high / max(expected_bytes, SMALLEST_BYTES)
 
 
 def _weight(images: Sequence[Image], sizes: Sequence[float]) -> Cost:

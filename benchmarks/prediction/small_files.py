@@ -15,7 +15,7 @@ from benchmarks.images.variants import Variant
 from benchmarks.units import MIB
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping, Sequence
+    from collections.abc import Iterable, Mapping, Sequence
 
 #: By the name of a kind of voxels: their type, and whether they are scaled and shifted.
 VOXELS = {
@@ -50,6 +50,23 @@ HANDED_OVER = ("small", "long")
 READ_AGAIN = ("small", "wide", "middle")
 UNPACKED = tuple(BULKY)
 
+#: Files that no fit has seen, to prove predictions on: by kind, slices of a volume, and volumes.
+#: Both are others than in any file above; with slices of a usual size, each has some tens of MiB.
+UNSEEN = {
+    "int16_nii": (29, 101),
+    "scaled_nii_gz": (31, 97),
+    "shifted_nii": (23, 89),
+    "float32_nii_gz": (27, 73),
+    "float64_nii": (13, 67),
+}
+_UNSEEN = "unseen"
+
+#: All kinds that are measured.
+KINDS = tuple(f"{voxels}_{ending}" for voxels in VOXELS for ending in ENDINGS)
+
+#: How many processes or threads share the work of a method that has some.
+WORKERS = 2
+
 
 def kind_of(dtype: str, slope: float, inter: float, compression: str) -> str:
     """Return the nearest measured kind that needs no less to be read, as ``scaled_nii_gz``."""
@@ -68,6 +85,17 @@ def kind_of(dtype: str, slope: float, inter: float, compression: str) -> str:
     return f"{voxels}_{'nii' if compression == 'none' else 'nii_gz'}"
 
 
+def kind(image: Image) -> str:
+    """Return the nearest measured kind of a file."""
+    return kind_of(image.dtype, image.slope, image.inter, image.compression)
+
+
+def workers(names: Iterable[str]) -> int:
+    """Tell how many share the work of a method, by the names of the files it was measured on."""
+    sizes = {name.rpartition("_")[2] for name in names}
+    return WORKERS if sizes == set(HANDED_OVER) else 1
+
+
 def planned(image: Image, sizes: Sequence[str], ending: str = "") -> dict[str, Image]:
     """Return the small files to make of an image, by kind and size, as ``scaled_nii_gz_long``."""
     return {
@@ -79,16 +107,36 @@ def planned(image: Image, sizes: Sequence[str], ending: str = "") -> dict[str, I
     }
 
 
+def unseen(image: Image, ending: str = "") -> dict[str, Image]:
+    """Return the files to prove predictions on, by kind, as ``scaled_nii_gz_unseen``."""
+    found = {}
+    for kind in UNSEEN:
+        voxels, _, written = kind.partition("_")
+        if not ending or ending == f".{written.replace('_', '.')}":
+            found[f"{kind}_{_UNSEEN}"] = _planned(image, voxels, written, _UNSEEN)
+    return found
+
+
 def _planned(image: Image, voxels: str, ending: str, size: str) -> Image:
     dtype, (x, y, z) = VOXELS[voxels].dtype, image.shape[:3]
-    if size in BULKY:
+    if size == _UNSEEN:
+        z, volumes = UNSEEN[f"{voxels}_{ending}"]
+    elif size in BULKY:
         volumes = math.ceil(BULKY[size] / (image.voxels * np.dtype(dtype).itemsize))
     else:
         least, volumes = SIZES[size]
         z = math.ceil(least / (x * y))
     stem = f"{image.stem}-{image.sha256[:8]}"
     path = cache_folder() / "sizes" / f"{stem}-{voxels}-{size}.{ending.replace('_', '.')}"
-    return Image(path, (x, y, z, volumes), dtype)
+    kind = VOXELS[voxels]
+    return Image(
+        path,
+        (x, y, z, volumes),
+        dtype,
+        slope=2.0 if kind.scaled else 1.0,
+        inter=1.0 if kind.shifted else 0.0,
+        compression="none" if ending == "nii" else "gz",
+    )
 
 
 def make(image: Image, wanted: Mapping[str, Image]) -> None:

@@ -10,7 +10,7 @@ from benchmarks import files
 from benchmarks.errors import StoreError
 from benchmarks.files import written_whole
 
-from .store import D, Store, encoded, read, without_series
+from .store import D, Store, encoded, key_of, read, without_series
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Mapping
@@ -39,9 +39,10 @@ class Reference(Store[D]):
     is_reference = True
 
     def __init__(self, path: Path, kind: type[D]) -> None:
-        provenance, data, _ = read(path, kind)
+        provenance, data, results = read(path, kind)
         labelled = replace(provenance, cpu=f"{LABEL} ({provenance.cpu})")
         super().__init__(path.parent, data, labelled, path)
+        self._results = {key_of(result): result for result in results}
 
     def put(self, *results: Result, dropped: Iterable[Result] = ()) -> None:  # noqa: ARG002
         """Refuse to change it."""

@@ -161,9 +161,9 @@ class Store(Generic[D]):
             with locked(self.path.parent):
                 # Another process may have put its results since this one last read.
                 self._results = self._read()
-                self._results |= {_key(result): result for result in results}
+                self._results |= {key_of(result): result for result in results}
                 for result in dropped:
-                    self._results.pop(_key(result), None)
+                    self._results.pop(key_of(result), None)
                 with written_whole(self.path) as file:
                     file.write(encoded(self.provenance, self.data, self.all()))
         except OSError as error:
@@ -181,7 +181,7 @@ class Store(Generic[D]):
     def _read(self) -> dict[Key, Result]:
         if not self.path.exists():
             return {}
-        return {_key(result): result for result in read(self.path, type(self.data))[2]}
+        return {key_of(result): result for result in read(self.path, type(self.data))[2]}
 
 
 def at(path: Path, kind: type[D]) -> Store[D]:
@@ -192,7 +192,7 @@ def at(path: Path, kind: type[D]) -> Store[D]:
 
 def encoded(provenance: Provenance, data: Dataset, results: Iterable[Result]) -> bytes:
     """Return the content of a results file."""
-    ordered = sorted(results, key=_key)
+    ordered = sorted(results, key=key_of)
     entries = (json.dumps(CONVERTER.unstructure(result)) for result in ordered)
     head = {"schema": SCHEMA, "provenance": asdict(provenance), "data": data.entry()}
     parts = [f'"{name}": {json.dumps(value)}' for name, value in head.items()]
@@ -242,7 +242,8 @@ def without_series(result: Result) -> Result:
     return replace(result, memory_runs=runs)
 
 
-def _key(result: Result) -> Key:
+def key_of(result: Result) -> Key:
+    """Return what tells a result from others in its file."""
     return result.task, result.method, result.cache
 
 

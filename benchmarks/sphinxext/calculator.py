@@ -11,7 +11,7 @@ from docutils import nodes
 
 from benchmarks.comparisons import own_file
 from benchmarks.gauge import machine
-from benchmarks.prediction import predict, small_files
+from benchmarks.prediction import predict, proof, request, small_files
 from benchmarks.report.captions import caption
 from benchmarks.report.table import template
 from benchmarks.tasks.chapter import SHOWN_WITH
@@ -25,7 +25,7 @@ if TYPE_CHECKING:
     from sphinx.application import Sphinx
 
     from benchmarks.prediction.basis import Basis
-    from benchmarks.prediction.cost_model import Cost
+    from benchmarks.prediction.cost_model import Cost, Costs
 
 SCRIPTS = ("units.js", "calculator.js")
 
@@ -57,11 +57,17 @@ class CalculatorDirective(MeasuredDirective):
 
 
 class PredictedDirective(MeasuredDirective):
-    """``.. predicted::``: what was predicted for the run, beside what was measured of it."""
+    """``.. predicted::``: what was predicted beside what was measured, and how far it was off."""
 
     def measured(self) -> list[Node]:
-        """Return the table."""
+        """Return both tables."""
         lookup = pages.site()
+        off = proof.Proof.of(lookup.stores().values(), lookup.basis)
+        words = (
+            "How far predictions of all memory were off, for files that no fit has seen. The most "
+            "that a run took counts."
+        )
+        spread = table_node(off.table(), " ".join([words, *off.remarks]))
         predicted = predict.of_image(lookup.data, lookup.basis)
         results = {(result.task, result.method): result for result in lookup.store.all()}
         there = tuple(
@@ -71,12 +77,11 @@ class PredictedDirective(MeasuredDirective):
         )
         verified = own_file.Verified(replace(predicted, rows=there), results)
         text = caption(lookup.data, lookup.provenance)
-        return [table_node(verified.table(), f"Predicted and measured. {text}")]
+        return [spread, table_node(verified.table(), f"Predicted and measured. {text}")]
 
 
 def _content(basis: Basis) -> dict[str, Any]:
     """Return all that the script needs, as JSON can hold it."""
-    kinds = {f"{v}_{ending}" for v in small_files.VOXELS for ending in small_files.ENDINGS}
     return {
         "bytes": {name: np.dtype(name).itemsize for name in TYPES},
         "kinds": {
@@ -86,18 +91,30 @@ def _content(basis: Basis) -> dict[str, Any]:
             for ending, compression in ENDINGS.items()
         },
         "methods": {
-            kind: [
-                {"task": cost.task, "method": cost.method, "message": cost.message}
-                | {"peak": _parts(cost.peak_bytes), "whole": _parts(cost.whole_bytes)}
-                | {"time": _parts(cost.wall_seconds)}
-                for cost in basis.of_kind(kind)
-            ]
-            for kind in sorted(kinds)
+            kind: [_method(costs, basis) for costs in basis.of_kind(kind)]
+            for kind in small_files.KINDS
         },
+        "handing_out": request.handing_out_bytes(),
         "usable": machine.USABLE_FRACTION,
         "tight": predict.TIGHT_FROM,
-        "basis": basis.words,
+        "basis": f"{request.words(basis)} {basis.words}",
         "words": [predict.FITS, predict.TIGHT, predict.DOES_NOT_FIT],
+    }
+
+
+def _method(costs: Costs, basis: Basis) -> dict[str, Any]:
+    """Return what is known of one method."""
+    return {
+        "task": costs.task,
+        "method": costs.method,
+        "message": costs.message,
+        "peak": _parts(costs.peak_bytes),
+        "whole": _parts(costs.whole_bytes),
+        "time": _parts(costs.wall_seconds),
+        "workers": costs.workers,
+        "margin": request.margin(basis, costs.workers),
+        "same": predict.same_group(costs.task, costs.method),
+        "replaces": predict.may_replace(costs),
     }
 
 
@@ -121,6 +138,7 @@ def visit(translator: Any, node: Calculator) -> None:
         extent=list(zip(_EXTENT, image.shape, strict=True)),
         choices=choices,
         free=pages.site().provenance.memory_bytes / GIB,
+        processors=max(1, int(pages.site().provenance.cores)),
         tasks=("every task", *tasks),
         shown=SHOWN_WITH,
         # No text may end the element that holds it.

@@ -142,6 +142,11 @@ class ManyImages:
     form: str = "images4"
     #: The method with two workers of Dask.
     two_workers: str = "dask_paths"
+    #: Methods that do the same in one process, and in two and four workers of joblib: what handing
+    #: out work takes follows from them.
+    one_process: str = "loop_paths"
+    two_processes: str = "joblib_paths"
+    four_processes: str = "joblib_four_workers"
     #: Methods that return how many kB are sent for an image: its path, or all of it.
     sent: str = "kilobytes_with_paths"
     sent_images: str = "kilobytes_with_images"

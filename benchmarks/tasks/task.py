@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import ast
 import contextlib
 import functools
 import hashlib
@@ -196,11 +197,28 @@ def _family(function: FunctionType, program: str) -> str:
     return next((name for name in ("nilearn", "nibabel") if source.uses(function, name)), "")
 
 
-def _groups(functions: Sequence[Any]) -> list[list[FunctionType]]:
+def _groups(functions: Sequence[Any]) -> list[list[Any]]:
     """Return the functions by what they return: a flat list is one group."""
     if not any(isinstance(item, (list, tuple)) for item in functions):
         return [list(functions)]
     return [list(item) if isinstance(item, (list, tuple)) else [item] for item in functions]
+
+
+@functools.cache
+def names_by_group(path: Path) -> tuple[tuple[str, ...], ...]:
+    """Return the names of an example's methods that return the same, without importing it.
+
+    What it imports would take seconds, and lists of its functions are all that is looked at.
+    """
+    tree = ast.parse(path.read_text(encoding="utf-8"))
+    names: dict[str, Any] = {
+        node.name: node.name for node in tree.body if isinstance(node, ast.FunctionDef)
+    }
+    for node in tree.body:
+        if isinstance(node, ast.Assign) and isinstance(node.value, (ast.List, ast.Name)):
+            with contextlib.suppress(NameError, TypeError):  # of something else
+                exec(compile(ast.Module([node], []), path, "exec"), names)  # noqa: S102 - ours
+    return tuple(map(tuple, _groups(names.get("METHODS", []))))
 
 
 def from_example(path: Path) -> Task:

@@ -9,24 +9,25 @@ from browsing import DESK, PHONE, SITE, chromium, need_site, resize, tab, width_
 
 from benchmarks.files import BUILD
 from benchmarks.images.image import Image
-from benchmarks.prediction import predict
+from benchmarks.prediction import predict, request
 from benchmarks.prediction.basis import Basis
 from benchmarks.results import reference_store, store
 from benchmarks.units import GIB
 
 need_site()
 
-PAGE = SITE / "your_own_data.html"
+PAGE = SITE / "will_it_fit.html"
 
-#: Of the axis of volumes, the type, slope and intercept, the ending, and the free memory in GiB.
+#: Of the axis of volumes, the type, slope and intercept, the ending, the free memory in GiB, the
+#: processors, and how many files at a time.
 FILES = [
-    ((64, 64, 36, 200), "int16", 1, 0, ".nii.gz", 8),
-    ((80, 80, 35, 156), "int16", 75.5, 0, ".nii.gz", 0.3),
-    ((91, 109, 91, 1200), "float32", 1, 0, ".nii.gz", 16),
-    ((91, 109, 91, 1200), "float32", 1, 0, ".nii", 15.9),
-    ((128, 128, 80, 600), "uint16", 0.5, 100, ".nii", 64),
-    ((10, 10, 10, 4), "uint8", 1, 0, ".nii", 1),
-    ((400, 400, 300, 3000), "float64", 1, 0, ".nii.gz", 256),
+    ((64, 64, 36, 200), "int16", 1, 0, ".nii.gz", 8, 2, 1),
+    ((80, 80, 35, 156), "int16", 75.5, 0, ".nii.gz", 0.3, 1, 1),
+    ((91, 109, 91, 1200), "float32", 1, 0, ".nii.gz", 16, 16, 3),
+    ((91, 109, 91, 1200), "float32", 1, 0, ".nii", 15.9, 8, 1),
+    ((128, 128, 80, 600), "uint16", 0.5, 100, ".nii", 64, 64, 10),
+    ((10, 10, 10, 4), "uint8", 1, 0, ".nii", 1, 32, 32),
+    ((400, 400, 300, 3000), "float64", 1, 0, ".nii.gz", 256, 3, 2),
 ]
 
 
@@ -54,28 +55,34 @@ def cells(page):
     return [tuple(row.locator("th, td").all_text_contents()) for row in rows]
 
 
-def fill(page, shape, dtype, scaling, ending, free):
+def fill(page, shape, dtype, scaling, ending, free, processors, jobs):
     for index, count in enumerate(shape):
         page.fill(f"[name=n{index}]", str(count))
     page.select_option("[name=dtype]", dtype)
     page.select_option("[name=scaling]", scaling)
     page.select_option("[name=ending]", ending)
     page.fill("[name=free]", str(free))
+    page.fill("[name=processors]", str(processors))
+    page.fill("[name=jobs]", str(jobs))
     page.select_option("[name=task]", "every task")
 
 
 @pytest.mark.parametrize("file", FILES, ids=lambda file: f"{file[1]}{file[4]}")
 def test_the_page_says_what_the_command_line_says(page, file, basis):
-    shape, dtype, slope, inter, ending, free = file
+    shape, dtype, slope, inter, ending, free, processors, jobs = file
     compression = "gz" if ending == ".nii.gz" else "none"
     image = Image(Path("a"), shape, dtype, slope, inter, compression)
-    predicted = predict.of_image(image, basis, round(free * GIB))
+    predicted = predict.of_image(image, basis, round(free * GIB), jobs=jobs, processors=processors)
     scaling = "as stored"
     if slope != 1:
         scaling = "multiplied and shifted" if inter else "multiplied by a slope"
-    fill(page, shape, dtype, scaling, ending, free)
+    fill(page, shape, dtype, scaling, ending, free, processors, jobs)
     assert cells(page) == list(predicted.table().rows)
     assert predicted.rows
+    assert page.locator(".calculator-advice li").all_text_contents() == predicted.advice
+    for row in [row for row in predicted.rows if row.request_bytes][::9]:
+        page.select_option("[name=slurm]", row.name)
+        assert page.locator(".calculator-slurm").text_content() == request.slurm(row)
 
 
 def test_it_starts_with_the_run_of_the_build(page):
@@ -103,7 +110,18 @@ def test_a_field_that_makes_no_sense_is_named(page):
 
 def test_the_keyboard_alone_will_do(page):
     page.locator("[name=n0]").focus()
-    for name in ("n1", "n2", "n3", "dtype", "scaling", "ending", "free", "task"):
+    for name in (
+        "n1",
+        "n2",
+        "n3",
+        "dtype",
+        "scaling",
+        "ending",
+        "free",
+        "processors",
+        "jobs",
+        "task",
+    ):
         page.keyboard.press("Tab")
         assert page.evaluate("document.activeElement.name") == name
     page.locator("[name=ending]").focus()

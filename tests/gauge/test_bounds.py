@@ -11,6 +11,8 @@ import nibabel as nib
 import numpy as np
 import psutil
 import pytest
+from cgroups import command as in_cgroups
+from cgroups import limited
 from click.testing import CliRunner
 
 from benchmarks import __main__
@@ -351,55 +353,21 @@ LIMITS = (
 )
 
 
-@contextlib.contextmanager
-def cgroup(controller, texts):
-    """Make a cgroup in ours, or in one above that lets us; raises OSError if none does."""
-    refusal = FileNotFoundError(f"no cgroups ({controller or 'v2'})")
-    for above in bounds.cgroups(controller):
-        folder = above / f"fmri-bench-test-{os.getpid()}"
-        try:
-            folder.mkdir()
-        except OSError as error:
-            refusal = error
-            continue
-        try:
-            for name, text in texts.items():
-                (folder / name).write_text(text)
-        except OSError as error:
-            refusal = error
-            folder.rmdir()
-            continue
-        try:
-            yield folder
-        finally:
-            folder.rmdir()
-        return
-    raise refusal
-
-
 @pytest.fixture(scope="module")
 def cgroups():
     """Make cgroups of 1 GiB of memory and one processor."""
-    for hierarchies in LIMITS:
-        with contextlib.ExitStack() as made:
-            try:
-                folders = [made.enter_context(cgroup(*limits)) for limits in hierarchies.items()]
-            except OSError as error:
-                refusal = error
-                continue
-            yield folders
-            return
-    pytest.skip(f"no cgroup with a limit can be made here: {refusal}")
+    with contextlib.ExitStack() as made:
+        try:
+            folders = made.enter_context(limited(*LIMITS))
+        except OSError as error:
+            pytest.skip(f"no cgroup with a limit can be made here: {error}")
+        yield folders
 
 
 def inside(folders, *words):
     """Run a command in cgroups, and return what it printed as JSON."""
-    enter = "".join(f"echo $$ > {folder}/cgroup.procs; " for folder in folders)
     ran = subprocess.run(
-        ["/bin/sh", "-ec", f'{enter} exec "$@"', "sh", sys.executable, *map(str, words)],
-        capture_output=True,
-        text=True,
-        check=False,
+        in_cgroups(folders, sys.executable, *words), capture_output=True, text=True, check=False
     )
     assert ran.returncode == 0, ran.stderr
     return json.loads(ran.stdout)
@@ -433,6 +401,8 @@ def test_in_a_real_cgroup_methods_are_predicted_not_to_fit(cgroups, tmp_path):
     verdicts = {row["method"]: row["verdict"] for row in found["methods"] if row["task"] == "load"}
     assert verdicts["get_fdata"] == "does not fit"
     assert verdicts["nibabel_load"] == "fits"
+    at_once = {row["method"]: row["at_once"] for row in found["methods"] if row["task"] == "load"}
+    assert (at_once["get_fdata"], at_once["nibabel_load"]) == (0, 1)  # there is one processor
 
 
 RUN = """

@@ -19,7 +19,9 @@ from benchmarks.errors import DataError, StoreError
 from benchmarks.images import header
 from benchmarks.images.image import Image
 from benchmarks.images.workspace import Workspace
-from benchmarks.prediction import calibrate, predict, small_files
+from benchmarks.prediction import calibrate, predict, request, small_files
+from benchmarks.prediction.basis import Basis
+from benchmarks.prediction.proof import Proof
 from benchmarks.results import store
 from benchmarks.results.result import Result, Status
 from benchmarks.runner import execute, self_check
@@ -74,7 +76,7 @@ def measured(tmp_path_factory):
         )
         patch.setenv("FMRI_BENCH_RESULTS", str(folder / "results"))
         patch.setenv("FMRI_BENCH_CACHE", str(folder / "cache"))
-        calibrate.calibrate(path)
+        calibrate.prove(path)
     return folder
 
 
@@ -85,12 +87,16 @@ def project(measured, monkeypatch):
     monkeypatch.setattr(
         small_files, "SIZES", {"small": (30000, 8), "wide": (120000, 8), "long": (30000, 64)}
     )
+    # What was measured of larger files was predicted from other sizes.
+    monkeypatch.setattr(request, "of_reference", tuple)
+    request.margin.cache_clear()
     monkeypatch.setenv("FMRI_BENCH_RESULTS", str(measured / "results"))
     monkeypatch.setenv("FMRI_BENCH_CACHE", str(measured / "cache"))
     monkeypatch.setattr("benchmarks.results.result.NOISY_FROM", float("inf"))
     task_module.task_named.cache_clear()
     yield measured
     task_module.task_named.cache_clear()
+    request.margin.cache_clear()
 
 
 def command(*words):
@@ -141,6 +147,20 @@ def test_what_is_measured_is_not_measured_again(project, monkeypatch):
         "unpacked",
         "failing",
     }
+
+
+def test_files_that_no_fit_has_seen_prove_predictions_and_are_kept(project):
+    store = calibrate.calibrate(project / "bold.nii.gz")
+    proof = Proof.of([store], Basis(store))
+    assert {pair.method for pair in proof.pairs} == {"streamed", "whole", "unpacked"}
+    assert len([pair for pair in proof.pairs if pair.method == "whole"]) == 5
+    assert len([pair for pair in proof.pairs if pair.method == "unpacked"]) == 2
+    assert proof.within >= 0.9, proof
+    printed = command("calibrate", project / "bold.nii.gz", "--prove").output
+    assert printed.splitlines() == str(proof).splitlines()
+    # They are of no use to a fit.
+    for kind in small_files.KINDS:
+        assert all(len(costs.misses) <= 3 for costs in Basis(store).of_kind(kind))
 
 
 @pytest.fixture
