@@ -98,7 +98,7 @@ class Table:
         """Return the table as plain text, columns aligned."""
         table = RichTable(box=SIMPLE, show_edge=False, pad_edge=False, collapse_padding=True)
         # A name is looked for and copied, and stays in one piece.
-        named = not any(" " in texts[0] for texts in self.texts)
+        named = " " not in max((texts[0] for texts in self.texts), key=len, default="")
         for index, heading in enumerate(self._headings_of_text()):
             side: JustifyMethod = "right" if index else "left"
             whole = named and not index
