@@ -92,8 +92,11 @@ class Claim:
     @property
     def scope(self) -> str:
         """What the claim is about in words, for example ``nilearn <0.13.1, compressed files``."""
-        files = [f"{' '.join(self.when)} files"] if self.when else []
-        return ", ".join([*(f"{name} {versions}" for name, versions in self.releases), *files])
+        kinds = [condition for condition in self.when if " " not in condition]
+        sizes = [condition for condition in self.when if " " in condition]
+        files = " ".join([*kinds, "files"] + (["of", " and ".join(sizes)] if sizes else []))
+        releases = [f"{name} {versions}" for name, versions in self.releases]
+        return ", ".join([*releases, *([files] if self.when else [])])
 
     def _exactly(self, value: float) -> str:
         """Write a bound without rounding it, unless it has a unit."""

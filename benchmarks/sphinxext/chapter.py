@@ -17,7 +17,7 @@ from sphinxcontrib.mermaid.exceptions import MermaidError
 from benchmarks.images.workspace import Workspace
 from benchmarks.results.reference_store import SAID
 
-from . import calculator, extrapolation, growth, inventories, pages, releases, roofline
+from . import calculator, growth, inventories, machines, pages, releases, roofline
 
 if TYPE_CHECKING:
     from docutils import nodes
@@ -79,6 +79,6 @@ def setup(app: Sphinx) -> ExtensionMetadata:
     app.connect("html-page-context", mend, priority=_LATE)
     app.setup_extension("sphinxcontrib.mermaid")
     app.add_node(mermaid, override=True, html=(visit, None))
-    for feature in (calculator, extrapolation, growth, releases, roofline):
+    for feature in (calculator, growth, machines, releases, roofline):
         feature.setup(app)
     return {"version": "1", "parallel_read_safe": True, "parallel_write_safe": True}

@@ -114,7 +114,7 @@ class ClaimDirective(MeasuredDirective):
             place=f"{self.env.path2doc(source) or source}, line {line}",
             equals=options.get("is", ""),
             changed_in=options.get("changed-in", ""),
-            when=tuple(options.get("when", "").replace(",", " ").split()),
+            when=tuple(filter(None, map(str.strip, options.get("when", "").split(",")))),
             releases=tuple((p, options[p]) for p in ("nilearn", "nibabel") if p in options),
         )
 

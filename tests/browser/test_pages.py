@@ -35,6 +35,8 @@ SCREENSHOTS = BUILD / "screenshots"
 
 #: What the chapter may weigh with all that it loads.
 CHAPTER_BYTES = 600_000
+#: How high it may be, 1280 pixels wide.
+CHAPTER_PIXELS = 16_000
 
 
 @pytest.fixture(scope="module")
@@ -127,6 +129,18 @@ def test_the_chapter_reads_without_a_script_and_is_light(browser):
     loaded = {unquote(urlsplit(url).path) for url in page.requests if url.startswith("file:")}
     weights = {path: Path(path).stat().st_size for path in loaded}
     assert sum(weights.values()) <= CHAPTER_BYTES, weights
+
+
+def test_the_chapter_begins_with_answers_and_is_read_in_one_sitting(browser):
+    page = tab(browser)
+    page.set_viewport_size({"width": 1280, "height": 900})
+    page.goto(CHAPTER.as_uri())
+    answers = page.locator("table.in-short")
+    assert answers.bounding_box()["y"] < 900
+    assert answers.locator("tbody tr").count() == 8
+    rows = answers.locator("tbody tr").all()
+    assert all(row.locator("a[href]").count() for row in rows)
+    assert page.evaluate("document.documentElement.scrollHeight") <= CHAPTER_PIXELS
 
 
 def test_the_diagram_has_a_label_and_its_sides_as_the_text_says(browser):
@@ -328,7 +342,7 @@ def test_search_finds_a_word(browser):
 
 def test_code_can_be_copied_and_examples_taken_along(browser):
     page = tab(browser)
-    page.goto(CHAPTER.as_uri())
+    page.goto((SITE / "which_way.html").as_uri())
     assert page.locator("button.copybtn").count() > 10
     assert page.locator("details button.copybtn").count() == 0
     # What is put on the clipboard: it is selected in a field of its own for a moment.

@@ -26,7 +26,7 @@ from benchmarks.errors import ClusterError, MethodError
 from benchmarks.files import DOC, EXAMPLES
 from benchmarks.gauge.readings import MemoryRun, TimeRun
 from benchmarks.results.result import Result
-from benchmarks.sphinxext import extrapolation
+from benchmarks.sphinxext import growth
 from benchmarks.tasks.agreement import Returned
 from benchmarks.tasks.chapter import MANY_IMAGES as MANY
 from benchmarks.units import MIB
@@ -405,7 +405,7 @@ def test_other_tasks_are_not_measured_on_a_scheduler(fmri_path):
 
 
 def test_the_lines_for_slurm_make_a_job(tmp_path):
-    text = (DOC / "performance_comparison.rst").read_text()
+    text = (DOC / "many_images.rst").read_text()
     (lines,) = re.findall(
         r"\n(   from dask.distributed import Client\n   from .*?)\n\S", text, re.DOTALL
     )
@@ -444,7 +444,7 @@ def test_a_thousand_runs_are_worked_out_from_eight():
     site = SimpleNamespace(data=one, data_of=lambda _: few, find=find)
     rows = {
         name: [cell.replace("\N{NO-BREAK SPACE}", " ") for cell in cells]
-        for name, *cells in extrapolation.table(site, [1000]).texts
+        for name, *cells in growth.table(site, [1000]).texts
     }
     # Half a second a run, ten times for the longer one.
     assert rows["time"] == ["5.00 s", "1 h 23 min"]
