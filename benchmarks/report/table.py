@@ -6,6 +6,7 @@ import functools
 import hashlib
 import io
 import math
+import textwrap
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, TypeAlias
 
@@ -98,7 +99,7 @@ class Table:
         """Return the table as plain text, columns aligned."""
         table = RichTable(box=SIMPLE, show_edge=False, pad_edge=False, collapse_padding=True)
         # A name is looked for and copied, and stays in one piece.
-        named = not any(" " in texts[0] for texts in self.texts)
+        named = " " not in max((texts[0] for texts in self.texts), key=len, default="")
         for index, heading in enumerate(self._headings_of_text()):
             side: JustifyMethod = "right" if index else "left"
             whole = named and not index
@@ -121,11 +122,17 @@ class Table:
         return "\n".join(line.rstrip() for line in written.splitlines())
 
     def _headings_of_text(self) -> list[str]:
-        """Return the headings, broken behind underscores where the table would be too wide."""
-        columns = zip(self.headings, *self.texts, strict=True)
-        width = sum(max(map(len, column)) + 2 for column in columns) - 2
-        end = "_\n" if width > _TEXT_WIDTH else "_"
-        return [heading.replace("_", end) for heading in self.headings]
+        """Return the headings, broken if the table is too wide: names at each part."""
+        columns = [list(map(len, cells)) for cells in zip(*self.texts, strict=True)]
+        widths = [max(cells) for cells in columns] or [0] * len(self.headings)
+        whole = zip(self.headings, widths, strict=True)
+        if sum(max(len(heading), width) + 2 for heading, width in whole) - 2 <= _TEXT_WIDTH:
+            return list(self.headings)
+        broken = []
+        for heading, width in zip(self.headings, widths, strict=True):
+            lines = textwrap.wrap(heading, max([width, *map(len, heading.split())]))
+            broken.append("\n".join(lines).replace("_", "_\n"))
+        return broken
 
     def html(self, caption: str, *, classes: Sequence[str] = (), identity: str = "") -> str:
         """Return the table as HTML, every text escaped.
