@@ -55,6 +55,9 @@ _BEGINS = re.compile(
     r"[-+=#_/>•‣⃯]|\.\.|:(?![a-z:]+:`)|\(?(\d+|[a-zA-Z]|[ivxlcdmIVXLCDM]+)[.)](\s|$)"
 )
 
+#: How a block begins that goes on with what is indented below it.
+_TAKES_MORE = re.compile(r"\s|\.\. |- |\d+\. |:\S")
+
 #: What is not for readers, or not for those of plain text.
 _SILENT = (
     nodes.Invisible,
@@ -142,8 +145,13 @@ class Page:
         return f"{self.blocks(document.children)}\n{note}"
 
     def blocks(self, found: Iterable[Node]) -> str:
-        """Return blocks one below the other."""
-        return "\n\n".join(filter(None, map(self.block, found)))
+        """Return blocks one below the other; nothing takes a quotation for a part of itself."""
+        text = ""
+        for written in filter(None, map(self.block, found)):
+            last = text[text.rfind("\n\n") + 2 if "\n\n" in text else 0 :]
+            apart = "..\n\n" if written[0] == " " and _TAKES_MORE.match(last) else ""
+            text += f"\n\n{apart}{written}" if text else written
+        return text
 
     # What stands in lines ---------------------------------------------------------------------
 
@@ -303,7 +311,7 @@ class Page:
 
     @block.register(nodes.math_block)
     def _math_block(self, node: nodes.math_block) -> str:
-        return directive("math", "", (), node.astext())
+        return directive("math", "", (), node.astext().strip())
 
     @block.register(nodes.bullet_list)
     @block.register(nodes.enumerated_list)
