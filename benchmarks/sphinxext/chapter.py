@@ -17,6 +17,7 @@ from sphinxcontrib.mermaid import mermaid, render_mm
 from sphinxcontrib.mermaid.exceptions import MermaidError
 
 from benchmarks.images.workspace import Workspace
+from benchmarks.report.markup import directive
 from benchmarks.results.reference_store import SAID
 
 from . import calculator, extrapolation, growth, pages, releases, roofline, upstream
@@ -86,7 +87,7 @@ def visit(translator: HTML5Translator, node: mermaid) -> None:
 def _as_text(_page: upstream.Page, node: mermaid) -> str:
     """Return a diagram as its source, for others who draw it themselves."""
     options = [f":alt: {' '.join(node['alt'].split())}"] if node.get("alt") else []
-    return upstream.directive("mermaid", "", options, node["code"].strip("\n"))
+    return directive("mermaid", "", options, node["code"].strip("\n"))
 
 
 def banner() -> str:

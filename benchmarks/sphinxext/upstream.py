@@ -22,7 +22,17 @@ from sphinx import addnodes
 from sphinx.builders import Builder
 from sphinx.util import logging
 
+from benchmarks.claims.claim import Verdict
 from benchmarks.report.captions import caption
+from benchmarks.report.markup import (
+    INDENT,
+    directive,
+    escaped,
+    indented,
+    list_table,
+    paragraph,
+    plain_paragraph,
+)
 from benchmarks.report.table import Amount, plain
 
 from . import pages
@@ -37,23 +47,13 @@ if TYPE_CHECKING:
 
 logger = logging.getLogger(__name__)
 
-_WIDTH = 79
-_INDENT = "   "
 #: Above and below the title of a page, and below those of its sections, by level.
 _LINES = '==-~^"'
 _IMAGES = "images"
 _FOOTNOTE = "measured"
 
-#: What Sphinx has made of quotes, and will make of them again.
-_STRAIGHT = str.maketrans("\u201c\u201d\u2018\u2019", "\"\"''")
-
 #: What inline markup may stand behind, and before; else an escaped space has to part them.
 _OPENED, _CLOSED = re.compile(r"[\s\-:/'\"<(\[{]$"), re.compile(r"[\s\-.,:;!?/'\")\]}>\\]")
-
-#: What a paragraph must not begin with, if it is to be one.
-_BEGINS = re.compile(
-    r"[-+=#_/>•‣⃯]|\.\.|:(?![a-z:]+:`)|\(?(\d+|[a-zA-Z]|[ivxlcdmIVXLCDM]+)[.)](\s|$)"
-)
 
 #: How a block begins that goes on with what is indented below it.
 _TAKES_MORE = re.compile(r"\s|\.\. |- |\d+\. |:\S")
@@ -108,7 +108,7 @@ class UpstreamBuilder(Builder):
         """Write a page from what was read, in which references to other projects are open."""
         if docname not in self._wanted():
             return
-        page = Page(self, docname)
+        page = Page(self, docname, {self.get_target_uri(name) for name in self._wanted()})
         text = page.written(self.env.get_doctree(docname))
         path = Path(self.outdir, docname).with_suffix(".rst")
         path.parent.mkdir(parents=True, exist_ok=True)
@@ -122,27 +122,39 @@ class UpstreamBuilder(Builder):
 class Page:
     """One page in the making: blocks and what stands in lines, written by kind of node."""
 
-    def __init__(self, builder: UpstreamBuilder, docname: str) -> None:
+    def __init__(self, builder: UpstreamBuilder, docname: str, together: set[str]) -> None:
         self._builder, self._env, self._docname = builder, builder.env, docname
+        #: Where pages are that are written too.
+        self._together = together
         labels = builder.env.domains["std"].anonlabels
         self._labels: dict[str, list[str]] = {}
         for label, (where, identity) in labels.items():
             if where == docname:
                 self._labels.setdefault(identity, []).append(label)
         self._level = 0
+        #: The paragraph that ends with the footnote about all figures, and the other footnotes.
         self._noted: Node | None = None
+        self._notes: list[str] = []
         #: Where each image is, by its place among the sources and beside the page.
         self.images: dict[str, str] = {}
 
     def written(self, document: nodes.document) -> str:
         """Return the text of the page; one with figures says in a footnote whence they are."""
-        note = ""
         if self._docname in pages.all_pages(self._env):
             first = (p for p in document.findall(nodes.paragraph) if _is_running_text(p))
             self._noted = next(first, None)
-        if self._noted is not None:
-            note = f"\n.. rubric:: Footnotes\n\n.. [#{_FOOTNOTE}] {_indented(_note(), 1)}\n"
-        return f"{self.blocks(document.children)}\n{note}"
+        text = self.blocks(document.children)
+        notes = [f"[#{_FOOTNOTE}] {_note()}"] if self._noted is not None else []
+        notes += [f"[#] {note}" for note in self._notes]
+        if notes:
+            listed = "\n\n".join(indented(f".. {note}", 1) for note in notes)
+            text = f"{text}\n\n{directive('rubric', 'Footnotes')}\n\n{listed}"
+        return f"{text}\n"
+
+    def note(self, text: str) -> str:
+        """Return the mark of a footnote; its text stands at the end of the page."""
+        self._notes.append(plain_paragraph(text))
+        return "[#]_"
 
     def blocks(self, found: Iterable[Node]) -> str:
         """Return blocks one below the other; nothing takes a quotation for a part of itself."""
@@ -161,7 +173,7 @@ class Page:
         was_markup = False
         for child in node.children:
             written = self.inline(child)
-            is_markup = written != _escaped(child.astext())
+            is_markup = written != escaped(child.astext())
             if (
                 text
                 and written
@@ -181,12 +193,20 @@ class Page:
         """Return one node of a line; of what is not known, what it holds."""
         for kind, (before, after) in _AROUND.items():
             if isinstance(node, kind):
-                return f"{before}{_escaped(node.astext())}{after}"
+                return f"{before}{escaped(node.astext())}{after}"
+        if "claim-mark" in getattr(node, "attributes", {}).get("classes", ()):
+            return self._verdict(node)
         return "" if isinstance(node, _SILENT) else self.line(node)
+
+    def _verdict(self, node: Element) -> str:
+        """Put the figures behind a statement that holds into a footnote."""
+        if node["verdict"] is not Verdict.HOLDS:
+            return escaped(node.astext())
+        return self.note(node.astext().removeprefix("[").removesuffix("]"))
 
     @inline.register(nodes.Text)
     def _text(self, node: nodes.Text) -> str:
-        return _escaped(node.astext())
+        return escaped(node.astext())
 
     @inline.register(nodes.literal)
     def _literal(self, node: nodes.literal) -> str:
@@ -204,8 +224,8 @@ class Page:
     def _reference(self, node: nodes.reference) -> str:
         text, uri = node.astext(), node.get("refuri", "")
         if not uri:
-            return f"`{_escaped(text)}`_"  # a title of the same page
-        return uri if text == uri else f"`{_escaped(text)} <{uri}>`__"
+            return f"`{escaped(text)}`_"  # a title of the same page
+        return uri if text == uri else f"`{escaped(text)} <{uri}>`__"
 
     @inline.register(addnodes.pending_xref)
     def _role(self, node: addnodes.pending_xref) -> str:
@@ -213,16 +233,17 @@ class Page:
         kind, target = node["reftype"], node["reftarget"]
         name, text = node["refdomain"], node.astext().removesuffix("()")
         found = self._found(node)
-        if found is None or (name == "std" and self._is_here(found)):
+        is_here = found is not None and self._is_here(found)
+        if found is None or (name == "std" and is_here):
             prefix = "" if name in ("std", "py") else f"{name}:"
             if node.get("refexplicit"):
-                return f":{prefix}{kind}:`{_escaped(text)} <{target}>`"
+                return f":{prefix}{kind}:`{escaped(text)} <{target}>`"
             shortened = name == "py" and text != target and target.endswith(f".{text}")
             return f":{prefix}{kind}:`{'~' * shortened}{target}`"
-        title = _escaped(found.astext())
-        if not self._builder.config.html_baseurl or self._is_here(found):
-            return f"*{title}*"
-        return f"`{title} <{found['refuri']}>`__"
+        title = escaped(found.astext())
+        if self._builder.config.html_baseurl and not is_here:
+            return f"`{title} <{found['refuri']}>`__"
+        return title if node.get("refexplicit") else f"*{title}*"
 
     def _found(self, node: addnodes.pending_xref) -> Any:
         """Return the reference to a place of this site; None if it is not of this site."""
@@ -235,9 +256,7 @@ class Page:
         )
 
     def _is_here(self, found: Element) -> bool:
-        return bool(found.get("refid")) or found.get("refuri") == self._builder.get_target_uri(
-            self._docname
-        )
+        return bool(found.get("refid")) or found["refuri"].partition("#")[0] in self._together
 
     # Blocks -----------------------------------------------------------------------------------
 
@@ -277,7 +296,7 @@ class Page:
         text = self.line(node)
         if node is self._noted:
             text = f"{text} [#{_FOOTNOTE}]_"
-        return _paragraph(text)
+        return paragraph(text)
 
     @block.register(nodes.container)
     @block.register(nodes.compound)
@@ -289,11 +308,11 @@ class Page:
             return self._code(block, f":caption: {self.line(caption_node)}")
         blocks = [child for child in node.children if isinstance(child, nodes.literal_block)]
         if "pasted" in classes and len(blocks) > 1:
-            folded = _indented(self.block(blocks[0]))
+            folded = indented(self.block(blocks[0]))
             title = ".. dropdown:: Imports and helpers"
             return f"{title}\n\n{folded}\n\n{self.blocks(blocks[1:])}"
         held = self.blocks(node.children)
-        return textwrap.indent(held, _INDENT) if "claim" in classes else held
+        return textwrap.indent(held, INDENT) if "claim" in classes else held
 
     @block.register(nodes.literal_block)
     def _literal_block(self, node: nodes.literal_block) -> str:
@@ -326,14 +345,14 @@ class Page:
     @block.register(nodes.definition_list)
     def _definitions(self, node: nodes.definition_list) -> str:
         return "\n\n".join(
-            f"{self.line(term)}\n{_indented(self.blocks(definition.children))}"
+            f"{self.line(term)}\n{indented(self.blocks(definition.children))}"
             for term, *_, definition in _children(node)
         )
 
     @block.register(nodes.field_list)
     def _fields(self, node: nodes.field_list) -> str:
         return "\n".join(
-            f":{self.line(name)}: {_indented(self.blocks(body.children), 1)}"
+            f":{self.line(name)}: {indented(self.blocks(body.children), 1)}"
             for name, body in _children(node)
         )
 
@@ -343,7 +362,7 @@ class Page:
 
     @block.register(nodes.block_quote)
     def _quote(self, node: nodes.block_quote) -> str:
-        return textwrap.indent(self.blocks(node.children), _INDENT)
+        return textwrap.indent(self.blocks(node.children), INDENT)
 
     @block.register(nodes.transition)
     def _transition(self, _node: nodes.transition) -> str:
@@ -356,7 +375,7 @@ class Page:
     @block.register(nodes.footnote)
     def _footnote(self, node: nodes.footnote) -> str:
         label = next(iter(node.findall(nodes.label))).astext()
-        return f".. [{label}] {_indented(self.blocks(node.children), 1)}"
+        return f".. [{label}] {indented(self.blocks(node.children), 1)}"
 
     def _admonition(self, node: Any) -> str:
         title = next((self.line(c) for c in node.children if isinstance(c, nodes.title)), "")
@@ -369,7 +388,7 @@ class Page:
     @block.register(nodes.figure)
     def _figure(self, node: nodes.figure) -> str:
         image = next(iter(node.findall(nodes.image)))
-        told = [_paragraph(self.line(c)) for c in node.children if isinstance(c, nodes.caption)]
+        told = [paragraph(self.line(c)) for c in node.children if isinstance(c, nodes.caption)]
         told += [self.blocks(c.children) for c in node.children if isinstance(c, nodes.legend)]
         return directive("figure", *self._drawn(image), "\n\n".join(told))
 
@@ -384,7 +403,26 @@ class Page:
     @block.register(nodes.raw)
     def _raw(self, node: nodes.raw) -> str:
         """Write the tables that are made for pages; what else is for one format is left out."""
-        return _table(node["table"], node["caption"]) if "table" in node else ""
+        return self._measured_table(node["table"], node["caption"]) if "table" in node else ""
+
+    def _measured_table(self, table: Table, text: str) -> str:
+        """Return a table of figures, the least of each column in bold, with its remarks."""
+        if any(isinstance(c, Amount) and c.least for row in table.rows for c in row):
+            text += (
+                " Bold marks the least of a column, and figures so close to it that the runs "
+                "cannot tell them apart."
+            )
+        rows = [[_name(text) if "_" in text else plain_paragraph(text) for text in table.headings]]
+        for name, *cells in table.rows:
+            rows.append([_name(plain(name)), *map(self._figure_cell, cells)])
+        return list_table(escaped(text), rows, [":header-rows: 1", ":stub-columns: 1"])
+
+    def _figure_cell(self, cell: Cell) -> str:
+        text = plain_paragraph(plain(cell))
+        if isinstance(cell, Amount) and cell.least:
+            text = f"**{text}**"
+        remark = getattr(cell, "remark", "")
+        return f"{text} {self.note(remark)}" if remark else text
 
     @block.register(nodes.table)
     def _docutils_table(self, node: nodes.table) -> str:
@@ -393,8 +431,12 @@ class Page:
             for row in node.findall(nodes.row)
         ]
         heads = sum(len(head.children) for head in node.findall(nodes.thead))
+        options = [f":header-rows: {heads}"]
+        if "colwidths-given" in node["classes"]:
+            widths = (str(column["colwidth"]) for column in node.findall(nodes.colspec))
+            options.append(f":widths: {' '.join(widths)}")
         title = next((self.line(c) for c in node.children if isinstance(c, nodes.title)), "")
-        return _list_table(title, rows, [f":header-rows: {heads}"])
+        return list_table(title, rows, options)
 
 
 def _children(node: Any) -> list[Any]:
@@ -416,70 +458,12 @@ def _note() -> str:
         f"Every figure of this page was measured: {caption(found.data, found.provenance)} "
         f"Measured {span}. Written by neuroimaging-performance {version}."
     )
-    return _paragraph(_escaped(text))
-
-
-def _table(table: Table, text: str) -> str:
-    """Return a table of figures, the least of each column in bold."""
-    least = any(isinstance(c, Amount) and c.least for row in table.rows for c in row)
-    if least:
-        text += (
-            " Bold marks the least of a column, and figures so close to it that the runs cannot "
-            "tell them apart."
-        )
-    headings = [
-        _name(text) if "_" in text else _paragraph(_escaped(text)) for text in table.headings
-    ]
-    rows = [[_name(plain(name)), *map(_figure, cells)] for name, *cells in table.rows]
-    return _list_table(_escaped(text), [headings, *rows], [":header-rows: 1", ":stub-columns: 1"])
+    return plain_paragraph(text)
 
 
 def _name(text: str) -> str:
     """Return the name of a row or a column, as code where it is that of a function."""
-    return f"``{text}``" if text.isidentifier() else _paragraph(_escaped(text))
-
-
-def _figure(cell: Cell) -> str:
-    text = _paragraph(_escaped(plain(cell)))
-    return f"**{text}**" if isinstance(cell, Amount) and cell.least else text
-
-
-def _list_table(title: str, rows: Iterable[Sequence[str]], options: Sequence[str]) -> str:
-    lines = []
-    for row in rows:
-        for number, cell in enumerate(row):
-            lines.append(f"{'  -' if number else '* -'} {_indented(cell, 1, '    ')}".rstrip())
-    return directive("list-table", _paragraph(title), options, "\n".join(lines))
-
-
-def directive(name: str, argument: str = "", options: Sequence[str] = (), held: str = "") -> str:
-    """Return a directive with its options, each as ``:name: value``, and what it holds."""
-    head = f".. {name}:: {_indented(argument, 1)}".rstrip()
-    text = "\n".join([head, *(f"{_INDENT}{option}" for option in options)])
-    return f"{text}\n\n{textwrap.indent(held, _INDENT)}" if held else text
-
-
-def _paragraph(text: str) -> str:
-    """Return text in lines, so that it is a paragraph, however it begins and ends."""
-    text = " ".join(part for part in text.split(" ") if part)
-    if _BEGINS.match(text):
-        text = f"\\{text}"
-    if text.endswith("::"):
-        text = f"{text[:-1]}\\:"
-    return textwrap.fill(text, _WIDTH, break_long_words=False, break_on_hyphens=False)
-
-
-def _escaped(text: str) -> str:
-    """Return text that is read as such: no character of it is markup."""
-    text = text.translate(_STRAIGHT)
-    text = re.sub(r"([\\*`|])", r"\\\1", text)
-    return re.sub(r"_(?![^\W_])", r"\\_", text)
-
-
-def _indented(text: str, first: int = 0, indent: str = _INDENT) -> str:
-    """Return text behind a margin, but for so many lines at its beginning."""
-    lines = text.split("\n")
-    return "\n".join([*lines[:first], *(line and indent + line for line in lines[first:])])
+    return f"``{text}``" if re.sub("[.@]", "", text).isidentifier() else plain_paragraph(text)
 
 
 @functools.cache

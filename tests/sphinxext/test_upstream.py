@@ -5,19 +5,16 @@ import re
 import shutil
 import zlib
 
-import docutils.core
 import pytest
 import room
 from conftest import save_run
 from docutils import nodes
-from hypothesis import given
-from hypothesis import strategies as st
 from sphinx.application import Sphinx
 from sphinx.util.docutils import docutils_namespace, patch_docutils
 
 from benchmarks import compare, files
 from benchmarks.images import variants
-from benchmarks.sphinxext import chapter, upstream
+from benchmarks.sphinxext import chapter
 from benchmarks.tasks import task as task_module
 
 EXAMPLE = '''
@@ -380,17 +377,3 @@ def test_what_cannot_be_written_is_a_warning_that_names_it(tmp_path):
     _, warnings = built(tmp_path, "upstream", extensions=["benchmarks.sphinxext.upstream"])
     assert "hlist has no reStructuredText that others could read" in warnings
     assert "one" in (tmp_path / "upstream" / "index.rst").read_text()
-
-
-LETTERS = st.characters(min_codepoint=32, max_codepoint=0x2FF, exclude_categories=["C", "Z"])
-
-
-@given(st.text(LETTERS | st.sampled_from(r" *_`|\:-.<>[]#=()"), min_size=1, max_size=60))
-def test_any_text_is_read_as_it_was(text):
-    text = " ".join(text.split())
-    page = docutils.core.publish_doctree(
-        upstream._paragraph(upstream._escaped(text)),
-        settings_overrides={"report_level": 5, "halt_level": 5},
-    )
-    assert page.astext() == text
-    assert all(isinstance(node, nodes.paragraph) for node in page.children)
