@@ -53,7 +53,7 @@ _IMAGES = "images"
 _FOOTNOTE = "measured"
 
 #: What inline markup may stand behind, and before; else an escaped space has to part them.
-_OPENED, _CLOSED = re.compile(r"[\s\-:/'\"<(\[{]$"), re.compile(r"[\s\-.,:;!?/'\")\]}>\\]")
+_OPENED, _CLOSED = re.compile(r"[\s\-:/'\"<(\[{]\Z"), re.compile(r"[\s\-.,:;!?/'\")\]}>\\]")
 
 #: How a block begins that goes on with what is indented below it.
 _TAKES_MORE = re.compile(r"\s|\.\. |- |\d+\. |:\S")
@@ -174,15 +174,10 @@ class Page:
         for child in node.children:
             written = self.inline(child)
             is_markup = written != escaped(child.astext())
-            if (
-                text
-                and written
-                and not (
-                    (was_markup and _CLOSED.match(written))
-                    or (is_markup and _OPENED.search(text))
-                    or not (was_markup or is_markup)
-                )
-            ):
+            touch = (was_markup and not _CLOSED.match(written)) or (
+                is_markup and not _OPENED.search(text)
+            )
+            if text and written and touch:
                 text += "\\ "
             text += written
             was_markup = is_markup if written else was_markup
