@@ -97,7 +97,8 @@ Title
 =====
 
 Some *emphasis*, **strong words**, ``lite_ral \ with``, a `link <https://example.org/a_>`__, H\
-:sub:`2`\ O, **one**\ :sup:`2`\ two, and trailing_ words\ *s*. A *-sign, a \`tick\`, `code`, |, 2*3*4, _x_.
+:sub:`2`\ O, **one**\ :sup:`2`\ two, and trailing_ words\ *s*. A *-sign,
+a \`tick\`, `code`, |, 2*3*4, _x_.
 
 .. _trailing: https://example.org/
 
