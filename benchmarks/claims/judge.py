@@ -13,7 +13,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any, Protocol
 
 from benchmarks import files
-from benchmarks.errors import AbsentError, FigureError
+from benchmarks.errors import FigureError
 from benchmarks.results import reference_store
 from benchmarks.results.quantities import LEAST_RATIO, QUANTITIES
 from benchmarks.results.store import CONVERTER
@@ -160,7 +160,7 @@ def _of_changes(claim: Claim, across: Releases) -> Judgement:
         if (change.task, change.method, change.heading) == (term.task, term.method, heading)
     ]
     if not any(across.results(term.task, term.method)):
-        raise AbsentError(f"{term} is not measured under several releases.")
+        return Judgement(Verdict.ELSEWHERE)  # its code has changed since
     brought = [across.under[change.index].versions[0] for change in changes]
     holds = brought == ([] if claim.changed_in == NEVER else [claim.changed_in])
     value = "; ".join(

@@ -123,9 +123,11 @@ class Parts:
             self.private - other.private, self.shared - other.shared, self.shmem - other.shmem
         )
 
-    def raised(self, private: float) -> Parts:
-        """Return the same with more private memory."""
-        return Parts(self.private + private, self.shared, self.shmem)
+    def raised(self, spike: float, moved: Parts) -> Parts:
+        """Return the same with a spike: of files, if these have moved most meanwhile."""
+        of_files = abs(moved.shared) > abs(moved.private)
+        private, shared = (0.0, spike) if of_files else (spike, 0.0)
+        return Parts(self.private + private, self.shared + shared, self.shmem)
 
 
 @dataclass(frozen=True)
@@ -210,11 +212,11 @@ def _above(
 ) -> _Row:
     """Return the memory from one tick to the next."""
     ends = [(parts[i] - parts[0], *doubts[i]) for i in (index - 1, index)]
-    spike = ticks[index].spike
+    spike, moved = ticks[index].spike, ends[1][0] - ends[0][0]
     certain = spike if ticks[index].certain else 0
     return _Row(
         max(part.total - less for part, less, _ in ends) + certain,
-        max((part for part, _, _ in ends), key=_total).raised(spike),
+        max((part for part, _, _ in ends), key=_total).raised(spike, moved),
         max(part.total + more for part, _, more in ends) + spike,
     )
 

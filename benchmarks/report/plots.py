@@ -208,7 +208,7 @@ def plot_releases(
     title: str,
 ) -> Figure:
     """Draw a quantity over releases, a panel for each method; an upright line marks a change."""
-    lines = -(-len(rows) // _PANELS)
+    lines = max(1, -(-len(rows) // _PANELS))
     size = WIDTH_INCHES * 1.4, 0.9 + 1.7 * lines
     figure, grid = plt.subplots(lines, _PANELS, figsize=size, layout="constrained", squeeze=False)
     ticks = ["\n".join(pair) for pair in versions]
@@ -220,6 +220,8 @@ def plot_releases(
     for axes, (name, (samples, changed)) in zip(grid.flat, rows.items(), strict=False):
         _draw_releases(axes, samples, changed, QUANTITIES[quantity])
         axes.set_title(name, fontsize=9, loc="left")
+    if not rows:
+        figure.text(0.5, 0.4, "Nothing is left to show: all methods have changed.", ha="center")
     figure.supxlabel("nilearn, and nibabel below it", fontsize=9)
     figure.suptitle(title)
     return figure

@@ -175,7 +175,9 @@ def _required(package: str) -> frozenset[str]:
 
 def _names(code: CodeType) -> set[str]:
     nested = (constant for constant in code.co_consts if isinstance(constant, CodeType))
-    return set(code.co_names).union(*map(_names, nested))
+    # Attributes are among the names: __name__ is rarely that of the file, which runs as another.
+    own = {name for name in code.co_names if not name.startswith("__")}
+    return own.union(*map(_names, nested))
 
 
 def _code_without_prose(function: FunctionType) -> str:

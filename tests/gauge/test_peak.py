@@ -293,6 +293,15 @@ def test_marks_of_several_processes_give_an_interval_unless_one_alone_moved():
     assert unsure.low_bytes == 0
 
 
+def test_a_spike_between_two_readings_is_of_the_files_that_were_let_go_of():
+    # A file was mapped whole and let go of, all between two readings.
+    ticks = [tick(0, 100), tick(1, 100, file=28_000), tick(2, 100, spike=4000)]
+    ticks[2] = replace(ticks[2], mark=32_100)
+    reading = peak.read_out(ticks, [Sharing(0, 0, 0, 0, 0, 0)])
+    assert reading.peak_bytes == 32_000 * 1024
+    assert reading.private_bytes == 0
+
+
 def test_pages_that_two_processes_map_count_once():
     sharings = [Sharing(0, 0, 0, 0, 0, 0), Sharing(1, 1, 2000, 1000, 0, 0)]
     ticks = [tick(0, 500, processes=2), tick(1, 500, processes=2, file=2000)]
