@@ -29,6 +29,8 @@ if TYPE_CHECKING:
     from sphinx.util.typing import ExtensionMetadata
     from sphinx.writers.html5 import HTML5Translator
 
+_CONFIGURED = re.compile(r"\A---\n.*?\n---\n", re.DOTALL)
+
 _XML_HEAD = re.compile(r"^\s*<\?xml[^>]*\?>\s*")
 
 #: After the theme has made its list (the default is 500).
@@ -87,7 +89,8 @@ def visit(translator: HTML5Translator, node: mermaid) -> None:
 def _as_text(_page: upstream.Page, node: mermaid) -> str:
     """Return a diagram as its source, for others who draw it themselves."""
     options = [f":alt: {' '.join(node['alt'].split())}"] if node.get("alt") else []
-    return directive("mermaid", "", options, node["code"].strip("\n"))
+    source = _CONFIGURED.sub("", node["code"])  # how others draw it is theirs to say
+    return directive("mermaid", "", options, source.strip("\n"))
 
 
 def banner() -> str:

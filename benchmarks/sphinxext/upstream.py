@@ -314,8 +314,9 @@ class Page:
         return self._code(node)
 
     def _code(self, node: Element, *options: str) -> str:
-        language = node.get("language", "python")
-        language = language if language in _languages() else "text"
+        language = node.get("language", "")
+        if language not in _languages():
+            language = language and "text"
         options = (*options, *([":linenos:"] if node.get("linenos") else ()))
         return directive("code-block", language, options, node.astext().strip("\n"))
 

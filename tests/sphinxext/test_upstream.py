@@ -281,6 +281,7 @@ def written(site, **settings):
         extensions=["benchmarks.sphinxext.chapter", "sphinx.ext.intersphinx"],
         measured_upstream=["index"],
         nitpick_ignore=[("py:func", "nilearn.image.mean_img")],
+        mermaid_config={"layout": "dagre"},
         **settings,
     )
     assert warnings == ""
@@ -296,8 +297,9 @@ def test_figures_are_written_out_and_nothing_of_ours_is_left(site):
     assert re.search(r"\* - ``slow_one`` - ~?[\d.]+ - [\d.]+ to", plain)
     assert "``quick`` is twice as *fast*." in text
     assert "%time slow_one(fmri_path)" in text
-    assert ".. code-block:: text\n\n   as it is in *the* file_" in text
+    assert ".. code-block::\n\n   as it is in *the* file_" in text
     assert ".. dropdown:: Imports and helpers\n\n   .. code-block:: python\n\n      import" in text
+    assert ".. code-block:: text\n\n   %load_ext memory_profiler" in text
     assert ".. mermaid::\n   :alt: From a to b.\n\n   flowchart TD\n       a --> b" in text
     assert set(re.findall(r"^ *\.\. ([a-z-]+)::", text, re.MULTILINE)) <= KNOWN
     roles = set(re.findall(r"(:[a-z:]+:)`", text))
