@@ -5,6 +5,7 @@ from __future__ import annotations
 import ast
 import importlib.metadata
 import json
+import re
 import sys
 from typing import TYPE_CHECKING
 
@@ -77,6 +78,8 @@ class Run:
         shutil.rmtree("scratch", ignore_errors=True)
 '''
 
+_BENCHMARK = re.compile("time_|timeraw_|mem_|peakmem_|track_")
+
 _PREPARED = """
     def setup(self):
         super().setup()
@@ -137,6 +140,13 @@ def _module(task: Task) -> str:
         if method.name in again:
             name = f"{title}{method.name.title().replace('_', '')}"
             classes += _class(task, name, [method], prepared=True)
+    # In what asv finds at the top of a file, these beginnings make a benchmark of a method.
+    taken = {node.name for node in ast.parse(code).body if isinstance(node, ast.FunctionDef)}
+    for name in filter(_BENCHMARK.match, taken):
+        code, classes = (
+            re.sub(rf"(?<![\w.]){name}(?=\()", f"_{name}", text) for text in (code, classes)
+        )
+        classes = classes.replace(f"def _{name}(", f"def {name}(")
     told = f'"""{_title(path)}: written by neuroimaging-performance {_version()}."""'
     return f"{told}\n\n{imports}\n\nfrom .run import Run\n\n\n{code}{classes}"
 

@@ -52,6 +52,15 @@ def test_what_finds_what_it_left_is_called_once_before(written):
     assert "time_no_cache" in found["Caching"]
 
 
+def test_a_method_is_not_taken_for_a_benchmark(written):
+    text = (written / "of_asv" / "array_order.py").read_text()
+    assert "def _time_first(fmri_path):" in text
+    assert text.count("        _time_first(self.fmri_path)") == 2
+    for path in (written / "of_asv").glob("*.py"):
+        functions = [n for n in ast.parse(path.read_text()).body if isinstance(n, ast.FunctionDef)]
+        assert not [f.name for f in functions if f.name.startswith(("time_", "peakmem_"))]
+
+
 def test_no_name_is_missing_and_nothing_of_ours_is_imported(written):
     words = ["check", "--isolated", "--no-cache", "--select", "F821,F811,E9", written]
     answer = subprocess.run(
