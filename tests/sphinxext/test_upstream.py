@@ -289,7 +289,6 @@ def written(site, **settings):
     return (site / "upstream" / "index.rst").read_text(), site / "upstream"
 
 
-@pytest.mark.alone
 def test_figures_are_written_out_and_nothing_of_ours_is_left(site):
     text, folder = written(site)
     plain = " ".join(text.replace("\xa0", " ").split())
@@ -307,7 +306,6 @@ def test_figures_are_written_out_and_nothing_of_ours_is_left(site):
     assert (folder / "images" / "drawn.png").read_bytes() == b"a drawing"
 
 
-@pytest.mark.alone
 def test_a_footnote_says_where_the_figures_are_from(site):
     text, _ = written(site)
     note = " ".join(text.partition(".. [#measured] ")[2].split())
@@ -317,7 +315,6 @@ def test_a_footnote_says_where_the_figures_are_from(site):
     assert text.index("[#measured]_") < text.index(".. list-table::")
 
 
-@pytest.mark.alone
 def test_it_is_built_elsewhere_without_a_warning(site, tmp_path, monkeypatch):
     _, folder = written(site)
     elsewhere = tmp_path / "elsewhere"
@@ -333,7 +330,6 @@ def test_it_is_built_elsewhere_without_a_warning(site, tmp_path, monkeypatch):
     assert page.next_node(nodes.caption).astext() == "What it shows: a_b*c."
 
 
-@pytest.mark.alone
 @pytest.mark.parametrize(
     ("site_url", "said"),
     [
