@@ -295,7 +295,7 @@ def test_figures_are_written_out_and_nothing_of_ours_is_left(site):
     assert re.search(r"took [\d.]+ ms, which is [\d.,]+ times as long", plain)
     assert re.search(r"\* - ``slow_one`` - ~?[\d.]+ - [\d.]+ to", plain)
     assert "``quick`` is twice as *fast*." in text
-    assert "%time slow_one(fmri_path)" in text
+    assert "   time.sleep(SECONDS)\n" in text
     assert ".. code-block::\n\n   as it is in *the* file_" in text
     assert ".. dropdown:: Imports and helpers\n\n   .. code-block:: python\n\n      import" in text
     assert ".. code-block:: text\n\n   %load_ext memory_profiler" in text
