@@ -189,6 +189,36 @@ def run(
         click.echo(f"{cluster.text(found, scheduler)}\n")
 
 
+@main.command(epilog=_examples("submit", "submit my_bold.nii.gz"))
+@click.argument("fmri_path", metavar="[FILE]", required=False)
+@click.option("--task", "tasks", multiple=True, help="Only this task; may be repeated.")
+@click.option("--runs", type=click.IntRange(1), help="Time runs of each method (5).")
+@click.option("--to", "folder", type=click.Path(path_type=Path), help="Write it into this folder.")
+@_limit_options
+def submit(
+    fmri_path: str | None,
+    tasks: tuple[str, ...],
+    runs: int | None,
+    folder: Path | None,
+    **limits: str,
+) -> None:
+    """Measure this machine for the page on machines.
+
+    On a standard file, and on a file of yours beside it. The gauge is checked first. What is
+    written has no path, no name of a file and none of a person. Look at it, and open a pull
+    request that adds it to benchmarks/results/machines/.
+    """
+    from benchmarks.comparisons import own_file  # noqa: PLC0415
+    from benchmarks.releases import submission  # noqa: PLC0415
+
+    for found in own_file.submitted(fmri_path, tasks, runs, _bounds(**limits)):
+        if not isinstance(found, submission.Submission):
+            click.echo(f"{found}\n")
+            continue
+        path = submission.write(found, folder)
+        click.echo(f"{found.title}: what can be handed in is in {path}.")
+
+
 @main.command(
     epilog=_examples(
         "predict my_bold.nii.gz", "predict my_bold.nii.gz --task mean_over_time --verify"

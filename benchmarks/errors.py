@@ -31,6 +31,10 @@ class StaleError(FigureError):
     """A figure was measured before the code of its method changed."""
 
 
+class SubmissionError(FigureError):
+    """What was handed in of a machine cannot be shown: damaged, impossible, or not checked."""
+
+
 class AbsentError(FigureError):
     """A page asks for a figure that cannot be had here: a program is missing, or memory."""
 

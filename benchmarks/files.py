@@ -22,6 +22,8 @@ BUILD = DOC / "_build"
 CLAIMS = BUILD / "claims.json"
 HIDDEN = PACKAGE / "runner" / "hidden"
 REFERENCE = PACKAGE / "results" / "reference"
+#: What readers have handed in of their machines.
+MACHINES = PACKAGE / "results" / "machines"
 
 
 def measuring() -> bool:

@@ -25,6 +25,7 @@ NOT_RUN = {
     r"make releases": "needs a network, and takes an hour; a workflow does it each week",
     r"make dist$": "tests/test_wheel.py builds and checks both, and runs what is installed",
     r"elsewhere/|python3 -m venv elsewhere": "tests/test_wheel.py installs the wheel so",
+    r"\S+ submit": "takes minutes; tests/comparisons/test_own_file.py does it for one task",
     r"\S+ calibrate$": "takes minutes; tests/prediction/test_calibrate.py runs it on fewer files",
     r"\S+ run .* --scheduler": "asks for a scheduler of the reader; tests/examples start one",
 }

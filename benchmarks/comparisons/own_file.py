@@ -1,4 +1,4 @@
-"""A reader's own file: what it takes there, kept apart from what the site shows."""
+"""A reader's own file, or machine: what it takes there, kept apart from what the site shows."""
 
 from __future__ import annotations
 
@@ -6,16 +6,20 @@ from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING, Any
 
 from benchmarks import files
-from benchmarks.errors import StoreError
+from benchmarks.errors import DataError, GaugeError, StoreError
 from benchmarks.files import written_whole
+from benchmarks.gauge import peak
 from benchmarks.gauge.readings import SMALLEST_BYTES
+from benchmarks.images import generate
 from benchmarks.images.image import Image
 from benchmarks.images.workspace import Workspace
+from benchmarks.releases import changes, submission
 from benchmarks.report.result_tables import NONE, status
 from benchmarks.report.table import Amount, Table
 from benchmarks.results import store
 from benchmarks.runner import self_check
 from benchmarks.runner.schedule import Plan
+from benchmarks.tasks import chapter
 from benchmarks.tasks.task import task_named
 from benchmarks.units import format_bytes, format_ratio, format_seconds
 
@@ -172,3 +176,70 @@ def verified(predicted: Predictions, bounds: Bounds) -> Verified:
         for result in _compared(part, workspace, wanted).results:
             found[part.task, result.method] = result
     return Verified(predicted, found)
+
+
+def submitted(
+    fmri_path: str | None, names: Sequence[str], runs: int | None, bounds: Bounds
+) -> Iterator[Comparison | submission.Submission]:
+    """Measure what machines are compared by, and at last give what can be handed in.
+
+    On the standard file, and on a file of the reader beside it. Both are measured as the releases
+    are: what takes minutes on a whole run, on its first volumes.
+
+    Parameters
+    ----------
+    fmri_path : str or None
+        The reader's file, if there is one.
+    names : sequence of str
+        Tasks; all that machines are compared by if empty.
+    runs, bounds
+        As for `parts`.
+
+    Raises
+    ------
+    GaugeError
+        The gauge is coarse here, or wrong, so that nobody could trust the figures.
+    BenchmarkError
+        A file, a method or the store is not fit, or two methods disagree.
+    """
+    names = _comparable(names)
+    paths = {submission.STANDARD: str(generate.example4d())}
+    if fmri_path is not None:
+        paths[submission.OWN] = fmri_path
+    ready = {name: _ready(path, files.own_results_folder()) for name, path in paths.items()}
+    stores: dict[tuple[str, str], Store[Image]] = {}
+    for name, workspace in ready.items():
+        stores[name, ""] = workspace.store
+        for task, form, plan in _compared_parts(names, workspace.image, runs, bounds):
+            coming = [f"{one}@{chapter.about(one).released}" for one in names]
+            yield compared(task, workspace, form, plan, coming=coming)
+            stores[name, form] = workspace.at(form)
+    yield submission.made(submission.here(), ready[submission.STANDARD].store.provenance, stores)
+
+
+def _comparable(names: Sequence[str]) -> Sequence[str]:
+    """Return the tasks to be measured, or refuse before anything is measured."""
+    if peak.name() != peak.NAME:
+        raise GaugeError(
+            f"The memory gauge of this system is coarse ({peak.name()}) and cannot be checked, so "
+            "that nothing can be handed in. On Linux it can be."
+        )
+    known = changes.tasks_compared()
+    if others := [name for name in names if name not in known]:
+        raise DataError(
+            f"{others[0]} is not compared between machines; there are: {', '.join(known)}."
+        )
+    return names or known
+
+
+def _compared_parts(
+    names: Sequence[str], image: Image, runs: int | None, bounds: Bounds
+) -> Iterator[tuple[Task, str, Plan]]:
+    """Return what is measured of tasks, by the form that methods are measured on, and how."""
+    for name in names:
+        task = task_for(name, image)
+        plan = Plan.of(runs=runs, bounds=bounds, timed=chapter.about(name).timed)
+        forms = dict.fromkeys(chapter.form_of(name, method.name) for method in task.methods)
+        for form in forms:
+            there = tuple(m for m in task.methods if chapter.form_of(name, m.name) == form)
+            yield replace(task, methods=there), form, plan

@@ -1,1 +1,1 @@
-"""The same methods under several releases of nilearn and nibabel, and what changed."""
+"""The same methods under several releases, and on several machines."""

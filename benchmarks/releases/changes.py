@@ -100,9 +100,7 @@ class Across:
 
     def methods(self, task: str) -> list[tuple[str, str]]:
         """Return the names of what was measured of a task: the task with its form, the method."""
-        rows = [
-            (_task_name(task, method.name), method.name) for method in task_named(task).methods
-        ]
+        rows = [(task_name(task, method.name), method.name) for method in task_named(task).methods]
         return [row for row in rows if any(under.get(*row) for under in self.under)]
 
     def results(self, task_name: str, method_name: str) -> list[Result | None]:
@@ -252,7 +250,8 @@ def tasks_compared() -> list[str]:
     return [name for name, about in chapter.TASKS.items() if about.released is not None]
 
 
-def _task_name(task: str, method: str) -> str:
+def task_name(task: str, method: str) -> str:
+    """Return the name of a task with the form that a method is compared on."""
     form = chapter.form_of(task, method)
     return f"{task}@{form}" if form else task
 
@@ -263,7 +262,7 @@ def _every() -> list[Under]:
     found = [] if workspace.is_reference else measured_here(workspace.image)
     if len(found) > 1:
         return found
-    found = _of_reference()
+    found = reference()
     if not found:
         raise FigureError(f"No releases were measured. {ADVICE}")
     return found
@@ -286,7 +285,8 @@ def measured_here(image: Image) -> list[Under]:
     return [under for under in found if last and _machine(under) == _machine(last)]
 
 
-def _of_reference() -> list[Under]:
+def reference() -> list[Under]:
+    """Return what the reference machine measured under each release, oldest first."""
     found = []
     for release in environments.RELEASES:
         paths = reference_store.path_of(reference_store.name_of("", release.name)).parent

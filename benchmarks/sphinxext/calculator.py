@@ -27,7 +27,7 @@ if TYPE_CHECKING:
     from benchmarks.prediction.basis import Basis
     from benchmarks.prediction.cost_model import Cost
 
-SCRIPT = "calculator.js"
+SCRIPTS = ("units.js", "calculator.js")
 
 #: Types of voxels that files of BOLD runs have.
 TYPES = ("int16", "uint16", "float32", "float64", "uint8", "int32")
@@ -144,7 +144,8 @@ def add_script(
 ) -> None:
     """Load the script on pages with a calculator, and on no other."""
     if doctree is not None and next(iter(doctree.findall(Calculator)), None) is not None:
-        app.add_js_file(SCRIPT, loading_method="defer")
+        for script in SCRIPTS:
+            app.add_js_file(script, loading_method="defer")
 
 
 def setup(app: Sphinx) -> None:

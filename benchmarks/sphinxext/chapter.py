@@ -20,7 +20,7 @@ from benchmarks.images.workspace import Workspace
 from benchmarks.report.markup import directive
 from benchmarks.results.reference_store import SAID
 
-from . import calculator, extrapolation, growth, pages, releases, roofline, upstream
+from . import calculator, growth, machines, pages, releases, roofline, upstream
 
 if TYPE_CHECKING:
     from docutils import nodes
@@ -115,6 +115,6 @@ def setup(app: Sphinx) -> ExtensionMetadata:
     app.setup_extension("sphinxcontrib.mermaid")
     app.add_node(mermaid, override=True, html=(visit, None))
     upstream.Page.block.register(mermaid, _as_text)  # type: ignore[attr-defined]
-    for feature in (calculator, extrapolation, growth, releases, roofline):
+    for feature in (calculator, growth, machines, releases, roofline):
         feature.setup(app)
     return {"version": "1", "parallel_read_safe": True, "parallel_write_safe": True}

@@ -21,6 +21,7 @@ from benchmarks.comparisons.shown import State
 from benchmarks.comparisons.site import Site
 from benchmarks.errors import AbsentError, BenchmarkError, FigureError
 from benchmarks.images.workspace import Workspace
+from benchmarks.releases import machines
 from benchmarks.releases.changes import Across
 from benchmarks.results.store import CONVERTER
 from benchmarks.runner.schedule import Plan
@@ -174,6 +175,7 @@ def digest() -> str:
     """Return the digest of all results that pages can show; empty while there are none."""
     try:
         paths = [store.path for under in across().under for store in under.stores.values()]
+        paths += machines.paths()
     except FigureError:
         paths = []
     found = lookup().all_digest()

@@ -26,7 +26,7 @@ from benchmarks.errors import ClusterError, MethodError
 from benchmarks.files import DOC, EXAMPLES
 from benchmarks.gauge.readings import MemoryRun, TimeRun
 from benchmarks.results.result import Result
-from benchmarks.sphinxext import extrapolation
+from benchmarks.sphinxext import growth
 from benchmarks.tasks.agreement import Returned
 from benchmarks.tasks.chapter import MANY_IMAGES as MANY
 from benchmarks.units import MIB
@@ -444,7 +444,7 @@ def test_a_thousand_runs_are_worked_out_from_eight():
     site = SimpleNamespace(data=one, data_of=lambda _: few, find=find)
     rows = {
         name: [cell.replace("\N{NO-BREAK SPACE}", " ") for cell in cells]
-        for name, *cells in extrapolation.table(site, [1000]).texts
+        for name, *cells in growth.table(site, [1000]).texts
     }
     # Half a second a run, ten times for the longer one.
     assert rows["time"] == ["5.00 s", "1 h 23 min"]
