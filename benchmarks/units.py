@@ -100,12 +100,14 @@ def format_duration(seconds: float) -> str:
     return f"{minutes // 60}{SPACE}h {minutes % 60:02d}{SPACE}min"
 
 
-def format_range(write: Callable[[float], str], low: float, high: float) -> str:
+def format_range(
+    write: Callable[[float], str], low: float, high: float, joint: str = " to "
+) -> str:
     """Write a range, the unit once if it is the same, for example ``360 to 441 ms``."""
     first, last = write(low), write(high)
     number, _, unit = first.rpartition(SPACE)
     same = number and unit == last.rpartition(SPACE)[2]
-    return f"{number if same else first} to {last}"
+    return f"{number if same else first}{joint}{last}"
 
 
 def read_count(name: str, text: str) -> int:

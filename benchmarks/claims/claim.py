@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING
 from packaging.specifiers import InvalidSpecifier, SpecifierSet
 
 from benchmarks.errors import AbsentError, FigureError
+from benchmarks.results.quantities import QUANTITIES
 from benchmarks.results.result import Word
 from benchmarks.results.store import CONVERTER
 from benchmarks.units import format_range
@@ -91,8 +92,11 @@ class Claim:
     @property
     def scope(self) -> str:
         """What the claim is about in words, for example ``nilearn <0.13.1, compressed files``."""
-        files = [f"{' '.join(self.when)} files"] if self.when else []
-        return ", ".join([*(f"{name} {versions}" for name, versions in self.releases), *files])
+        kinds = [condition for condition in self.when if " " not in condition]
+        sizes = [condition for condition in self.when if " " in condition]
+        files = " ".join([*kinds, "files"] + (["of", " and ".join(sizes)] if sizes else []))
+        releases = [f"{name} {versions}" for name, versions in self.releases]
+        return ", ".join([*releases, *([files] if self.when else [])])
 
     def _exactly(self, value: float) -> str:
         """Write a bound without rounding it, unless it has a unit."""
@@ -119,6 +123,20 @@ class Claim:
             return self._judged(find)
         except AbsentError:
             return Verdict.ELSEWHERE, ""
+
+    def runs(self, find: Callable[[str, str], Result]) -> list[str]:
+        """Say what the runs of each quantity gave; raises FigureError if one is missing."""
+        if self.equals:
+            return []
+        said = []
+        for term in dict.fromkeys(self.expression.terms):
+            sample = find(term.task, term.method).quantity(term.quantity)
+            write, count = QUANTITIES[term.quantity].write, len(sample.values)
+            runs = f"{count} run{'s' if count > 1 else ''}"
+            if write(sample.low) != write(sample.high):
+                runs = f"{format_range(write, sample.low, sample.high)} in {runs}"
+            said.append(f"{term}: {write(sample.median)} ({runs})")
+        return said
 
     def _judged(self, find: Callable[[str, str], Result]) -> tuple[Verdict, str]:
         if self.equals:

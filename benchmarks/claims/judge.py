@@ -56,6 +56,8 @@ class Judgement:
     verdict: Verdict
     value: str = ""
     where: str = ""
+    #: What the runs of each quantity gave, a line each.
+    runs: tuple[str, ...] = ()
 
 
 def of_pages(claim: Claim, lookup: Lookup, opened: Callable[[], Releases]) -> Judgement:
@@ -81,7 +83,8 @@ def of_pages(claim: Claim, lookup: Lookup, opened: Callable[[], Releases]) -> Ju
         return _of_changes(claim, opened())
     verdict, value = claim.judge(lookup.find, lookup.provenance.packages, lookup.data)
     if verdict is not Verdict.ELSEWHERE:
-        return Judgement(verdict, value, _machine(fixed=lookup.is_reference))
+        where = _machine(fixed=lookup.is_reference)
+        return Judgement(verdict, value, where, tuple(claim.runs(lookup.find)))
     if not claim.releases:
         return Judgement(verdict)
     across = opened()
@@ -92,9 +95,9 @@ def of_pages(claim: Claim, lookup: Lookup, opened: Callable[[], Releases]) -> Ju
     worst = min((one.verdict for _, one in judged), key=_ORDER.index)
     values = [f"{one.value} under {under.title}" for under, one in judged]
     where = " under the releases that it is about"
-    return Judgement(
-        worst, "; ".join(values), where + _machine(fixed=across.is_reference, joint="")
-    )
+    where += _machine(fixed=across.is_reference, joint="")
+    runs = (f"{under.title}: {line}" for under, one in judged for line in one.runs)
+    return Judgement(worst, "; ".join(values), where, tuple(runs))
 
 
 #: The verdict on several releases is the first of these that one of them gives.
@@ -109,9 +112,11 @@ def of_release(claim: Claim, under: Under) -> Judgement:
     """Judge a claim by one release; what it says nothing of, or was not measured, is elsewhere."""
     try:
         verdict, value = claim.judge(under.find, under.provenance.packages, under.data)
+        if verdict is Verdict.ELSEWHERE:
+            return Judgement(verdict)
+        return Judgement(verdict, value, runs=tuple(claim.runs(under.find)))
     except FigureError:
         return Judgement(Verdict.ELSEWHERE)
-    return Judgement(verdict, value)
 
 
 def of_releases(claim: Claim, across: Releases) -> list[tuple[Under, Judgement]]:

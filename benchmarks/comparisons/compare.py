@@ -85,8 +85,7 @@ class Comparison:
         return "\n".join([self.table().text(), "", self.caption, *remarks])
 
     def _repr_html_(self) -> str:
-        caption = " ".join([self.caption, *result_tables.remarks(self.results)])
-        return self.table().html(caption)
+        return self.table().html(self.caption)
 
     def plot_time(self) -> Figure:
         """Draw the time of each method, every run a dot."""

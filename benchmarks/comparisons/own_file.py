@@ -21,7 +21,7 @@ from benchmarks.runner import self_check
 from benchmarks.runner.schedule import Plan
 from benchmarks.tasks import chapter
 from benchmarks.tasks.task import task_named
-from benchmarks.units import format_bytes, format_ratio, format_seconds
+from benchmarks.units import format_bytes, format_range, format_ratio, format_seconds
 
 from .compare import compared
 
@@ -127,16 +127,17 @@ class Verified:
     def table(self) -> Table:
         """Return the table: predicted, measured, and measured over predicted."""
         rows = [self._row(row) for row in self.predicted.rows]
-        each = ("measured", "ratio")
-        headings = ("time, about", *each, "peak, about", *each, "all memory, about", *each)
-        return Table(("method", *headings), tuple(rows))
+        named = [
+            (f"{name}, predicted → measured", "ratio") for name in ("time", "peak", "all memory")
+        ]
+        return Table(("method", *(heading for pair in named for heading in pair)), tuple(rows))
 
     def _row(self, row: Prediction) -> tuple[Cell, ...]:
         result = self.measured.get((row.task, row.method))
         name = f"{row.task}.{row.method}"
         if result is None or result.failed or row.wall_seconds is None:
             why = row.verdict if result is None or not result.failed else status(result)
-            return name, why, *[NONE] * 8
+            return name, why, *[NONE] * 5
         pairs = (
             (format_seconds, row.wall_seconds, result.wall_seconds),
             (format_bytes, row.peak_bytes, result.peak_bytes),
@@ -147,7 +148,7 @@ class Verified:
             about, measured = float(predicted or 0), sample.median
             least = SMALLEST_BYTES if write is format_bytes else 0.0
             ratio = max(measured, least) / max(about, least)
-            cells += [Amount(write(value), value) for value in (about, measured)]
+            cells.append(Amount(format_range(write, about, measured, " → "), measured))
             cells.append(Amount(format_ratio(ratio), ratio))
         return name, *cells
 

@@ -13,7 +13,7 @@ import numpy as np
 
 from benchmarks.errors import FigureError
 from benchmarks.results.store import CONVERTER
-from benchmarks.units import format_bytes
+from benchmarks.units import MIB, format_bytes
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -114,9 +114,14 @@ class Image:
         return replace(self, images=images, file_bytes=size, sha256=digest)
 
     def meets(self, condition: str) -> bool:
-        """Tell whether it is as one of `CONDITIONS` asks; raises FigureError for another word."""
+        """Tell whether it is as one of `CONDITIONS` asks, or as large; else raises FigureError.
+
+        Sizes are written ``at least 50 volumes`` and ``at least 32 MiB``, which is its raw size.
+        """
+        if size := _LEAST.fullmatch(condition):
+            return _SIZES[size["unit"]](self) >= int(size["amount"])
         if condition not in CONDITIONS:
-            known = ", ".join(CONDITIONS)
+            known = ", ".join([*CONDITIONS, *(f"at least N {unit}" for unit in _SIZES)])
             raise FigureError(f"{condition!r} is no condition of a claim; there are: {known}.")
         return CONDITIONS[condition](self)
 
@@ -147,3 +152,10 @@ CONDITIONS: dict[str, Callable[[Image], bool]] = {
     "unscaled": lambda image: not image.scaled,
     "integers": lambda image: image.dtype.lstrip("><").startswith(("int", "uint")),
 }
+
+#: What a claim may ask of its size, by the unit.
+_SIZES: dict[str, Callable[[Image], float]] = {
+    "volumes": lambda image: image.volumes,
+    "MiB": lambda image: image.raw_bytes / MIB,
+}
+_LEAST = re.compile(rf"at least (?P<amount>\d+) (?P<unit>{'|'.join(_SIZES)})")

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from typing import TYPE_CHECKING, Any
 
 from benchmarks.gauge.readings import PARTS
@@ -9,7 +10,7 @@ from benchmarks.results.quantities import QUANTITIES
 from benchmarks.results.result import Status
 from benchmarks.units import BYTES_UNITS, MIB, format_bytes, format_range, format_seconds, unit_of
 
-from .table import Amount, Name, Table, plain
+from .table import Amount, Label, Name, Table
 
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
@@ -88,7 +89,7 @@ class Column:
         if result is None:
             return NONE
         if result.failed:
-            return status(result)
+            return Label(status(result), remark=_sentence(result.message))
         sample = self._samples[id(result)]
         if sample is None:
             return NONE
@@ -122,11 +123,7 @@ def status(result: Result) -> str:
     return result.message.partition(",")[0] if result.status == Status.TOO_LARGE else result.status
 
 
-def of_results(
-    results: Sequence[Result],
-    methods: Sequence[Method] = (),
-    published: Mapping[str, Mapping[str, Any]] | None = None,
-) -> Table:
+def of_results(results: Sequence[Result], methods: Sequence[Method] = ()) -> Table:
     """Make the table of the results of one task.
 
     Parameters
@@ -135,9 +132,6 @@ def of_results(
         One for each row.
     methods : sequence of Method
         Those of the task: they tell families, and which of them return the same.
-    published : mapping, optional
-        By the name of a method: ``wall_seconds`` and ``increment_bytes`` as somebody published
-        them, to stand beside ours; None for what was not.
     """
     least = {(r.least_seconds, r.least_bytes) for r in results if r.least_seconds is not None}
     shown = _shown(results)
@@ -155,12 +149,6 @@ def of_results(
         seconds, least_bytes = least.pop()
         row: list[Cell] = [LEAST, time.of(seconds), NONE, peak.of(least_bytes)]
         rows.append([*row, *[NONE] * (len(headings) - len(row))])
-    if published:
-        headings += [f"{column.heading}, as published" for column in (time, peak)]
-        for cells in rows:
-            figures = published.get(plain(cells[0]), {})
-            cells.append(time.of(figures.get("wall_seconds")))
-            cells.append(peak.of(figures.get("increment_bytes")))
     return Table(tuple(headings), tuple(map(tuple, rows)))
 
 
@@ -182,14 +170,42 @@ def _maps_files(result: Result) -> bool:
 
 def _measured(result: Result, columns: Mapping[str, Column]) -> list[Cell]:
     if result.failed:
-        return [status(result), *[NONE] * len(columns)]
-    cells = [column.cell(result, _mark(result, name)) for name, column in columns.items()]
+        return [Label(status(result), remark=_sentence(result.message)), *[NONE] * len(columns)]
+    said = {"time": _noise(result), "peak": _blur(result)}
+    cells = [
+        replace(cell, remark=_sentence(said.get(name, ""))) if isinstance(cell, Amount) else cell
+        for name, cell in ((name, column.cell(result)) for name, column in columns.items())
+    ]
     return [cells[0], columns["time"].range(result), *cells[1:]]
 
 
-def _mark(result: Result, quantity: str) -> str:
-    """Return the sign of a noisy time."""
-    return "~" if quantity == "time" and result.noise else ""
+def of_published(
+    results: Mapping[str, Result], published: Mapping[str, Mapping[str, Any]]
+) -> Table:
+    """Make the table of figures that somebody published, beside ours.
+
+    Parameters
+    ----------
+    results : mapping of str to Result
+        Ours, by what the rows are called.
+    published : mapping
+        By the same names: ``wall_seconds`` and ``increment_bytes``, None for what was not
+        published.
+    """
+    keys = {"time": "wall_seconds", "peak": "increment_bytes"}
+    rows = []
+    for name, result in results.items():
+        cells: list[Cell] = []
+        for quantity, key in keys.items():
+            sample = None if result.failed else result.quantity(quantity)
+            for value in (sample.median if sample else None, published[name][key]):
+                written = (
+                    NONE if value is None else Amount(QUANTITIES[quantity].shown(value), value)
+                )
+                cells.append(written)
+        rows.append((name, *cells))
+    headings = ("time", "as published", "peak", "as published")
+    return Table(("method", *headings), tuple(rows))
 
 
 def of_parts(results: Sequence[Result]) -> Table:
@@ -231,18 +247,30 @@ def crossed(titles: Sequence[str], rows: Sequence[Sequence[Result]], quantity: s
 
 def remarks(results: Sequence[Result]) -> list[str]:
     """Return a sentence for each result that needs one: failed, noisy, or blurred."""
-    sentences = []
-    for result in results:
-        if result.failed:
-            sentences.append(f"{result.method}: {result.message}.")
-            continue
-        if result.noise:
-            low, high = result.wall_seconds.interval
-            spread = format_range(format_seconds, low, high)
-            words = "the median lies in" if result.wall_seconds.is_sure else "the runs took"
-            sentences.append(f"{result.method}: noisy time, {words} {spread}; {result.noise}.")
-        if result.memory_runs and not any(run.is_sharp for run in result.memory_runs):
-            last = result.memory_runs[-1]
-            spread = format_range(format_bytes, last.low_bytes, last.high_bytes)
-            sentences.append(f"{result.method}: the peak lies in {spread}.")
-    return sentences
+    said = [
+        (result, words)
+        for result in results
+        for words in ([result.message] if result.failed else [_noise(result), _blur(result)])
+    ]
+    return [f"{result.method}: {words}." for result, words in said if words]
+
+
+def _noise(result: Result) -> str:
+    """Return between what a noisy time lies, and why; empty if it is not noisy."""
+    if not result.noise:
+        return ""
+    spread = format_range(format_seconds, *result.wall_seconds.interval)
+    words = "the median lies in" if result.wall_seconds.is_sure else "the runs took"
+    return f"noisy time, {words} {spread}; {result.noise}"
+
+
+def _blur(result: Result) -> str:
+    """Return between what a peak lies that no gauge could read exactly; empty if one could."""
+    if not result.memory_runs or any(run.is_sharp for run in result.memory_runs):
+        return ""
+    last = result.memory_runs[-1]
+    return f"the peak lies in {format_range(format_bytes, last.low_bytes, last.high_bytes)}"
+
+
+def _sentence(words: str) -> str:
+    return f"{words[0].upper()}{words[1:].rstrip('.')}." if words else ""

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import functools
+import hashlib
 import io
 import math
 from dataclasses import dataclass
@@ -19,13 +20,22 @@ from .families import FAMILIES
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
-#: Wider than any table here, so that rich never breaks a cell.
-_TEXT_WIDTH = 200
+    from rich.console import JustifyMethod
+
+#: Characters that a page has room for where it shows what an example prints; the cells of a table
+#: that is wider are broken.
+_TEXT_WIDTH = 98
+
+#: Stands for a space that no cell is broken at: rich breaks at all of them.
+_KEPT_SPACE = "\ue000"
 
 #: What spans more than this factor is drawn on a logarithmic scale, here and in plots.
 LOG_FROM = 30.0
 
 LEAST_MARK = "◂"
+
+#: Stands before a figure that is to be taken with care.
+NOISY_MARK = "~"
 
 
 @dataclass(frozen=True)
@@ -39,6 +49,8 @@ class Amount:
     runs: tuple[float, float, float] | None = None
     #: Whether no other method of its group needs less, as far as the runs can tell.
     least: bool = False
+    #: Why the figure is to be taken with care, in a sentence; `NOISY_MARK` opens to it on a page.
+    remark: str = ""
 
 
 @dataclass(frozen=True)
@@ -49,12 +61,25 @@ class Name:
     family: str = ""
 
 
-Cell: TypeAlias = "str | Amount | Name"
+@dataclass(frozen=True)
+class Label:
+    """A word in the place of a figure: shown as a sign where it has one, with its reason."""
+
+    text: str
+    sign: str = ""
+    #: A sentence; on a page, the word opens to it.
+    remark: str = ""
+
+
+Cell: TypeAlias = "str | Amount | Name | Label"
 
 
 def plain(cell: Cell) -> str:
     """Return the text of a cell."""
-    return cell if isinstance(cell, str) else cell.text
+    if isinstance(cell, str):
+        return cell
+    is_noisy = isinstance(cell, Amount) and cell.remark
+    return f"{NOISY_MARK if is_noisy else ''}{cell.text}"
 
 
 @dataclass(frozen=True)
@@ -72,11 +97,16 @@ class Table:
     def text(self) -> str:
         """Return the table as plain text, columns aligned."""
         table = RichTable(box=SIMPLE, show_edge=False, pad_edge=False, collapse_padding=True)
-        for index, heading in enumerate(self.headings):
-            table.add_column(heading, justify="right" if index else "left", no_wrap=True)
+        # A name is looked for and copied, and stays in one piece.
+        named = not any(" " in texts[0] for texts in self.texts)
+        for index, heading in enumerate(self._headings_of_text()):
+            side: JustifyMethod = "right" if index else "left"
+            whole = named and not index
+            table.add_column(heading, justify=side, overflow="fold", no_wrap=whole)
         for row in self.texts:
             # Fonts of terminals have no narrow space, and take one that is narrow indeed.
-            table.add_row(*(printable(text).replace(NARROW_SPACE, SPACE) for text in row))
+            texts = (printable(text).replace(NARROW_SPACE, SPACE) for text in row)
+            table.add_row(*(text.replace(SPACE, _KEPT_SPACE) for text in texts))
         output = io.StringIO()
         # In a notebook, rich would display the table itself instead of writing it.
         console = Console(
@@ -87,7 +117,15 @@ class Table:
             force_jupyter=False,
         )
         console.print(table)
-        return "\n".join(line.rstrip() for line in output.getvalue().splitlines())
+        written = output.getvalue().replace(_KEPT_SPACE, SPACE)
+        return "\n".join(line.rstrip() for line in written.splitlines())
+
+    def _headings_of_text(self) -> list[str]:
+        """Return the headings, broken behind underscores where the table would be too wide."""
+        columns = zip(self.headings, *self.texts, strict=True)
+        width = sum(max(map(len, column)) + 2 for column in columns) - 2
+        end = "_\n" if width > _TEXT_WIDTH else "_"
+        return [heading.replace("_", end) for heading in self.headings]
 
     def html(self, caption: str, *, classes: Sequence[str] = (), identity: str = "") -> str:
         """Return the table as HTML, every text escaped.
@@ -103,6 +141,9 @@ class Table:
         """
         amounts = [cell for row in self.rows for cell in row if isinstance(cell, Amount)]
         families = {cell.family for row in self.rows for cell in row if isinstance(cell, Name)}
+        labels = [cell for row in self.rows for cell in row if isinstance(cell, Label)]
+        # Marks need a name that no other table of the page gives to its own.
+        shown = hashlib.sha256(f"{identity} {caption} {self.headings} {self.texts}".encode())
         page: str = template("benchmarks.report", "table.html.jinja").render(
             table=self,
             all_families=FAMILIES,
@@ -111,6 +152,9 @@ class Table:
             classes=" ".join(["measurements", *classes]),
             identity=identity,
             families=[name for name in FAMILIES if name in families],
+            signs={label.sign: label.text for label in labels if label.sign},
+            noisy_mark=NOISY_MARK,
+            place=f"note-{shown.hexdigest()[:8]}",
             has_least=any(amount.least for amount in amounts),
             scale=_Scale([value for amount in amounts for value in amount.runs or ()]),
         )

@@ -38,7 +38,7 @@ class Dataset(Protocol):
         """How many copies of the file a method is given."""
 
     def meets(self, condition: str) -> bool:
-        """Tell whether it is as a condition asks; raises FigureError if there is none."""
+        """Tell whether it is as a condition asks; raises FigureError if there is no such one."""
 
     def entry(self) -> dict[str, Any]:
         """Return what is stored of it, as JSON can hold it."""

@@ -12,6 +12,7 @@ from benchmarks.units import (
     KIB,
     MIB,
     SECONDS_UNITS,
+    SPACE,
     format_bytes,
     format_ratio,
     format_seconds,
@@ -43,6 +44,12 @@ class Quantity:
     units: tuple[tuple[str, float], ...] = ()
     #: Whether tables mark the least figure.
     least_is_best: bool = True
+
+    def shown(self, value: float) -> str:
+        """Write a value with its unit; nothing where the gauge cannot tell it from that."""
+        if self.drawn_in == MIB and abs(value) < self.smallest:
+            return f"0{SPACE}MiB"
+        return self.write(value)
 
     def write_in(self, unit: float, value: float) -> str:
         """Write a value without its unit, for a column whose heading has it."""

@@ -1,4 +1,4 @@
-"""The directive of a claim: a statement, and what the measurements say of it."""
+"""The directive of a claim: a statement within a paragraph, and a mark with its verdict."""
 
 from __future__ import annotations
 
@@ -6,12 +6,16 @@ from typing import TYPE_CHECKING, ClassVar
 
 from docutils import nodes
 from docutils.parsers.rst import directives
+from sphinx.transforms import SphinxTransform
 
 from benchmarks.claims import judge
 from benchmarks.claims.claim import Claim, Verdict
 from benchmarks.claims.expressions import Expression
 from benchmarks.claims.judge import Judgement
 from benchmarks.errors import FigureError
+from benchmarks.report.result_tables import NONE
+from benchmarks.report.table import template
+from benchmarks.units import SPACE
 
 from . import pages
 from .pages import MeasuredDirective
@@ -21,6 +25,7 @@ if TYPE_CHECKING:
 
     from docutils.nodes import Node
     from sphinx.application import Sphinx
+    from sphinx.writers.html5 import HTML5Translator
 
 #: What a verdict is called in the page, and how a reader should take it.
 WORDS = {
@@ -30,9 +35,24 @@ WORDS = {
     Verdict.ELSEWHERE: "Not about this file, or about what is not installed or does not fit here",
 }
 
+#: What it is drawn as.
+SIGNS = {
+    Verdict.HOLDS: "✓",
+    Verdict.CONTRADICTED: "✗",
+    Verdict.UNDECIDED: "?",
+    Verdict.ELSEWHERE: NONE,
+}
+
+#: Of the paragraph that a claim is, until it joins the one before it.
+_ALONE = "claim-alone"
+
+
+class ClaimMark(nodes.inline):
+    """The verdict behind a statement: a button in HTML, brackets wherever else."""
+
 
 class ClaimDirective(MeasuredDirective):
-    """``.. claim::``: a statement with a bound, and what the measurements say of it."""
+    """``.. claim::``: a statement with a bound, which ends the paragraph before it."""
 
     has_content = True
     option_spec: ClassVar[dict[str, Callable[[str], object]]] = {
@@ -52,7 +72,7 @@ class ClaimDirective(MeasuredDirective):
     optional_arguments = 1
 
     def measured(self) -> list[Node]:
-        """Return the statement and its verdict."""
+        """Return a paragraph of the statement and its mark."""
         lookup = pages.lookup()
         claim = self._claim()
         for condition in claim.when:
@@ -61,16 +81,27 @@ class ClaimDirective(MeasuredDirective):
         claims.append((claim, Judgement(Verdict.ELSEWHERE)))
         found = judge.of_pages(claim, lookup, pages.across)
         claims[-1] = (claim, found)
+        statement = self._statement(found.verdict)
+        statement += [nodes.Text(SPACE), self._mark(claim, found, len(claims))]
+        return [nodes.paragraph("", "", statement, classes=[_ALONE])]
+
+    def _statement(self, verdict: Verdict) -> nodes.inline:
+        """Return the sentence of the content, which has to be one paragraph."""
+        content = self.parse_content_to_nodes()
+        if len(content) != 1 or not isinstance(content[0], nodes.paragraph):
+            raise FigureError("The statement of a claim has to be one paragraph.")
+        kind = f"claim-{verdict.name.lower()}"
+        return nodes.inline("", "", *content[0].children, classes=["claim", kind])
+
+    def _mark(self, claim: Claim, found: Judgement, number: int) -> ClaimMark:
         line = f"{WORDS[found.verdict]}{found.where}"
         if found.value:
             line += f": measured {found.value}, claimed {claim.bound}."
-        elif claim.scope:
-            line += f": it is about {claim.scope}."
-        kind = found.verdict.name.lower()
-        box = nodes.container(classes=["claim", f"claim-{kind}"])
-        box += self.parse_content_to_nodes()
-        box += nodes.paragraph("", line, classes=["claim-verdict"])
-        return [box]
+        else:
+            line += f": it is about {claim.scope}." if claim.scope else "."
+        place = nodes.make_id(f"claim-{self.env.docname}-{number}")
+        about = {"verdict": found.verdict, "lines": [line, *found.runs], "place": place}
+        return ClaimMark("", f"[{line}]", classes=["claim-mark"], **about)
 
     def _claim(self) -> Claim:
         options = self.options
@@ -83,7 +114,7 @@ class ClaimDirective(MeasuredDirective):
             place=f"{self.env.path2doc(source) or source}, line {line}",
             equals=options.get("is", ""),
             changed_in=options.get("changed-in", ""),
-            when=tuple(options.get("when", "").replace(",", " ").split()),
+            when=tuple(filter(None, map(str.strip, options.get("when", "").split(",")))),
             releases=tuple((p, options[p]) for p in ("nilearn", "nibabel") if p in options),
         )
 
@@ -103,6 +134,45 @@ class ClaimDirective(MeasuredDirective):
         return f"{task}.{worse}.{quantity} / {task}.{better}.{quantity}"
 
 
+class JoinClaims(SphinxTransform):
+    """Claims behind a paragraph, or behind one another, become its last sentences."""
+
+    default_priority = 30  # after translations, which are of paragraphs as they were written
+
+    def apply(self) -> None:
+        """Move each into the paragraph that directly comes before it, if there is one."""
+        for paragraph in list(self.document.findall(nodes.paragraph)):
+            if _ALONE not in paragraph["classes"]:
+                continue
+            before = _before(paragraph)
+            if isinstance(before, nodes.paragraph) and not pages.is_absent(before):
+                before += [nodes.Text(" "), *paragraph.children]
+                paragraph.parent.remove(paragraph)
+            else:
+                paragraph["classes"].remove(_ALONE)
+
+
+def _before(node: nodes.Element) -> Node | None:
+    """Return what is shown directly before a node by the same parent."""
+    siblings = node.parent.children[: node.parent.index(node)]
+    return next((one for one in reversed(siblings) if not isinstance(one, nodes.comment)), None)
+
+
+def visit(translator: HTML5Translator, node: ClaimMark) -> None:
+    """Write the mark as a button, and behind it what it opens to."""
+    verdict: Verdict = node["verdict"]
+    word = verdict.name.lower() if verdict is not Verdict.ELSEWHERE else "not about this file"
+    marks = template("benchmarks.report", "mark.html.jinja").module
+    # What is untrue has to be seen without opening anything.
+    shown = verdict is Verdict.CONTRADICTED
+    translator.body.append(
+        marks.mark(node["place"], SIGNS[verdict], word, node["lines"], "claim-mark", shown=shown)
+    )
+    raise nodes.SkipNode
+
+
 def setup(app: Sphinx) -> None:
-    """Register the directive."""
+    """Register the directive, its mark, and what puts claims into paragraphs."""
     app.add_directive("claim", ClaimDirective)
+    app.add_node(ClaimMark, html=(visit, None))
+    app.add_transform(JoinClaims)

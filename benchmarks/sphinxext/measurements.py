@@ -21,7 +21,7 @@ from benchmarks.results.quantities import QUANTITIES
 from benchmarks.tasks.task import example_paths, program_version, task_named
 from benchmarks.units import format_bytes
 
-from . import original, pages
+from . import pages
 from .pages import MeasuredDirective, MeasuredRole, table_node
 
 if TYPE_CHECKING:
@@ -47,7 +47,7 @@ class FigureRole(MeasuredRole):
 
 
 class MeasurementsDirective(MeasuredDirective):
-    """``.. measurements:: load``: the table of a task, the published figures beside.
+    """``.. measurements:: load``: the table of a task.
 
     With ``:forms:`` it is the table of one ``:quantity:``, a row for each of these forms of
     the run. ``:methods:`` chooses the methods. ``:reference:`` shows the reference machine.
@@ -62,22 +62,15 @@ class MeasurementsDirective(MeasuredDirective):
     }
 
     def measured(self) -> list[Node]:
-        """Return the table, and under it what is to be said of single rows."""
+        """Return the table."""
         task = self.arguments[0]
         methods = self.options.get("methods", ())
         if "forms" in self.options:
             return [self._crossed(task, methods)]
         lookup = pages.reference_lookup() if "reference" in self.options else pages.lookup()
         results = lookup.of_task(task, methods)
-        published = original.published_of(results) if isinstance(lookup, Site) else {}
-        table = result_tables.of_results(results, task_named(task).methods, published)
-        text = caption(lookup.data_of(task), lookup.provenance)
-        if published:
-            text = f"{text} {original.source_of(results[0].task)}"
-        remarks = nodes.bullet_list(classes=["remarks"])
-        for remark in result_tables.remarks(results):
-            remarks += nodes.list_item("", nodes.paragraph("", remark))
-        return [table_node(table, text), *([remarks] if remarks.children else [])]
+        table = result_tables.of_results(results, task_named(task).methods)
+        return [table_node(table, caption(lookup.data_of(task), lookup.provenance))]
 
     def _crossed(self, task: str, methods: Sequence[str]) -> nodes.raw:
         quantity = self.options.get("quantity", "time")

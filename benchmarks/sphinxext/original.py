@@ -1,4 +1,4 @@
-"""What the original chapter published, methods shown as it did (``%time``), code to copy."""
+"""Code to copy with what it takes, and what the original chapter published."""
 
 from __future__ import annotations
 
@@ -6,27 +6,32 @@ import functools
 import inspect
 import json
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, ClassVar
 
 from docutils import nodes
+from docutils.parsers.rst import directives
 from sphinx.util.docutils import SphinxDirective
 
 from benchmarks.errors import FigureError
+from benchmarks.report import result_tables
+from benchmarks.report.captions import machine
+from benchmarks.results.quantities import QUANTITIES
 from benchmarks.tasks import pasted
 from benchmarks.tasks.task import example_paths, task_named
-from benchmarks.units import format_bytes, format_seconds
+from benchmarks.units import format_bytes, format_range, format_seconds
 
 from . import pages
-from .pages import MeasuredDirective
+from .pages import MeasuredDirective, table_node
 
 if TYPE_CHECKING:
-    from collections.abc import Sequence
+    from collections.abc import Callable, Sequence
 
     from docutils.nodes import Node
     from sphinx.application import Sphinx
     from sphinx.environment import BuildEnvironment
 
     from benchmarks.results.result import Result
+    from benchmarks.results.statistics import Sample
 
 
 @functools.cache
@@ -36,17 +41,40 @@ def _published() -> dict[str, Any]:
     return content
 
 
-def published_of(results: Sequence[Result]) -> dict[str, dict[str, Any]]:
-    """Return what was published of these methods of a task, by their names."""
-    keys = {(result.task, result.method) for result in results}
+def published_of(task_names: Sequence[str]) -> dict[str, dict[str, Any]]:
+    """Return what was published of the methods of tasks, by ``task.method`` as tables name it."""
     entries = _published()["results"]
-    return {e["method"]: e for e in entries if (e["task"], e["method"]) in keys}
+    return {
+        f"{name}.{entry['method']}": entry
+        for name in task_names
+        for entry in entries
+        if entry["task"] == name.partition("@")[0]
+    }
 
 
-def source_of(task: str) -> str:
-    """Return where the published figures of a task come from, in sentences."""
+def source_of(task_names: Sequence[str]) -> str:
+    """Return where the published figures of tasks come from, in sentences."""
     content = _published()
-    return f"{content['source']} {content['remarks'].get(task, '')}".strip()
+    remarks = (content["remarks"].get(name.partition("@")[0], "") for name in task_names)
+    return " ".join(filter(None, [content["source"], *dict.fromkeys(remarks)]))
+
+
+class PublishedDirective(MeasuredDirective):
+    """``.. published:: load math_in_parallel@short``: the original's figures, beside ours."""
+
+    required_arguments = 1
+    final_argument_whitespace = True
+
+    def measured(self) -> list[Node]:
+        """Return the table."""
+        names = self.arguments[0].split()
+        published = published_of(names)
+        if not published:
+            raise FigureError(f"Nothing was published of {' or '.join(names)}.")
+        lookup = pages.site()
+        ours = {name: lookup.find(*name.split(".")) for name in published}
+        text = f"{source_of(names)} Ours: {lookup.data.description} {machine(lookup.provenance)}"
+        return [table_node(result_tables.of_published(ours, published), text)]
 
 
 def code(path: Path, name: str, env: BuildEnvironment) -> nodes.container:
@@ -83,26 +111,62 @@ class RecipeDirective(SphinxDirective):
 
 
 class SnippetDirective(MeasuredDirective):
-    """``.. snippet:: load.get_fdata``: its code, and what IPython would print of it."""
+    """``.. snippet:: load.get_fdata``: its code, and in one line the time and memory it takes.
+
+    With ``:ipython:``, it is the lines that ``%time`` and ``%memit`` would print.
+    """
 
     required_arguments = 1
+    option_spec: ClassVar[dict[str, Callable[[str], object]]] = {"ipython": directives.flag}
 
     def measured(self) -> list[Node]:
-        """Return the code to copy, and the lines below it."""
+        """Return the code to copy, and what stands below it."""
         task_name, _, name = self.arguments[0].rpartition(".")
         result = pages.lookup().find(task_name, name)
         task = task_named(task_name)
         path = task.path
         if path is None:
             raise FigureError(f"The task {task_name} is in no file.")
+        shown = code(path, name, self.env)
+        if "ipython" not in self.options:
+            shown += taken(result)
+            return [shown]
         store = pages.lookup().store
         label = [f"# {store.provenance.cpu}"] if store.is_reference else []
         given = ", ".join(inspect.signature(task.method(name).function).parameters)
         lines = "\n".join([*label, *ipython_lines(result, given)])
         return [
-            code(path, name, self.env),
+            shown,
             nodes.literal_block(lines, lines, language="text", classes=["ipython-lines"]),
         ]
+
+
+def taken(result: Result) -> nodes.paragraph:
+    """Return the line below code: time and memory with their ranges, or what was returned."""
+    line = nodes.paragraph(classes=["taken"])
+    if result.failed:
+        line += nodes.Text(f"No figures: {result.message}.")
+    elif not result.time_runs:
+        line += [nodes.Text("Returns "), nodes.literal("", result.observed)]
+    else:
+        # Interpreters of workers are there before the call, and in no peak.
+        memory = "whole" if result.has_workers else "peak"
+        samples = {name: result.quantity(name) for name in ("time", memory)}
+        both = {name: sample for name, sample in samples.items() if sample.values}
+        text = ", ".join(QUANTITIES[name].shown(both[name].median) for name in both)
+        line += pages.figure(f"{text} with its workers" if result.has_workers else text)
+        ranges = "; ".join(filter(None, (_range(name, both[name]) for name in both)))
+        if ranges:
+            line += nodes.inline("", f" ({ranges})", classes=["range"])
+    return line
+
+
+def _range(quantity: str, sample: Sample) -> str:
+    """Write the range of the runs; empty if they cannot be told apart."""
+    write = QUANTITIES[quantity].shown
+    if write(sample.low) == write(sample.high):
+        return ""
+    return format_range(write, sample.low, sample.high)
 
 
 def ipython_lines(result: Result, given: str = "fmri_path") -> list[str]:
@@ -127,3 +191,4 @@ def setup(app: Sphinx) -> None:
     """Register the directives."""
     app.add_directive("snippet", SnippetDirective)
     app.add_directive("recipe", RecipeDirective)
+    app.add_directive("published", PublishedDirective)

@@ -49,6 +49,9 @@ _CHAPTER = "benchmarks.sphinxext.chapter"
 #: What `measured_when` of a conf.py can say.
 _CHANGED, _NEVER = "changed", "never"
 
+#: Classes of what stands in the place of a figure.
+_ABSENT, _MISSING = "figure-absent", "figure-missing"
+
 _lookup: Lookup | None = None
 
 
@@ -276,10 +279,10 @@ class MeasuredDirective(SphinxDirective):
         try:
             return self.measured()
         except AbsentError as error:  # too much for this machine, and no fault of the page
-            return [nodes.paragraph("", f"[{error}]", classes=["figure-absent"])]
+            return [nodes.paragraph("", f"[{error}]", classes=[_ABSENT])]
         except FigureError as error:
             problem(self.env, str(error), self.get_location())
-            return [nodes.paragraph("", f"[{error}]", classes=["figure-missing"])]
+            return [nodes.paragraph("", f"[{error}]", classes=[_MISSING])]
 
     def measured(self) -> list[Node]:
         """Return the content; raises FigureError if it is missing, stale or not understood."""
@@ -295,19 +298,29 @@ class MeasuredRole(SphinxRole):
         try:
             text = self.written()
         except AbsentError as error:  # too much for this machine, and no fault of the page
-            return [nodes.inline(self.rawtext, f"[{error}]", classes=["figure-absent"])], []
+            return [nodes.inline(self.rawtext, f"[{error}]", classes=[_ABSENT])], []
         except FigureError as error:
             problem(self.env, str(error), self.get_location())
-            return [nodes.inline(self.rawtext, f"[{error}]", classes=["figure-missing"])], []
-        store = lookup().store
-        if store.is_reference:
-            said = {"explanation": store.provenance.cpu, "classes": ["figure"]}
-            return [nodes.abbreviation(self.rawtext, text, **said)], []
-        return [nodes.inline(self.rawtext, text, classes=["figure"])], []
+            return [nodes.inline(self.rawtext, f"[{error}]", classes=[_MISSING])], []
+        return [figure(text, self.rawtext)], []
 
     def written(self) -> str:
         """Return the figure; raises FigureError if it is missing, stale or not understood."""
         raise NotImplementedError
+
+
+def is_absent(node: nodes.Element) -> bool:
+    """Tell whether a node stands in the place of a figure."""
+    return not {_ABSENT, _MISSING}.isdisjoint(node["classes"])
+
+
+def figure(text: str, source: str = "") -> nodes.Element:
+    """Return a figure as a sentence has it; one of the reference machine says so."""
+    store = lookup().store
+    if store.is_reference:
+        said = {"explanation": store.provenance.cpu, "classes": ["figure"]}
+        return nodes.abbreviation(source, text, **said)
+    return nodes.inline(source, text, classes=["figure"])
 
 
 def table_node(

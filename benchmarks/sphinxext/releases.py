@@ -13,10 +13,11 @@ from benchmarks.claims.claim import Verdict
 from benchmarks.errors import FigureError
 from benchmarks.releases.changes import tasks_compared
 from benchmarks.report.result_tables import NONE
-from benchmarks.report.table import Table
+from benchmarks.report.table import Label, Table
 from benchmarks.results.quantities import LEAST_RATIO
 
 from . import pages
+from .claims import SIGNS
 from .pages import MeasuredDirective, table_node
 
 if TYPE_CHECKING:
@@ -26,6 +27,7 @@ if TYPE_CHECKING:
     from sphinx.application import Sphinx
 
     from benchmarks.claims.claim import Claim
+    from benchmarks.report.table import Cell
 
 
 class ClaimsAcross(nodes.General, nodes.Element):
@@ -124,8 +126,8 @@ def _plain(claim: Claim) -> str:
     return claim.text.replace("``", "")
 
 
-def _word(verdict: Verdict) -> str:
-    return NONE if verdict is Verdict.ELSEWHERE else verdict
+def _word(verdict: Verdict) -> Cell:
+    return NONE if verdict is Verdict.ELSEWHERE else Label(verdict, SIGNS[verdict])
 
 
 def setup(app: Sphinx) -> None:

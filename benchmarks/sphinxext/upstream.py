@@ -296,18 +296,16 @@ class Page:
     @block.register(nodes.container)
     @block.register(nodes.compound)
     def _container(self, node: Element) -> str:
-        classes = node["classes"]
         caption_node = next((c for c in node.children if isinstance(c, nodes.caption)), None)
         if caption_node is not None:  # of a code block
             block = next(iter(node.findall(nodes.literal_block)))
             return self._code(block, f":caption: {self.line(caption_node)}")
         blocks = [child for child in node.children if isinstance(child, nodes.literal_block)]
-        if "pasted" in classes and len(blocks) > 1:
+        if "pasted" in node["classes"] and len(blocks) > 1:
             folded = indented(self.block(blocks[0]))
             title = ".. dropdown:: Imports and helpers"
             return f"{title}\n\n{folded}\n\n{self.blocks(blocks[1:])}"
-        held = self.blocks(node.children)
-        return textwrap.indent(held, INDENT) if "claim" in classes else held
+        return self.blocks(node.children)
 
     @block.register(nodes.literal_block)
     def _literal_block(self, node: nodes.literal_block) -> str:

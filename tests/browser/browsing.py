@@ -76,6 +76,51 @@ def resize(page, size):
     page.set_viewport_size(dict(zip(("width", "height"), size, strict=True)))
 
 
+#: What reaches out of the column of its page, but for what is read out only, and what scrolls in
+#: a box of its own; the box itself has to fit. Within half a pixel, which is drawn the same. The
+#: theme has headings hang out by a margin below zero, and pads them, so that their text does not.
+TOO_WIDE = """() => {
+  const column = document.querySelector("article").getBoundingClientRect();
+  const scrolls = (box) => ["auto", "scroll"].includes(getComputedStyle(box).overflowX);
+  const within = (element) => {
+    for (let box = element.parentElement; box.tagName !== "ARTICLE"; box = box.parentElement)
+      if (scrolls(box) || box.classList.contains("said")) return true;
+    return false;
+  };
+  return [...document.querySelectorAll("article *")].filter((element) => {
+    const place = element.getBoundingClientRect();
+    const { marginLeft, marginRight } = getComputedStyle(element);
+    const left = place.left - Math.min(0, parseFloat(marginLeft));
+    const right = place.right + Math.min(0, parseFloat(marginRight));
+    const fits = left >= column.left - 0.5 && right <= column.right + 0.5;
+    return place.width && !fits && !element.closest(".said, .headerlink") && !within(element);
+  }).map((element) => element.outerHTML.slice(0, 120));
+}"""
+
+#: Tables that are wider than the box that scrolls them.
+SCROLLED = """() => [...document.querySelectorAll("article .table-wrapper")]
+  .filter((box) => box.scrollWidth > box.clientWidth)
+  .map((box) => `${box.querySelector("thead").textContent}: ${box.scrollWidth}`)"""
+
+#: Captions that are cut off at the right, in the order of their tables.
+CUT_OFF = """() => [...document.querySelectorAll("article .table-wrapper caption")]
+  .filter((caption) => {
+    const box = caption.closest(".table-wrapper").getBoundingClientRect();
+    return caption.getBoundingClientRect().right > box.right + 0.5;
+  })
+  .map((caption) => caption.textContent)"""
+
+
+def too_wide(page):
+    """Return what does not fit into the column: elements of the page, and captions of tables."""
+    return page.evaluate(TOO_WIDE) + page.evaluate(CUT_OFF)
+
+
+def scrolled(page):
+    """Return the tables that are seen in part only, until they are scrolled."""
+    return page.evaluate(SCROLLED)
+
+
 def width_of(page):
     """Return the width of what can be scrolled to, in CSS pixels."""
     return page.evaluate("document.documentElement.scrollWidth")

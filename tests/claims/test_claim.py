@@ -91,6 +91,8 @@ def test_a_claim_of_other_releases_is_not_judged():
         ("uncompressed", {"compression": "none"}, {"compression": "bz2"}),
         ("scaled", {"slope": 2.0}, {"slope": 1.0}),
         ("unscaled", {"inter": 0.0}, {"inter": 1.0}),
+        ("at least 50 volumes", {"shape": (8, 7, 6, 50)}, {"shape": (64, 64, 60, 49)}),
+        ("at least 1 MiB", {"shape": (64, 64, 64, 2)}, {"shape": (64, 64, 64, 1)}),
     ],
 )
 def test_a_claim_about_some_files_is_judged_on_those_alone(condition, change, other):
@@ -98,8 +100,18 @@ def test_a_claim_about_some_files_is_judged_on_those_alone(condition, change, ot
     assert bound.judge(find, {}, replace(DATA, **change))[0] is Verdict.HOLDS
     assert bound.judge(find, {}, replace(DATA, **other)) == (Verdict.ELSEWHERE, "")
     assert again(bound) == bound
-    with pytest.raises(FigureError, match="compressed, uncompressed, scaled, unscaled"):
-        replace(bound, when=("small",)).judge(find, {}, DATA)
+    for unknown in ("small", "at least 50", "at least fifty volumes", "at least 2 GB"):
+        with pytest.raises(FigureError, match=r"compressed, uncompressed, .*at least N volumes"):
+            replace(bound, when=(unknown,)).judge(find, {}, DATA)
+
+
+def test_a_claim_says_which_files_it_is_about():
+    bound = replace(claim("t.slow.time", at_least=2), when=("compressed",))
+    assert bound.scope == "compressed files"
+    sizes = ("scaled", "integers", "at least 50 volumes", "at least 32 MiB")
+    long = "scaled integers files of at least 50 volumes and at least 32 MiB"
+    assert replace(bound, when=sizes).scope == long
+    assert replace(bound, when=sizes[2:3]).scope == "files of at least 50 volumes"
 
 
 def test_value_and_bound_are_written_for_readers():

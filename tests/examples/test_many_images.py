@@ -405,7 +405,7 @@ def test_other_tasks_are_not_measured_on_a_scheduler(fmri_path):
 
 
 def test_the_lines_for_slurm_make_a_job(tmp_path):
-    text = (DOC / "performance_comparison.rst").read_text()
+    text = (DOC / "many_images.rst").read_text()
     (lines,) = re.findall(
         r"\n(   from dask.distributed import Client\n   from .*?)\n\S", text, re.DOTALL
     )

@@ -7,7 +7,7 @@ from benchmarks.gauge.readings import MemoryRun, Series, TimeRun
 from benchmarks.report import memory_plots as series_plots
 from benchmarks.report import plots, result_tables
 from benchmarks.report.families import FAMILIES
-from benchmarks.report.table import Amount, Table
+from benchmarks.report.table import Amount, Label, Table
 from benchmarks.results.quantities import QUANTITIES
 from benchmarks.results.result import Result
 from benchmarks.tasks.task import Method
@@ -99,16 +99,49 @@ def test_no_text_of_a_table_is_markup():
     assert "&lt;caption&gt;" in markup
 
 
+BLURRED = Result(
+    "load",
+    "blurred",
+    time_runs=(TimeRun(1, 1, 0),),
+    memory_runs=(MemoryRun(9 * MIB, 0, 0, 0, 9 * MIB),),
+)
+
+
+def test_a_figure_to_be_taken_with_care_has_a_mark_that_opens_to_the_reason():
+    table = result_tables.of_results([*RESULTS, BLURRED])
+    assert [row[1].text for row in table.rows if getattr(row[1], "remark", "")][1:] == [
+        "1\N{NARROW NO-BREAK SPACE}100",
+        "raised",
+    ]
+    markup = table.html("").replace("\N{NO-BREAK SPACE}", " ")
+    for words in (
+        "Noisy time, the runs took 1.00 to 1.20 s; no reason was seen.",
+        "Raised ValueError: x.",
+        "The peak lies in 0.00 to 9.00 MiB.",
+    ):
+        assert f'title="{words}"' in markup
+        assert f"popover><span>{words}</span>" in markup
+    assert '" aria-label="uncertain">~</button>' in markup
+    assert '">raised</button>' in markup
+    opened, told = (re.findall(f'{name}="([^"]+)"', markup) for name in ("popovertarget", "id"))
+    assert opened == told
+    assert len(set(opened)) == len(opened) == 4
+    # Those of another table on the same page are others.
+    assert not set(opened) & set(re.findall(' id="([^"]+)"', table.html("Another.")))
+
+
+def test_a_verdict_is_a_sign_with_its_word():
+    table = Table(("statement", "1.0"), (("It is.", Label("holds", "✓")),))
+    assert table.texts == [("It is.", "holds")]
+    markup = table.html("Verdicts.")
+    assert "<caption>Verdicts. ✓ holds.</caption>" in markup
+    assert '<span aria-hidden="true">✓</span><span class="said">holds</span>' in markup
+
+
 def test_what_is_to_be_said_of_a_row_stands_below():
-    blurred = Result(
-        "load",
-        "blurred",
-        time_runs=(TimeRun(1, 1, 0),),
-        memory_runs=(MemoryRun(9 * MIB, 0, 0, 0, 9 * MIB),),
-    )
     said = [
         text.replace("\N{NO-BREAK SPACE}", " ")
-        for text in result_tables.remarks([*RESULTS, blurred])
+        for text in result_tables.remarks([*RESULTS, BLURRED])
     ]
     assert said[1:] == [
         "get_fdata: noisy time, the runs took 1.00 to 1.20 s; no reason was seen.",
@@ -125,15 +158,19 @@ def test_memory_over_time_is_drawn_with_the_looks_at_it():
     assert list(dots.get_ydata()) == [0, 1, 5, 0]
 
 
-def test_published_figures_stand_beside_where_there_are_any():
-    published = {"nibabel_load": {"wall_seconds": 0.00122, "increment_bytes": 262144}}
-    table = result_tables.of_results(RESULTS, published=published)
-    assert table.headings[-2:] == (
-        "time (ms), as published",
-        "peak (MiB), as published",
-    )
-    assert "–" not in table.texts[0][-2:]
-    assert table.texts[1][-2:] == ("–", "–")
+def test_published_figures_stand_beside_ours():
+    published = {
+        "load.nibabel_load": {"wall_seconds": 0.00122, "increment_bytes": 262144},
+        "load.get_fdata": {"wall_seconds": None, "increment_bytes": 4127824282},
+        "load.broken": {"wall_seconds": 1.0, "increment_bytes": 0},
+    }
+    table = result_tables.of_published(dict(zip(published, RESULTS, strict=True)), published)
+    assert table.headings == ("method", "time", "as published", "peak", "as published")
+    assert [[re.sub(r"\s", " ", text) for text in row] for row in table.texts] == [
+        ["load.nibabel_load", "1.50 ms", "1.22 ms", "0 MiB", "0.25 MiB"],
+        ["load.get_fdata", "1.10 s", "–", "500 MiB", "3.84 GiB"],
+        ["load.broken", "–", "1.00 s", "–", "0 MiB"],
+    ]
 
 
 def test_a_note_is_one_line_with_figures_or_the_reason():
@@ -203,3 +240,16 @@ def test_ticks_are_round_numbers_in_one_unit(quantity, value, text):
 )
 def test_memory_in_a_column_is_zero_where_the_gauge_sees_nothing(value, text):
     assert QUANTITIES["kept"].write_in(MIB, value) == text
+
+
+def test_a_printed_table_is_no_wider_than_a_page_and_keeps_names_and_figures_whole():
+    figure = Amount("1\N{NARROW NO-BREAK SPACE}000 → 1\N{NARROW NO-BREAK SPACE}100", 1.0)
+    name = "extract_volume.volume_indexed_gzip"
+    headings = ("method", *(f"with_a_heading_{n}" for n in range(6)))
+    lines = Table(headings, ((name, *[figure] * 6),)).text().splitlines()
+    assert max(map(len, lines)) <= 98
+    assert any(line.startswith(f"{name} ") for line in lines)
+    text = "\n".join(lines)
+    assert text.count("1\N{NO-BREAK SPACE}000") == text.count("1\N{NO-BREAK SPACE}100") == 6
+    assert text.count("heading_") == 6
+    assert "with_a" in Table(headings[:3], ((name, figure, figure),)).text()

@@ -3,6 +3,7 @@ import io
 import json
 import re
 import shutil
+from dataclasses import replace
 
 import pytest
 import room
@@ -14,6 +15,7 @@ from sphinx.util.docutils import docutils_namespace, patch_docutils
 
 from benchmarks import compare, files
 from benchmarks.__main__ import main
+from benchmarks.gauge.readings import Series
 from benchmarks.images import variants
 from benchmarks.images.workspace import Workspace
 from benchmarks.releases import environments
@@ -25,6 +27,7 @@ from benchmarks.sphinxext import roofline as rates
 from benchmarks.tasks import chapter
 from benchmarks.tasks import task as task_module
 from benchmarks.tasks.chapter import About, Need
+from benchmarks.units import MIB
 
 EXAMPLE = """
 import time
@@ -106,7 +109,7 @@ def project(tmp_path, monkeypatch, measured):
     source = tmp_path / "source"
     source.mkdir()
 
-    def build(page=None, parallel=1, **settings):
+    def build(page=None, parallel=1, builder="html", **settings):
         if page is not None:
             (source / "index.rst").write_text(page)
         warnings = io.StringIO()
@@ -115,9 +118,9 @@ def project(tmp_path, monkeypatch, measured):
             app = Sphinx(
                 source,
                 None,
-                tmp_path / "html",
+                tmp_path / builder,
                 tmp_path / "doctrees",
-                "html",
+                builder,
                 confoverrides={
                     "extensions": ["benchmarks.sphinxext.chapter"],
                     "measured_claims_file": str(tmp_path / "claims.json"),
@@ -130,7 +133,8 @@ def project(tmp_path, monkeypatch, measured):
             )
             app.build()
         text = re.sub("\x1b\\[[0-9;]*m", "", warnings.getvalue())
-        return (tmp_path / "html" / "index.html").read_text(), text, status.getvalue()
+        name = {"html": "index.html", "text": "index.txt", "latex": "figures.tex"}[builder]
+        return (tmp_path / builder / name).read_text(), text, status.getvalue()
 
     yield build
     task_module.task_named.cache_clear()
@@ -138,8 +142,6 @@ def project(tmp_path, monkeypatch, measured):
 
 def change(method, **changes):
     """Change a stored result as another measurement would."""
-    from dataclasses import replace
-
     store = Workspace.chosen().store
     store.put(replace(store.get("small", method), **changes))
 
@@ -230,12 +232,35 @@ def plain(page):
     return re.sub(r"<[^>]+>", "", page).replace("\xa0", " ")
 
 
-def test_a_snippet_has_the_code_and_what_ipython_would_print(project):
+def test_a_snippet_has_the_code_and_in_one_line_what_it_takes(project):
+    change("slow", time_runs=(*_times(0.2), *_times(0.25), *_times(0.3)))
     page, warnings, _ = project("T\n=\n\n.. snippet:: small.slow\n\n.. snippet:: small.number\n")
     assert warnings == ""
     text = plain(page)
     assert "import time\n\nimport nibabel as nib\n\n\n" in text
     assert "def slow(fmri_path):\n    time.sleep(0.2)" in text
+    assert re.search(r"\n250 ms, [\d.]+ MiB \(200 to 300 ms[^)]*\)\n", text)
+    assert "\nReturns 3\n" in text
+    assert "%time" not in text
+    assert "slow(fmri_path)\n" not in text
+
+
+def test_a_snippet_of_workers_says_what_they_need_together(project):
+    before = Workspace.chosen().store.get("small", "slow").memory_runs[0]
+    series = Series((0.1,), (MIB,), (0,), (0,), (3,))
+    run = replace(before, peak_bytes=MIB, baseline_bytes=299 * MIB, series=series)
+    change("slow", memory_runs=(run,))
+    page, _, _ = project("T\n=\n\n.. snippet:: small.slow\n")
+    assert re.search(r"\n2\d\d ms, 300 MiB with its workers", plain(page))
+
+
+def test_a_snippet_may_have_what_ipython_would_print(project):
+    page, warnings, _ = project(
+        "T\n=\n\n.. snippet:: small.slow\n   :ipython:\n\n"
+        ".. snippet:: small.number\n   :ipython:\n"
+    )
+    assert warnings == ""
+    text = plain(page)
     assert re.search(
         r"%time slow\(fmri_path\)\nCPU times: total: .*\nWall time: 2\d\d ms\n"
         r"%memit slow\(fmri_path\)\npeak memory: [\d.]+ MiB, increment: [\d.]+ MiB",
@@ -281,7 +306,7 @@ def test_rates_limits_and_growth_are_tables(project, monkeypatch):
 It took :measured:`small@nii.quick.times_least`.
 """)
     assert warnings == ""
-    text = html.unescape(re.sub(r"<[^>]+>", " ", page))
+    text = html.unescape(re.sub(r"<[^>]+>", " ", page.replace("<wbr>", "")))
     assert re.search(r"unpacking with isal\s+–\s+\d", text)
     assert re.search(r"packing float32 with isal\s+\d", text)
     assert re.search(r"small@nii.quick\s+reading from the page cache [\d.]+\s.s \+ [a-z]", text)
@@ -384,6 +409,108 @@ def test_a_claim_may_say_what_a_method_returns(project, told, verdict):
         markup, warnings, _ = project(page)
         assert warnings == ""
         assert f"{verdict}: measured 3, claimed {told}." in markup
+
+
+JOINED = """
+Title
+=====
+
+.. claim::
+   :value: small.number.value
+   :is: 3
+
+   First of a section.
+
+Before it
+stands this.
+
+.. a comment, which nobody sees
+
+.. claim:: small
+   :faster: quick
+   :than: slow
+   :at-least: 2
+
+   The ``quick`` one is *twice* as fast.
+
+.. claim::
+   :value: small.number.value
+   :is: 4
+
+   It is four.
+
+After it.
+
+.. measurements:: small
+
+.. claim::
+   :value: small.number.value
+   :is: 3
+
+   Behind a table.
+
+.. snippet:: small.slow
+
+.. claim::
+   :value: small.number.value
+   :is: 3
+
+   Behind code.
+"""
+
+
+def paragraphs(page):
+    """Return the paragraphs of a page, without what marks open to."""
+    page = re.sub(r'<span class="note".*?</span></span>', "", page)
+    found = re.findall(r"<p>(.*?)</p>", page, re.DOTALL)
+    return [re.sub(r"\s+", " ", plain(text)).strip() for text in found]
+
+
+def test_a_claim_ends_the_paragraph_before_it_and_else_begins_one(project):
+    page, warnings, _ = project(JOINED)
+    assert warnings == ""
+    assert paragraphs(page) == [
+        "First of a section. ✓",
+        "Before it stands this. The quick one is twice as fast. ✓ It is four. ✗ contradicted",
+        "After it.",
+        "Behind a table. ✓",
+        "Behind code. ✓",
+    ]
+    assert "claim-alone" not in page
+
+
+def test_the_mark_of_a_claim_opens_to_value_bound_and_runs_without_a_script(project):
+    page, _, _ = project(JOINED)
+    places = re.findall(r'popovertarget="(claim-[^"]+)"', page)
+    assert len(set(places)) == len(places) == 5
+    for place in places:
+        assert page.count(f' id="{place}" popover>') == 1
+    note = plain(re.search(rf' id="{places[1]}" popover>(.*?)</span></span>', page)[1])
+    assert re.match(r"Holds here: measured [\d\s]+ \(.* to .*\), claimed at least 2\. small", note)
+    assert re.search(r"small\.slow\.time: 2\d\d ms \((2\d\d to 2\d\d ms in )?2 runs\)", note)
+    assert re.search(r"small\.quick\.time: [\d.]+ .s \(.* in \d+ runs\)", note)
+
+
+def test_a_claim_does_not_join_what_stands_for_an_absent_figure(project):
+    page, _, _ = project(JOINED.replace(".. measurements:: small", ".. measurements:: other"))
+    assert re.search(r'"figure-missing">\[[^<]*</p>\s*<p><span class="claim claim-holds">', page)
+
+
+@pytest.mark.parametrize("builder", ["text", "latex"])
+def test_other_builders_have_the_verdict_in_brackets(project, builder):
+    page, warnings, _ = project(JOINED, builder=builder, project="figures")
+    assert warnings == ""
+    text = re.sub(r"\\DUrole\{[\w-]+\}|[\\{}]", "", page)
+    text = re.sub(r"[\s~\xa0]+", " ", text)
+    assert re.search(
+        r"as fast\. ?\[Holds here: measured [\d\s]+ \(.*?, claimed at least 2\.\] It", text
+    )
+    assert "It is four. [Contradicted here: measured 3, claimed 4.]" in text
+
+
+def test_a_claim_is_one_paragraph(project):
+    _, warnings, _ = project(JOINED.replace("It is four.", "It is four.\n\n   Or more."))
+    assert "The statement of a claim has to be one paragraph" in warnings
 
 
 def test_a_claim_about_others_says_about_whom(project):
@@ -524,7 +651,8 @@ def test_a_method_that_is_too_large_is_shown_as_such_and_the_build_goes_on(proje
     page, warnings, _ = project(PAGE + "\n.. parts:: small\n\n.. snippet:: small.slow\n")
     assert warnings == ""
     assert "[small.slow has no figures: needs about 12.0 GiB" in plain(page)
-    assert "<td>needs about 12.0 GiB</td>" in page
+    assert ">needs about 12.0 GiB</button>" in page
+    assert "No figures: needs about 12.0 GiB" in plain(page)
     assert "claim-elsewhere" in page
 
 
@@ -572,8 +700,6 @@ def test_a_calculator_rests_on_the_small_files_of_this_machine_and_escapes_their
 @pytest.fixture
 def two_releases(project, monkeypatch):
     """Let nilearn 1.1 be ten times as fast with one method; the newest is measured twice."""
-    from dataclasses import replace
-
     monkeypatch.setattr(chapter, "TASKS", {"small": About(released="")})
     found = Workspace.chosen().store
     results = [found.get("small", name) for name in ("quick", "slow")]
@@ -634,11 +760,11 @@ Title
 def test_pages_show_what_changed_and_judge_claims_by_their_releases(two_releases):
     page, warnings, _ = two_releases(ACROSS)
     assert warnings == ""
-    text = html.unescape(re.sub(r"<[^>]+>", " ", page))
+    text = html.unescape(re.sub(r"<[^>]+>", " ", page.replace("<wbr>", "")))
     assert re.search(r"small\.slow\s+1\.1 / 5\s+time\s[\s\d.msµ]*faster, 10 times", text)
     assert "was measured twice. Between the two, no change was marked." in text
     assert re.search(r"→ 2\d\.\d", text)
-    assert re.search(r"Slow was slow\.\s+nilearn >=1\.0,<1\.1\s+holds\s+–\s+–", text)
+    assert re.search(r"Slow was slow\.\s+nilearn >=1\.0,<1\.1\s+✓\s+holds\s+–\s+–", text)
     assert "Holds under the releases that it is about" in text
     assert text.count("Holds for the releases that were measured here") == 2
     assert re.search(r"Slow is slow under every release\. Contradicted under nilearn 1\.1", text)
@@ -686,10 +812,23 @@ def test_a_condition_that_is_none_is_noticed_behind_one_that_is_not_met(project,
     assert "'packed' is no condition of a claim; there are: compressed" in warnings
 
 
-def test_published_figures_are_those_of_the_methods_that_are_shown():
-    results = [Result("load", "nibabel_load"), Result("load", "one_array")]
-    published = original.published_of(results)
-    assert published.keys() == {"nibabel_load"}
-    assert published["nibabel_load"]["increment_bytes"] == 262144
-    assert original.published_of([Result("growth", "nibabel_load")]) == {}
-    assert "original chapter" in original.source_of("load")
+def test_published_figures_are_those_of_the_tasks_that_are_named():
+    published = original.published_of(["load", "math_in_parallel@short"])
+    assert set(published) >= {"load.nibabel_load", "math_in_parallel@short.twice_proxy"}
+    assert published["load.nibabel_load"]["increment_bytes"] == 262144
+    assert original.published_of(["growth"]) == {}
+    assert "original chapter" in original.source_of(["load"])
+    assert "smaller file" not in original.source_of(["load"])
+    assert "smaller file" in original.source_of(["load", "math_in_parallel@short"])
+
+
+def test_published_figures_are_a_table_beside_ours(project, monkeypatch):
+    entry = {"task": "small", "method": "slow", "wall_seconds": 6.56, "increment_bytes": None}
+    content = {"source": "From a book.", "remarks": {}, "results": [entry]}
+    monkeypatch.setattr(original, "_published", lambda: content)
+    page, warnings, _ = project("T\n=\n\n.. published:: small\n")
+    assert warnings == ""
+    assert re.search(r"slow\s*2\d\d ms\s*6\.56 s\s*[\d.]+ MiB\s*–", plain(page))
+    assert "From a book. Ours: bold.nii.gz: 8 x 7 x 6 x 5 voxels" in plain(page)
+    _, warnings, _ = project("T\n=\n\n.. published:: other\n")
+    assert "Nothing was published of other" in warnings
