@@ -22,6 +22,7 @@ help: ## print these targets
 	@echo "  MEASURE=0      measure nothing: show the results that come with the project"
 	@echo "  MEMORY_LIMIT=n stop a method that holds more, as 8GiB"
 	@echo "  TIME_LIMIT=n   stop an interpreter that runs longer, as 10min"
+	@echo "  OUT=folder     where upstream and asv write to"
 
 .PHONY: install
 install: $(BUILD) ## install into .venv what the commands of README.md need, and no more
@@ -70,6 +71,20 @@ reference: $(BUILD) ## keep what is measured here as the results that come with 
 	@# Every example measures what it needs; pages that show stale reference results may fail.
 	-@$(BIN)/python -m sphinx -q -c . -d doc/_build/doctrees doc doc/_build/html
 	@$(BIN)/python -m benchmarks reference
+
+.PHONY: upstream
+upstream: needs-out $(BUILD) ## write the chapter as plain reStructuredText and PNG, figures resolved
+	@$(BIN)/python -m benchmarks file
+	@$(BIN)/python -m sphinx -b upstream -n -W --keep-going -q -c . -d doc/_build/doctrees doc "$(OUT)"
+	@echo "The chapter and its images are in $(OUT)"
+
+.PHONY: asv
+asv: needs-out $(BUILD) ## write the methods as benchmarks of asv
+	@$(BIN)/python -m benchmarks asv "$(OUT)"
+
+.PHONY: needs-out
+needs-out:
+	@test -n "$(OUT)" || { echo "Say where to: make $(firstword $(MAKECMDGOALS)) OUT=folder" >&2; exit 2; }
 
 .PHONY: dist
 dist: $(TEST) ## build wheel and source distribution, as a release has them, and check them

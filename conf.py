@@ -9,7 +9,7 @@ from urllib.parse import urlsplit
 from benchmarks import progress
 from benchmarks.files import CLAIMS, measuring
 from benchmarks.report import families
-from benchmarks.sphinxext import chapter, inventories
+from benchmarks.sphinxext import chapter
 
 # Sphinx-gallery changes the folder and replaces standard error while an example runs.
 if fmri := os.environ.get("FMRI"):
@@ -33,6 +33,7 @@ extensions = [
 exclude_patterns = ["_build", "_inventories", "**/*.ipynb"]
 nitpicky = True
 measured_claims_file = str(CLAIMS)
+measured_upstream = ["performance_comparison"]
 
 html_theme = "furo"
 html_title = project
@@ -71,7 +72,7 @@ default_role = "code"
 
 # The second location serves builds without a network; the links still point online.
 intersphinx_mapping = {
-    name: (site, (None, inventories.location(name)))
+    name: (site, (None, chapter.inventory(name)))
     for name, site in {
         "nibabel": "https://nipy.org/nibabel/",
         "nilearn": "https://nilearn.github.io/stable/",

@@ -383,6 +383,23 @@ def reference() -> None:
     click.echo(_keep())
 
 
+@main.command(epilog=_examples("asv folder"))
+@click.argument("folder", type=click.Path(file_okay=False, path_type=Path))
+def asv(folder: Path) -> None:
+    """Write the methods as benchmarks of asv.
+
+    Into a folder that asv runs as it stands, with a file for each task. In the folder of another
+    project's benchmarks, the files run beside what is there.
+    """
+    from benchmarks.releases import asv as benchmarks_of_asv  # noqa: PLC0415
+
+    try:
+        written = benchmarks_of_asv.write(folder)
+    except OSError as error:
+        raise DataError(f"{error.filename} cannot be written: {error.strerror}.") from error
+    click.echo(f"Benchmarks of {len(written)} tasks are in {folder}: asv run --quick")
+
+
 @main.command()
 def file() -> None:
     """Say which file the site measures on.

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from . import claims, measurements, original, pages
+from . import claims, measurements, original, pages, upstream
 
 if TYPE_CHECKING:
     from sphinx.application import Sphinx
@@ -24,11 +24,11 @@ def setup(app: Sphinx) -> ExtensionMetadata:
     app.connect("env-purge-doc", pages.purge)
     app.connect("env-merge-info", pages.merge)
     app.connect("build-finished", pages.finish)
-    for feature in (claims, measurements, original, pages):
+    for feature in (claims, measurements, original, pages, upstream):
         feature.setup(app)
     return {
         "version": "1",
-        "env_version": 4,
+        "env_version": 5,
         "parallel_read_safe": True,
         "parallel_write_safe": True,
     }

@@ -1,12 +1,14 @@
 """The extension that this project's own chapter is built with: all that is about BOLD runs.
 
 And what theme and diagrams leave out: levels of headings, drawings inside the page, the banner.
+And small intersphinx inventories, made of hand-written lists, for projects not to be reached.
 """
 
 from __future__ import annotations
 
 import html
 import re
+import zlib
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -15,15 +17,19 @@ from sphinxcontrib.mermaid import mermaid, render_mm
 from sphinxcontrib.mermaid.exceptions import MermaidError
 
 from benchmarks.images.workspace import Workspace
+from benchmarks.report.markup import directive
 from benchmarks.results.reference_store import SAID
 
-from . import calculator, growth, inventories, machines, pages, releases, roofline
+from . import calculator, growth, machines, pages, releases, roofline, upstream
 
 if TYPE_CHECKING:
     from docutils import nodes
     from sphinx.application import Sphinx
+    from sphinx.config import Config
     from sphinx.util.typing import ExtensionMetadata
     from sphinx.writers.html5 import HTML5Translator
+
+_CONFIGURED = re.compile(r"\A---\n.*?\n---\n", re.DOTALL)
 
 _XML_HEAD = re.compile(r"^\s*<\?xml[^>]*\?>\s*")
 
@@ -31,6 +37,28 @@ _XML_HEAD = re.compile(r"^\s*<\?xml[^>]*\?>\s*")
 _LATE = 900
 
 _TREE = "furo_navigation_tree"
+
+_LISTS = "_inventories"
+_INVENTORIES = "_build/inventories"
+
+_HEAD = (
+    "# Sphinx inventory version 2\n# Project: {name}\n# Version: \n"
+    "# The remainder of this file is compressed using zlib.\n"
+)
+
+
+def inventory(name: str) -> str:
+    """Return where the inventory of a project is, relative to the sources."""
+    return f"{_INVENTORIES}/{name}.inv"
+
+
+def write_inventories(app: Sphinx, _config: Config) -> None:
+    """Compile ``_inventories/*.txt``; a line: name domain:role priority address title (or -)."""
+    for path in sorted((Path(app.srcdir) / _LISTS).glob("*.txt")):
+        target = Path(app.srcdir) / inventory(path.stem)
+        target.parent.mkdir(parents=True, exist_ok=True)
+        head = _HEAD.format(name=path.stem).encode()
+        target.write_bytes(head + zlib.compress(path.read_bytes()))
 
 
 def mend(
@@ -58,6 +86,13 @@ def visit(translator: HTML5Translator, node: mermaid) -> None:
     raise SkipNode
 
 
+def _as_text(_page: upstream.Page, node: mermaid) -> str:
+    """Return a diagram as its source, for others who draw it themselves."""
+    options = [f":alt: {' '.join(node['alt'].split())}"] if node.get("alt") else []
+    source = _CONFIGURED.sub("", node["code"])  # how others draw it is theirs to say
+    return directive("mermaid", "", options, source.strip("\n"))
+
+
 def banner() -> str:
     """Return what every page of a site says that shows reference results, as HTML."""
     found = Workspace.of_reference().store
@@ -74,11 +109,12 @@ def setup(app: Sphinx) -> ExtensionMetadata:
     app.setup_extension("benchmarks.sphinxext")
     # Before sphinx-gallery, which measures at builder-inited and wraps an error in its own.
     app.connect("config-inited", pages.check_file)
-    app.connect("config-inited", inventories.write)
+    app.connect("config-inited", write_inventories)
     app.connect("builder-inited", pages.withdraw, priority=100)
     app.connect("html-page-context", mend, priority=_LATE)
     app.setup_extension("sphinxcontrib.mermaid")
     app.add_node(mermaid, override=True, html=(visit, None))
+    upstream.Page.block.register(mermaid, _as_text)  # type: ignore[attr-defined]
     for feature in (calculator, growth, machines, releases, roofline):
         feature.setup(app)
     return {"version": "1", "parallel_read_safe": True, "parallel_write_safe": True}

@@ -326,9 +326,9 @@ def figure(text: str, source: str = "") -> nodes.Element:
 def table_node(
     table: Table, caption: str, *, classes: Sequence[str] = (), identity: str = ""
 ) -> nodes.raw:
-    """Return a table as a page has it."""
+    """Return a table as a page has it; what is no page finds the table itself there."""
     markup = table.html(caption, classes=classes, identity=identity)
-    return nodes.raw("", markup, format="html")
+    return nodes.raw("", markup, format="html", table=table, caption=caption)
 
 
 def setup(app: Sphinx) -> None:

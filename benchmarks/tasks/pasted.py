@@ -8,11 +8,14 @@ import importlib.util
 import sys
 from dataclasses import dataclass
 from pathlib import Path
-from typing import TypeAlias
+from typing import TYPE_CHECKING, TypeAlias
 
 from benchmarks.errors import FigureError
 
 from .source import SHARED
+
+if TYPE_CHECKING:
+    from collections.abc import Iterable
 
 _Definition: TypeAlias = ast.FunctionDef | ast.ClassDef | ast.Assign
 
@@ -52,25 +55,40 @@ def pasted(path: Path, name: str) -> Pasted:
 
     A file that examples share may be imported by that file; what is used of it is pasted too.
     """
-    file = _read(path)
-    if name not in file.defined:
-        raise FigureError(f"{path.name} defines no {name!r}.")
     needed: dict[tuple[Path, str], None] = {}
+    before = _gathered(path, [name], needed, apart=name)
+    files = tuple({where: None for where, _ in needed})
+    return Pasted(before, f"{_read(path).text(name)}\n", files)
+
+
+def together(path: Path, names: Iterable[str]) -> str:
+    """Return functions of a file as one file, with what they need; raises as `pasted`."""
+    return f"{_gathered(path, names, {}).rstrip()}\n"
+
+
+def _gathered(
+    path: Path, names: Iterable[str], needed: dict[tuple[Path, str], None], apart: str = ""
+) -> str:
+    """Return imports, and the functions with what they need, but for one; note all of these."""
+    file = _read(path)
     imports: dict[str, tuple[str, str]] = {}
-    _collect(file, name, needed, imports)
+    for name in names:
+        if name not in file.defined:
+            raise FigureError(f"{path.name} defines no {name!r}.")
+        _collect(file, name, needed, imports)
     files = {one.path: one for one in (shared(), file)}
-    helpers = [
+    found = [
         (files[where].defined[other], files[where].text(other))
         for where in files
         for other in files[where].defined  # in the order of the file
-        if (where, other) in needed and (where, other) != (path, name)
+        if (where, other) in needed and (where, other) != (path, apart)
     ]
-    before = f"{_import_text(imports)}\n\n\n" if imports else ""
-    for node, text in helpers:
-        if isinstance(node, ast.Assign) and before.endswith("\n\n\n"):
-            before = before[:-1]  # constants stand close to each other
-        before += f"{text}\n\n\n"
-    return Pasted(before, f"{file.text(name)}\n", tuple({where: None for where, _ in needed}))
+    text = f"{_import_text(imports)}\n\n\n" if imports else ""
+    for node, lines in found:
+        if isinstance(node, ast.Assign) and text.endswith("\n\n\n"):
+            text = text[:-1]  # constants stand close to each other
+        text += f"{lines}\n\n\n"
+    return text
 
 
 def shared() -> _File:
