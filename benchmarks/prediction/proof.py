@@ -61,7 +61,7 @@ class Proof:
             pairs = [pair for pair in self.pairs if (pair.workers > 1) == shared]
             ratios = sorted(pair.ratio for pair in pairs)
             if not ratios:
-                rows.append((words, "0", *(NONE,) * 6))
+                rows.append((words, "0", *(NONE,) * 7))
                 continue
             figures = ratios[0], statistics.median(ratios), request.covering(ratios), ratios[-1]
             within = sum(abs(ratio - 1) <= NAMED_FROM for ratio in ratios) / len(ratios)

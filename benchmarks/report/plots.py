@@ -196,7 +196,8 @@ def plot_heat(table: Table, values: Sequence[Sequence[float]], title: str) -> Fi
         for x, text in enumerate(row[1:]):
             dark = values[y][x] > 0.6 * largest
             colour = "white" if dark else "black"
-            axes.text(x, y, text, ha="center", va="center", color=colour)
+            written = text.replace(" + ", "\n+ ")  # what is mapped stands below the rest
+            axes.text(x, y, written, ha="center", va="center", color=colour, fontsize=8)
     figure.suptitle(title)
     return figure
 

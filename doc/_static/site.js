@@ -40,12 +40,14 @@
   }
 })();
 
-// Code that is wider than the page scrolls. It has to with the keyboard too.
+// Code that is wider than the page, or longer than its frame, scrolls; with the keyboard too.
 (() => {
   const blocks = document.querySelectorAll(".highlight pre");
   const scrolled = new ResizeObserver((entries) => {
     for (const { target } of entries) {
-      if (target.scrollWidth > target.clientWidth) target.tabIndex = 0;
+      const hides =
+        target.scrollWidth > target.clientWidth || target.scrollHeight > target.clientHeight;
+      if (hides) target.tabIndex = 0;
       else target.removeAttribute("tabindex");
     }
   });

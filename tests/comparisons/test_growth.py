@@ -137,18 +137,18 @@ def test_many_images_are_measured_against_their_number(example, fmri_path, monke
     functions = example(MANY)
     found = compare_images(functions, runs=2)
     assert found.axis == growth.IMAGES
-    assert found.places == (2, 4, 8)
+    assert found.places == (2, 4)
     results = found.rows["sizes"]
-    assert [result.images for result in results] == [2, 4, 8]
+    assert [result.images for result in results] == [2, 4]
     # Every call got so many copies, and all of them were whole.
     size = fmri_path.stat().st_size
-    assert [result.returned.shape for result in results] == [(2,), (4,), (8,)]
-    assert [result.returned.sums[0] for result in results] == [2 * size, 4 * size, 8 * size]
-    fastest = results[2].wall_seconds.low
-    assert results[2].quantity("throughput").high == pytest.approx(8 * 60 / fastest)
-    held = results[2].memory_runs[0]
+    assert [result.returned.shape for result in results] == [(2,), (4,)]
+    assert [result.returned.sums[0] for result in results] == [2 * size, 4 * size]
+    fastest = results[1].wall_seconds.low
+    assert results[1].quantity("throughput").high == pytest.approx(4 * 60 / fastest)
+    held = results[1].memory_runs[0]
     whole = held.baseline_bytes + held.peak_bytes
-    assert whole in results[2].quantity("whole").values
+    assert whole in results[1].quantity("whole").values
     assert found.caption.startswith("Copies of sub-01_task-rest_bold.nii.gz: 8 x 7 x 6 x 5 voxels")
     assert found.table("whole").headings[0] == "all memory (MiB)"
     assert found.table("time").headings[-1] == "ms for each image"

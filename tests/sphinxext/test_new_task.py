@@ -104,9 +104,10 @@ def test_a_toy_is_measured_shown_and_predicted(toy, monkeypatch):
     command("calibrate")
     page, warnings = site(toy)
     assert warnings == ""
-    text = re.sub(r"\s+", " ", re.sub(r"<[^>]+>", " ", page))
+    # Long names may break behind a dot.
+    text = re.sub(r"\s+", " ", re.sub(r"<[^>]+>", " ", page.replace("<wbr>", "")))
     assert re.search(r"It took [\d.]+\s.s , with a peak of [\d.]+\sMiB", text)
-    assert "It takes less than a minute. Holds here" in text
+    assert re.search(r"It takes less than a minute\..{0,40}Holds", text, re.IGNORECASE)
     assert re.search(r"toy\.at_once unpacking with isal [\d.]+", text)
     content = json.loads(re.search(r'application/json">(.*?)</script>', page)[1])
     assert {m["method"] for m in content["methods"]["int16_nii_gz"]} == {"at_once", "streamed"}
