@@ -379,7 +379,7 @@ def test_the_task_runs_on_a_scheduler_with_two_workers(scheduler, tmp_path, monk
     results = {entry["method"]: entry for entry in json.loads(target.read_text())["results"]}
     assert set(results) == {*MANY.on_cluster, *OBSERVED}
     assert not {entry.get("message") for entry in results.values()} - {None}
-    assert results["one_is_broken"]["returned"]["text"] == "(8, ['broken'])"
+    assert results["one_is_broken"]["returned"]["text"] == "(4, ['broken'])"
     assert results["kilobytes_with_paths"]["returned"]["sample"][0] < 10
     sent = results["kilobytes_with_images"]["returned"]["sample"][0]
     voxels = 24 * 24 * 12 * 20

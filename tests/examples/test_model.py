@@ -95,7 +95,7 @@ def test_a_mask_on_another_grid_is_refused(here, tmp_path):
     shifted = nib.Nifti1Image(mask_img.get_fdata().astype("uint8"), mask_img.affine + np.eye(4))
     smaller = nib.Nifti1Image(mask_img.get_fdata()[:-1].astype("uint8"), mask_img.affine)
     for wrong in (shifted, smaller):
-        with pytest.raises(ValueError, match="is on another grid"):
+        with pytest.raises(ValueError, match="not on the grid of the image"):
             here["masked_rows"](path, wrong)
 
 
