@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import functools
 import hashlib
 import importlib.metadata
 from dataclasses import dataclass, replace
@@ -17,9 +18,9 @@ from benchmarks.results.result import Result
 from benchmarks.results.store import Store
 from benchmarks.runner import execute, launch, self_check
 from benchmarks.runner.order import Order
-from benchmarks.runner.rounds import Lot, metered
+from benchmarks.runner.rounds import lots_of, metered
 from benchmarks.runner.schedule import Plan, is_final
-from benchmarks.tasks import agreement, source
+from benchmarks.tasks import source
 from benchmarks.tasks import task as tasks
 
 if TYPE_CHECKING:
@@ -30,7 +31,7 @@ if TYPE_CHECKING:
     from benchmarks.results.provenance import Provenance
     from benchmarks.runner.execute import Failure, Outcome
     from benchmarks.runner.order import Batch
-    from benchmarks.runner.rounds import Results
+    from benchmarks.runner.rounds import Lot
     from benchmarks.tasks.task import Method, Task
 
 
@@ -136,7 +137,8 @@ def opened(name: str, examples: Path, path: Path, *, measuring: bool) -> Project
         The folder with its examples ``plot_*.py``. In each, ``METHODS`` names functions, and
         ``ARGUMENTS`` is the tuple that every call of one is given; without it, there are none.
     path : Path
-        The file with the results.
+        The file with the results. Beside one of another machine, or of other versions, those of
+        here are in a file that ends in a digest of both.
     measuring : bool
         Whether to measure; else the file is shown as it is, with the machine that it is of.
 
@@ -157,8 +159,8 @@ def opened(name: str, examples: Path, path: Path, *, measuring: bool) -> Project
         return Project(reference_store.Reference(path, Given))
     here = _here(path)
     if path.exists() and stores.read(path, Given)[0].digest != here.digest:
-        # Results of another machine or of other versions may not stand beside those of here.
-        path.unlink()
+        # Results of another machine or of other versions stay as they are, in their file.
+        path = path.with_stem(f"{path.stem}-{here.digest[:8]}")
     found = Project(Store(path.parent, Given(name), here, path))
     found.measure()
     return found
@@ -194,25 +196,11 @@ def _lots(task: Task, store: Store[Given], plan: Plan) -> list[Lot]:
         found = None if plan.again else store.fresh(task.name, method.name, method.source_sha256)
         settled = found if found and is_final(found, weighed=method.weighed) else None
         results[method.name] = settled or Result.begun(task.name, method, store.data)
-    return [_lot(task, method, store, results, plan) for method in methods]
+    carry_out = functools.partial(_carried_out, plan)
+    return lots_of(task, store, results, plan, carry_out)
 
 
-def _lot(
-    task: Task, method: Method, store: Store[Given], results: dict[str, Result], plan: Plan
-) -> Lot:
+def _carried_out(plan: Plan, method: Method, batch: Batch, *, reduced: bool) -> Outcome | Failure:
     arguments = tuple(method.function.__globals__.get("ARGUMENTS", ()))
-
-    def carry_out(found: Results, batch: Batch) -> list[Outcome | Failure]:
-        order = Order(method.function, (arguments,), batch, reduced=found[0].returned is None)
-        return [execute.carry_out(launch.prepare(order), plan.bounds)]
-
-    def accept(found: Results) -> Results:
-        (results[method.name],) = found
-        returned = {name: result.returned for name, result in results.items()}
-        agreement.check_group(task, method, returned)
-        return found
-
-    def missing(found: Results) -> list[Batch]:
-        return plan.missing(method, found[0])
-
-    return Lot(method.name, (results[method.name],), store, missing, carry_out, accept)
+    order = Order(method.function, (arguments,), batch, reduced=reduced)
+    return execute.carry_out(launch.prepare(order), plan.bounds)

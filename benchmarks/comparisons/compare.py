@@ -19,9 +19,8 @@ from benchmarks.results import reference_store
 from benchmarks.results.result import Result, Status
 from benchmarks.runner import execute, launch, self_check
 from benchmarks.runner.order import Order
-from benchmarks.runner.rounds import Lot, metered
+from benchmarks.runner.rounds import lots_of, metered
 from benchmarks.runner.schedule import Plan, is_final
-from benchmarks.tasks import agreement
 from benchmarks.tasks import task as tasks
 from benchmarks.units import format_bytes
 
@@ -40,7 +39,6 @@ if TYPE_CHECKING:
     from benchmarks.results.store import Store
     from benchmarks.runner.execute import Failure, Outcome
     from benchmarks.runner.order import Batch
-    from benchmarks.runner.rounds import Results
     from benchmarks.runner.schedule import Bounds
     from benchmarks.tasks.task import Cache, Method, Methods, Task
 
@@ -217,7 +215,8 @@ def _measured(
         variants.check_room(store.data)
         if not progress.is_told(task.name):
             announce()
-        lots = [_lot(task, method, store, results, plan) for method in task.methods]
+        carry_out = functools.partial(_carried_out, store.data, plan)
+        lots = lots_of(task, store, results, plan, carry_out)
         with progress.Meter(label, {lot.label: lot.runs_left for lot in lots}) as meter:
             metered(lots, meter)
     return results
@@ -252,29 +251,8 @@ def _too_large(
     return found
 
 
-def _lot(
-    task: Task, method: Method, store: Store[Image], results: dict[str, Result], plan: Plan
-) -> Lot:
-    """Return what is measured of one method; its result is replaced among those of the others."""
-
-    def carry_out(found: Results, batch: Batch) -> list[Outcome | Failure]:
-        reduced = found[0].returned is None
-        return [_carried_out(method, batch, store.data, plan, reduced=reduced)]
-
-    def accept(found: Results) -> Results:
-        (results[method.name],) = found
-        returned = {name: result.returned for name, result in results.items()}
-        agreement.check_group(task, method, returned)
-        return found
-
-    def missing(found: Results) -> list[Batch]:
-        return plan.missing(method, found[0])
-
-    return Lot(method.name, (results[method.name],), store, missing, carry_out, accept)
-
-
 def _carried_out(
-    method: Method, batch: Batch, image: Image, plan: Plan, *, reduced: bool
+    image: Image, plan: Plan, method: Method, batch: Batch, *, reduced: bool
 ) -> Outcome | Failure:
     """Make the runs of one more interpreter."""
     path, cache = str(image.path), method.cache or plan.cache

@@ -32,8 +32,8 @@ TREE_LAG_KIB = 320
 #: repeats of each known call with workers were off by up to 0.17 % of the peak.
 SHARING_FRACTION = 0.0025
 
-#: At most so many points of memory over time are kept.
-SERIES_POINTS = 500
+#: At most so many points of memory over time are kept: more than a plot can tell apart.
+SERIES_POINTS = 200
 
 #: Shared memory below this is semaphores and the like, and leaves one process alone.
 NO_SHARED_KIB = 64

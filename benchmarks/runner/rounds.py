@@ -5,6 +5,8 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
+from benchmarks.tasks import agreement
+
 from .execute import extended
 
 if TYPE_CHECKING:
@@ -13,9 +15,11 @@ if TYPE_CHECKING:
     from benchmarks.progress import Meter
     from benchmarks.results.result import Result
     from benchmarks.results.store import Store
+    from benchmarks.tasks.task import Method, Task
 
     from .execute import Failure, Outcome
     from .order import Batch
+    from .schedule import Plan
 
     Results = tuple[Result, ...]
 
@@ -59,6 +63,55 @@ class Lot:
         if self.store:
             self.store.put(*self.results)
         return batch
+
+
+def lots_of(
+    task: Task,
+    store: Store[Any],
+    results: dict[str, Result],
+    plan: Plan,
+    carry_out: Callable[..., Outcome | Failure],
+) -> list[Lot]:
+    """Return what is measured of the methods of a task.
+
+    Parameters
+    ----------
+    task : Task
+        Its methods are measured; what they return has to agree within each group.
+    store : Store
+        Where results are put.
+    results : dict
+        By the name of each method, replaced as runs come in.
+    plan : Plan
+        How many runs there are to be.
+    carry_out : callable
+        Given a method, a batch, and by name whether what is ``reduced`` of the return value is
+        asked for, makes the runs.
+    """
+    return [_lot_of(task, method, store, results, plan, carry_out) for method in task.methods]
+
+
+def _lot_of(  # noqa: PLR0913, PLR0917 - the same as above, for one of the methods
+    task: Task,
+    method: Method,
+    store: Store[Any],
+    results: dict[str, Result],
+    plan: Plan,
+    carry_out: Callable[..., Outcome | Failure],
+) -> Lot:
+    def turn(found: Results, batch: Batch) -> list[Outcome | Failure]:
+        return [carry_out(method, batch, reduced=found[0].returned is None)]
+
+    def accept(found: Results) -> Results:
+        (results[method.name],) = found
+        returned = {name: result.returned for name, result in results.items()}
+        agreement.check_group(task, method, returned)
+        return found
+
+    def missing(found: Results) -> list[Batch]:
+        return plan.missing(method, found[0])
+
+    return Lot(method.name, (results[method.name],), store, missing, turn, accept)
 
 
 def rounds(

@@ -14,9 +14,6 @@ from benchmarks.units import read_bytes, read_count, read_seconds
 from .order import Batch
 
 if TYPE_CHECKING:
-    from collections.abc import Sequence
-
-    from benchmarks.gauge.readings import MemoryRun
     from benchmarks.results.result import Result
     from benchmarks.tasks.task import Cache, Method
 
@@ -153,7 +150,7 @@ def missing(
     sharp = sum(run.is_sharp for run in result.memory_runs)
     enough = min(runs, memory)
     still = min(enough - sharp, enough + BLURRED_RUNS - len(result.memory_runs))
-    weigh = max(0, still) if weighed and not _agree(result.memory_runs) else 0
+    weigh = max(0, still) if weighed and not _agree(result) else 0
     time = max(0, runs - len(result.time_runs)) if timed else 0
     more = MOST_TIME_RUNS - len(result.time_runs)
     if timed and not weigh + time and runs > 1 and more > 0 and _is_worth_more_runs(result):
@@ -172,13 +169,10 @@ def _is_worth_more_runs(result: Result) -> bool:
     return result.is_noisy and result.wall_seconds.median < EXTENDED_SECONDS
 
 
-def _has_workers(runs: Sequence[MemoryRun]) -> bool:
-    return any(count > 1 for run in runs for count in run.series.processes)
-
-
-def _agree(runs: Sequence[MemoryRun]) -> bool:
+def _agree(result: Result) -> bool:
     """Tell whether peaks of one process say the same, so that another will."""
-    if len(runs) < AGREEING_RUNS or _has_workers(runs) or not all(run.is_sharp for run in runs):
+    runs = result.memory_runs
+    if len(runs) < AGREEING_RUNS or result.has_workers or not all(run.is_sharp for run in runs):
         return False
     return max(run.low_bytes for run in runs) <= min(run.high_bytes for run in runs)
 

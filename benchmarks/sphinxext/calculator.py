@@ -148,27 +148,8 @@ def visit(translator: Any, node: Calculator) -> None:
     raise nodes.SkipNode
 
 
-def skip(_translator: Any, _node: Calculator) -> None:
-    """Leave the form out of what is no web page."""
-    raise nodes.SkipNode
-
-
-def add_script(
-    app: Sphinx,
-    _page: str,
-    _template: str,
-    _context: dict[str, Any],
-    doctree: nodes.document | None,
-) -> None:
-    """Load the script on pages with a calculator, and on no other."""
-    if doctree is not None and next(iter(doctree.findall(Calculator)), None) is not None:
-        for script in SCRIPTS:
-            app.add_js_file(script, loading_method="defer")
-
-
 def setup(app: Sphinx) -> None:
     """Register the directive and what it needs."""
     app.add_directive("calculator", CalculatorDirective)
     app.add_directive("predicted", PredictedDirective)
-    app.add_node(Calculator, html=(visit, None), latex=(skip, None), text=(skip, None))
-    app.connect("html-page-context", add_script)
+    pages.add_form(app, Calculator, visit, *SCRIPTS)

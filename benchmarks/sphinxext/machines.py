@@ -278,30 +278,11 @@ def visit(translator: Any, node: Machines) -> None:
     raise nodes.SkipNode
 
 
-def skip(_translator: Any, _node: Machines) -> None:
-    """Leave the form out of what is no web page."""
-    raise nodes.SkipNode
-
-
-def add_scripts(
-    app: Sphinx,
-    _page: str,
-    _template: str,
-    _context: dict[str, Any],
-    doctree: nodes.document | None,
-) -> None:
-    """Load the scripts on pages with the form, and on no other."""
-    if doctree is not None and next(iter(doctree.findall(Machines)), None) is not None:
-        for script in SCRIPTS:
-            app.add_js_file(script, loading_method="defer")
-
-
 def setup(app: Sphinx) -> None:
     """Register the directives and what they need."""
     app.add_directive("machines", MachinesDirective)
     app.add_directive("machine-list", MachineListDirective)
     app.add_directive("claims-on-machines", ClaimsOnMachinesDirective)
-    app.add_node(Machines, html=(visit, None), latex=(skip, None), text=(skip, None))
+    pages.add_form(app, Machines, visit, *SCRIPTS)
     app.add_node(ClaimsOnMachines)
     app.connect("doctree-resolved", resolve)
-    app.connect("html-page-context", add_scripts)

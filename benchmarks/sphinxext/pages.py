@@ -27,7 +27,7 @@ from benchmarks.results.store import CONVERTER
 from benchmarks.runner.schedule import Plan
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping, Sequence
+    from collections.abc import Callable, Mapping, Sequence
 
     from docutils.nodes import Node, system_message
     from sphinx.application import Sphinx
@@ -329,6 +329,24 @@ def table_node(
     """Return a table as a page has it; what is no page finds the table itself there."""
     markup = table.html(caption, classes=classes, identity=identity)
     return nodes.raw("", markup, format="html", table=table, caption=caption)
+
+
+def add_form(
+    app: Sphinx, kind: type[nodes.Element], visit: Callable[..., None], *scripts: str
+) -> None:
+    """Register what is a form on a web page, with its scripts, and nothing anywhere else."""
+
+    def skip(*_: Any) -> None:
+        raise nodes.SkipNode
+
+    def add_scripts(*words: Any) -> None:
+        doctree: nodes.document | None = words[-1]
+        if doctree is not None and next(iter(doctree.findall(kind)), None) is not None:
+            for script in scripts:
+                app.add_js_file(script, loading_method="defer")
+
+    app.add_node(kind, html=(visit, None), latex=(skip, None), text=(skip, None))
+    app.connect("html-page-context", add_scripts)
 
 
 def setup(app: Sphinx) -> None:

@@ -1,5 +1,6 @@
 import runpy
 
+import kinds
 import nibabel as nib
 import numpy as np
 import pytest
@@ -8,14 +9,6 @@ from conftest import save_run
 from benchmarks.files import EXAMPLES
 
 HERE = runpy.run_path(str(EXAMPLES / "plot_atlas_signals.py"), run_name="definitions")
-
-FILES = {
-    "int16, scaled": {"name": "a.nii.gz", "slope": 75.5},
-    "scaled and shifted": {"name": "a.nii", "slope": 0.5, "inter": 100.0},
-    "float32": {"name": "a.nii.gz", "dtype": np.float32},
-    "big-endian": {"name": "a.nii", "dtype": np.dtype(">i2")},
-    "NIfTI-2": {"name": "a.nii.gz", "kind": nib.Nifti2Image},
-}
 
 
 def saved(folder, name, **choices):
@@ -35,9 +28,9 @@ def with_holes(folder):
     return str(holes)
 
 
-@pytest.mark.parametrize("kind", FILES)
+@pytest.mark.parametrize("kind", kinds.FILES)
 def test_one_pass_returns_the_signals_of_the_masker(kind, tmp_path):
-    path = saved(tmp_path, **FILES[kind])
+    path = saved(tmp_path, **kinds.FILES[kind])
     expected = HERE["masker_path"](path)
     assert expected.shape == (8, 100)
     np.testing.assert_allclose(HERE["one_pass"](path), expected, 1e-6)

@@ -4,7 +4,7 @@ import runpy
 import tempfile
 from pathlib import Path
 
-import nibabel as nib
+import kinds
 import numpy as np
 import pytest
 from conftest import save_run
@@ -13,14 +13,6 @@ from nilearn.maskers import nifti_masker
 from benchmarks.files import EXAMPLES
 from benchmarks.tasks import chapter
 from benchmarks.tasks.task import task_named
-
-FILES = {
-    "int16": {"name": "a.nii"},
-    "scaled": {"name": "a.nii.gz", "slope": 0.37, "inter": 12.0},
-    "float32": {"name": "a.nii", "dtype": np.float32},
-    "big-endian": {"name": "a.nii.gz", "dtype": np.dtype(">i2")},
-    "NIfTI-2": {"name": "a.nii.gz", "kind": nib.Nifti2Image},
-}
 
 
 @pytest.fixture
@@ -31,7 +23,7 @@ def here(tmp_path, monkeypatch):
 
 
 def saved(folder, kind):
-    choices = dict(FILES[kind])
+    choices = dict(kinds.FILES[kind])
     return save_run(folder / choices.pop("name"), shape=(10, 9, 8, 12), **choices)
 
 
@@ -48,7 +40,7 @@ def extracted(monkeypatch):
     return seen
 
 
-@pytest.mark.parametrize("kind", FILES)
+@pytest.mark.parametrize("kind", kinds.FILES)
 @pytest.mark.parametrize("name", ["second_call", "second_call_no_report"])
 def test_a_second_call_reads_nothing_and_returns_the_same(here, name, kind, tmp_path, extracted):
     path = saved(tmp_path, kind)
@@ -63,7 +55,7 @@ def test_a_second_call_reads_nothing_and_returns_the_same(here, name, kind, tmp_
 
 
 def test_every_first_call_is_one(here, tmp_path, extracted):
-    path = saved(tmp_path, "scaled")
+    path = saved(tmp_path, "int16, scaled")
     here["first_call"](path)
     here["first_call"](path)
     assert len(extracted) == 2
@@ -77,7 +69,7 @@ def test_without_a_report_the_volume_in_the_middle_is_not_read(here, tmp_path, m
         return original(img)
 
     monkeypatch.setattr(nifti_masker, "compute_middle_image", noted)
-    path = saved(tmp_path, "scaled")
+    path = saved(tmp_path, "int16, scaled")
     here["second_call_no_report"](path)
     assert not read
     here["second_call"](path)
@@ -85,14 +77,14 @@ def test_without_a_report_the_volume_in_the_middle_is_not_read(here, tmp_path, m
 
 
 def test_a_loaded_image_is_found_by_its_voxels(here, tmp_path, extracted):
-    path = saved(tmp_path, "scaled")
+    path = saved(tmp_path, "int16, scaled")
     expected = here["masked_loaded"](path)
     for _ in range(2):
         np.testing.assert_array_equal(here["masked_loaded_second_call"](path), expected)
     assert len(extracted) == 2
 
 
-@pytest.mark.parametrize("kind", FILES)
+@pytest.mark.parametrize("kind", kinds.FILES)
 def test_only_the_loaded_image_gives_a_changed_file_away(here, kind, tmp_path):
     assert here["change_is_noticed"](saved(tmp_path, kind)) == (False, True)
 

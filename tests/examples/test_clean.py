@@ -1,5 +1,6 @@
 import runpy
 
+import kinds
 import nibabel as nib
 import numpy as np
 import pytest
@@ -12,22 +13,14 @@ HERE = runpy.run_path(str(EXAMPLES / "plot_clean.py"), run_name="definitions")
 #: Two blocks of voxels.
 SHAPE = (31, 30, 23, 60)
 
-FILES = {
-    "int16, scaled": {"name": "a.nii.gz", "slope": 75.5},
-    "scaled and shifted": {"name": "a.nii", "slope": 0.5, "inter": 100.0},
-    "float32": {"name": "a.nii.gz", "dtype": np.float32},
-    "big-endian": {"name": "a.nii", "dtype": np.dtype(">i2")},
-    "NIfTI-2": {"name": "a.nii.gz", "kind": nib.Nifti2Image},
-}
-
 
 def saved(folder, name, **choices):
     return str(save_run(folder / name, shape=SHAPE, **choices))
 
 
-@pytest.mark.parametrize("kind", FILES)
+@pytest.mark.parametrize("kind", kinds.FILES)
 def test_blocks_return_the_image_of_clean_img(kind, tmp_path):
-    path = saved(tmp_path, **FILES[kind])
+    path = saved(tmp_path, **kinds.FILES[kind])
     expected = HERE["masked_at_once"](path).get_fdata()
     found = HERE["masked_blocks"](path).get_fdata()
     assert found.shape == (*SHAPE[:3], 54)

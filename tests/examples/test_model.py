@@ -2,6 +2,7 @@
 
 import runpy
 
+import kinds
 import nibabel as nib
 import numpy as np
 import pandas as pd
@@ -17,14 +18,7 @@ SHAPE = (10, 9, 8, 40)
 # some tens of the rounding error of float64, relative to the largest value of the map.
 TOLERANCE = 1e-12
 
-FILES = {
-    "int16": {"name": "a.nii"},
-    "scaled": {"name": "a.nii.gz", "slope": 0.37, "inter": 12.0},
-    "float32": {"name": "a.nii", "dtype": np.float32},
-    "big-endian": {"name": "a.nii.gz", "dtype": np.dtype(">i2")},
-    "NIfTI-2": {"name": "a.nii.gz", "kind": nib.Nifti2Image},
-    "NaN": {"name": "a.nii.gz", "dtype": np.float32},
-}
+FILES = kinds.FILES | {"NaN": {"name": "bold.nii.gz", "dtype": np.float32}}
 
 
 @pytest.fixture(scope="module")
@@ -100,7 +94,7 @@ def test_a_mask_on_another_grid_is_refused(here, tmp_path):
 
 
 def test_four_runs_together_and_one_by_one_give_the_same_map(here, tmp_path):
-    path = saved(tmp_path, "scaled")
+    path = saved(tmp_path, "int16, scaled")
     together, apart = here["four_runs_together"](path), here["four_runs_one_by_one"](path)
     assert difference(apart, together) < TOLERANCE
     # The same run four times has the same effect, and half its error.

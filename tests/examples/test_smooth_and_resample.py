@@ -3,6 +3,7 @@
 import tempfile
 from pathlib import Path
 
+import kinds
 import nibabel as nib
 import numpy as np
 import pytest
@@ -17,16 +18,7 @@ SMOOTH, RESAMPLE, ORDER = (
 )
 ATLAS_FOR = RESAMPLE["at_once"].__globals__["atlas_for"]
 
-KINDS = {
-    "int16": {"name": "bold.nii"},
-    "int16, scaled": {"name": "bold.nii.gz", "slope": 75.5},
-    "int16, scaled and shifted": {"name": "bold.nii", "slope": 0.5, "inter": 100.0},
-    "float32": {"name": "bold.nii.gz", "dtype": np.float32},
-    "big-endian int16": {"name": "bold.nii", "dtype": np.dtype(">i2")},
-    "big-endian float32": {"name": "bold.nii.gz", "dtype": np.dtype(">f4")},
-    "NIfTI-2": {"name": "bold.nii.gz", "slope": 75.5, "kind": nib.Nifti2Image},
-    "NaN": {"name": "bold.nii", "dtype": np.float32},
-}
+KINDS = kinds.FILES | {"NaN": {"name": "bold.nii.gz", "dtype": np.float32}}
 
 pytestmark = [
     pytest.mark.filterwarnings("ignore::RuntimeWarning:nibabel"),

@@ -3,9 +3,9 @@
 import multiprocessing
 import os
 import time
-from pathlib import Path
 
 import numpy as np
+from pss import pss_bytes
 
 MIB = 1 << 20
 
@@ -13,22 +13,11 @@ MIB = 1 << 20
 SIZE_MIB = 200
 
 
-def pss_bytes(*pids):
-    """Return what processes hold, each page that they share counted once."""
-    lines = [
-        line
-        for pid in pids
-        for line in Path(f"/proc/{pid}/smaps_rollup").read_text().splitlines()
-        if line.startswith("Pss:")
-    ]
-    return 1024 * sum(int(line.split()[1]) for line in lines)
-
-
 class Gathering:
     """Where forks wait for each other: the truth is read when all have come to rest."""
 
     def __init__(self, count):
-        self.before = pss_bytes("self")
+        self.before = pss_bytes(os.getpid())
         self._context = multiprocessing.get_context("fork")
         self._arrived = self._context.Semaphore(0)
         self._leave = self._context.Event()
@@ -38,29 +27,32 @@ class Gathering:
         self._arrived.release()
         self._leave.wait()
 
-    def end(self, pids):
+    def end(self):
         for _ in range(self._count):
             self._arrived.acquire()
         time.sleep(0.2)
-        at_rest = pss_bytes("self", *pids) - self.before
+        at_rest = pss_bytes(os.getpid()) - self.before
         time.sleep(0.05)
         self._leave.set()
         return at_rest
 
 
-def forks(count, *, work):
-    """Run something in forks that then wait; return what all hold at rest, in bytes."""
+def forks(count, *, work=None, own_work=None):
+    """Run something in forks that then wait, and here; return what all hold at rest, in bytes."""
     gathering = Gathering(count)
     block = np.ones(SIZE_MIB * MIB, np.uint8)
     pids = []
     for _ in range(count):
         pid = os.fork()
         if not pid:
-            work(block)
+            if work:
+                work(block)
             gathering.arrive()
             os._exit(0)
         pids.append(pid)
-    at_rest = gathering.end(pids)
+    if own_work:
+        own_work(block)
+    at_rest = gathering.end()
     for pid in pids:
         os.waitpid(pid, 0)
     return at_rest
@@ -76,35 +68,6 @@ def little_by_little(block):
         time.sleep(0.001)
 
 
-def parent_copies(_count):
-    """Overwrite half of a block that a fork still shares."""
-    gathering = Gathering(1)
-    block = np.ones(SIZE_MIB * MIB, np.uint8)
-    pid = os.fork()
-    if not pid:
-        gathering.arrive()
-        os._exit(0)
-    half(block)
-    at_rest = gathering.end([pid])
-    os.waitpid(pid, 0)
-    return at_rest
-
-
-def both_copy(_count):
-    """Overwrite the same half in a fork and in its parent: the second copies nothing."""
-    gathering = Gathering(1)
-    block = np.ones(SIZE_MIB * MIB, np.uint8)
-    pid = os.fork()
-    if not pid:
-        half(block)
-        gathering.arrive()
-        os._exit(0)
-    half(block)
-    at_rest = gathering.end([pid])
-    os.waitpid(pid, 0)
-    return at_rest
-
-
 def processes(count):
     """Overwrite half in each of several processes of multiprocessing."""
     gathering = Gathering(count)
@@ -118,7 +81,7 @@ def processes(count):
     workers = [context.Process(target=work) for _ in range(count)]
     for worker in workers:
         worker.start()
-    at_rest = gathering.end([worker.pid for worker in workers])
+    at_rest = gathering.end()
     for worker in workers:
         worker.join()
     return at_rest
@@ -126,7 +89,6 @@ def processes(count):
 
 def grandchild(_count):
     """Overwrite half in a fork of a fork."""
-    reading, writing = os.pipe()
     gathering = Gathering(1)
     block = np.ones(SIZE_MIB * MIB, np.uint8)
     pid = os.fork()
@@ -136,10 +98,9 @@ def grandchild(_count):
             half(block)
             gathering.arrive()
             os._exit(0)
-        os.write(writing, str(below).encode())
         os.waitpid(below, 0)
         os._exit(0)
-    at_rest = gathering.end([pid, int(os.read(reading, 20))])
+    at_rest = gathering.end()
     os.waitpid(pid, 0)
     return at_rest
 

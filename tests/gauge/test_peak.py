@@ -11,6 +11,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 from conftest import children
+from pss import pss_bytes
 
 from benchmarks.gauge import peak
 from benchmarks.gauge.peak import Sharing, Tick
@@ -126,31 +127,24 @@ def test_the_promise_is_the_one_that_is_published():
 
 def fork_and_compare(size_mib):
     """Fork with a block in memory, and return how much both together hold, read at rest."""
-    before = _proportional_kib("self")
+    before = pss_bytes(os.getpid())
     block = np.ones(size_mib * MIB, np.uint8)
     reading, writing = multiprocessing.Pipe(duplex=False)
     child = multiprocessing.get_context("fork").Process(target=_read_block, args=(block, writing))
     child.start()
     reading.recv()
     time.sleep(0.1)
-    together = _proportional_kib("self") + _proportional_kib(child.pid)
+    together = pss_bytes(os.getpid())
     time.sleep(0.1)
     child.kill()
     child.join()
-    return (together - before) * 1024
+    return together - before
 
 
 def _read_block(block, writing):
     int(block[::4096].sum(dtype=np.int64))
     writing.send("read")
     time.sleep(600)
-
-
-def _proportional_kib(pid):
-    for line in Path(f"/proc/{pid}/smaps_rollup").read_text().splitlines():
-        if line.startswith("Pss:"):
-            return int(line.split()[1])
-    raise AssertionError
 
 
 def test_a_fork_that_shares_its_pages_is_read_like_a_reading_at_rest():
@@ -177,7 +171,7 @@ def test_workers_that_start_inside_the_call_are_counted():
 
 def start_and_compare(size_mib):
     """Start two interpreters with a block each, and return what all hold, read at rest."""
-    before = _proportional_kib("self")
+    before = pss_bytes(os.getpid())
     code = (
         "import numpy, time\n"
         f"block = numpy.ones({size_mib} << 20, numpy.uint8)\n"
@@ -189,12 +183,12 @@ def start_and_compare(size_mib):
     for worker in workers:
         worker.stdout.readline()
     time.sleep(0.1)
-    together = _proportional_kib("self") + sum(_proportional_kib(w.pid) for w in workers)
+    together = pss_bytes(os.getpid())
     time.sleep(0.1)
     for worker in workers:
         worker.kill()
         worker.communicate()
-    return (together - before) * 1024
+    return together - before
 
 
 def test_interpreters_that_start_inside_the_call_are_read_like_a_reading_at_rest():

@@ -160,8 +160,10 @@ def test_lines_of_a_file_run_when_they_are_pasted(where, paste):
 
 @pytest.mark.parametrize("where", PYTHON)
 def test_literal_code_runs_when_it_is_pasted(where, paste):
-    code = textwrap.indent(READERS_NAMES.sub("my_function", PYTHON[where]), "    ")
-    paste(f"{READERS}\n\nif __name__ == '__main__':\n{code}")
+    code = READERS_NAMES.sub("my_function", PYTHON[where])
+    lines = textwrap.indent(f"{code}\nprint('came to its end')", "    ")
+    printed = paste(f"{READERS}\n\nif __name__ == '__main__':\n{lines}")
+    assert printed.endswith("came to its end\n")
 
 
 @pytest.mark.parametrize("where", blocks(IPYTHON))

@@ -2,11 +2,11 @@ import html
 import io
 import json
 import re
-import shutil
 from dataclasses import replace
 
 import pytest
 import room
+import small_site
 import sphinx
 from conftest import save_run
 from sphinx.application import Sphinx
@@ -100,14 +100,7 @@ def measured(tmp_path_factory):
 @pytest.fixture
 def project(tmp_path, monkeypatch, measured):
     """Return a function that builds a small site with one measured task."""
-    shutil.copytree(measured, tmp_path, dirs_exist_ok=True)
-    monkeypatch.setattr(files, "EXAMPLES", tmp_path / "examples")
-    monkeypatch.setenv("FMRI_BENCH_RESULTS", str(tmp_path / "results"))
-    monkeypatch.setenv("FMRI_BENCH_CACHE", str(tmp_path / "cache"))
-    monkeypatch.setenv("FMRI", str(tmp_path / "bold.nii.gz"))
-    task_module.task_named.cache_clear()
-    source = tmp_path / "source"
-    source.mkdir()
+    source = small_site.entered(measured, tmp_path, monkeypatch)
 
     def build(page=None, parallel=1, builder="html", **settings):
         if page is not None:

@@ -7,6 +7,7 @@ import zlib
 
 import pytest
 import room
+import small_site
 from conftest import save_run
 from docutils import nodes
 from sphinx.application import Sphinx
@@ -257,14 +258,7 @@ def measured(tmp_path_factory):
 @pytest.fixture
 def site(tmp_path, monkeypatch, measured):
     """Return the folder of a small site with measured figures."""
-    shutil.copytree(measured, tmp_path, dirs_exist_ok=True)
-    monkeypatch.setattr(files, "EXAMPLES", tmp_path / "examples")
-    monkeypatch.setenv("FMRI_BENCH_RESULTS", str(tmp_path / "results"))
-    monkeypatch.setenv("FMRI_BENCH_CACHE", str(tmp_path / "cache"))
-    monkeypatch.setenv("FMRI", str(tmp_path / "bold.nii.gz"))
-    task_module.task_named.cache_clear()
-    source = tmp_path / "source"
-    source.mkdir()
+    source = small_site.entered(measured, tmp_path, monkeypatch)
     (source / "index.rst").write_text(MEASURED)
     (source / "other.rst").write_text(":orphan:\n\nThe *other* page\n================\n")
     (source / "drawn.png").write_bytes(b"a drawing")
