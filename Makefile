@@ -75,7 +75,7 @@ reference: $(BUILD) ## keep what is measured here as the results that come with 
 .PHONY: upstream
 upstream: needs-out $(BUILD) ## write the chapter as plain reStructuredText and PNG, figures resolved
 	@$(BIN)/python -m benchmarks file
-	@$(BIN)/python -m sphinx -b upstream -n -W --keep-going -q -c . -d doc/_build/doctrees doc "$(OUT)"
+	@$(BIN)/python -m sphinx -b upstream -n -W --keep-going -q -c . -d doc/_build/upstream-doctrees doc "$(OUT)"
 	@echo "The chapter and its images are in $(OUT)"
 
 .PHONY: asv

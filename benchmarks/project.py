@@ -116,7 +116,7 @@ class Project(Lookup):
     def measure(self) -> None:
         """Measure what is missing or has changed, in turns; raises BenchmarkError."""
         plan = Plan.of()
-        found = [tasks.from_example(path) for path in tasks.example_paths().values()]
+        found = [tasks.task_named(name) for name in tasks.example_paths()]
         lots = {task.name: _lots(task, self.store, plan) for task in found}
         if any(lot.left for each in lots.values() for lot in each):
             self_check.ensure(self.store)
@@ -137,8 +137,8 @@ def opened(name: str, examples: Path, path: Path, *, measuring: bool) -> Project
         The folder with its examples ``plot_*.py``. In each, ``METHODS`` names functions, and
         ``ARGUMENTS`` is the tuple that every call of one is given; without it, there are none.
     path : Path
-        The file with the results. Beside one of another machine, or of other versions, those of
-        here are in a file that ends in a digest of both.
+        The file with the results. Those of another machine, or of other versions, are kept beside
+        it, in a file whose name ends in their digest.
     measuring : bool
         Whether to measure; else the file is shown as it is, with the machine that it is of.
 
@@ -159,11 +159,19 @@ def opened(name: str, examples: Path, path: Path, *, measuring: bool) -> Project
         return Project(reference_store.Reference(path, Given))
     here = _here(path)
     if path.exists() and stores.read(path, Given)[0].digest != here.digest:
-        # Results of another machine or of other versions stay as they are, in their file.
-        path = path.with_stem(f"{path.stem}-{here.digest[:8]}")
+        _set_aside(path, here)
     found = Project(Store(path.parent, Given(name), here, path))
     found.measure()
     return found
+
+
+def _set_aside(path: Path, here: Provenance) -> None:
+    """Keep results of another machine or other versions beside, and take up those of here."""
+    there = stores.read(path, Given)[0]
+    path.replace(path.with_stem(f"{path.stem}-{there.digest[:8]}"))
+    known = path.with_stem(f"{path.stem}-{here.digest[:8]}")
+    if known.exists():
+        known.replace(path)
 
 
 def _here(path: Path) -> Provenance:
@@ -202,5 +210,7 @@ def _lots(task: Task, store: Store[Given], plan: Plan) -> list[Lot]:
 
 def _carried_out(plan: Plan, method: Method, batch: Batch, *, reduced: bool) -> Outcome | Failure:
     arguments = tuple(method.function.__globals__.get("ARGUMENTS", ()))
-    order = Order(method.function, (arguments,), batch, reduced=reduced)
+    order = Order(
+        method.function, (arguments,), batch, cold_workers=method.cold_workers, reduced=reduced
+    )
     return execute.carry_out(launch.prepare(order), plan.bounds)

@@ -33,7 +33,7 @@ from nilearn.signal import clean
 from scipy.linalg import pinvh
 from scipy.sparse import csr_array
 
-from benchmarks.recipes import opened_image
+from benchmarks.recipes import opened_image, refuse_other_grid
 
 
 def atlas(fmri_path):
@@ -180,7 +180,9 @@ def masker_maps(fmri_path):
 
 def maps_one_pass(fmri_path):
     """Multiply each volume with the maps, and solve the normal equations."""
-    weights = np.asanyarray(maps(fmri_path).dataobj)
+    img_maps = maps(fmri_path)
+    refuse_other_grid(img_maps, nib.load(fmri_path))
+    weights = np.asanyarray(img_maps.dataobj)
     weights = csr_array(weights.reshape(-1, weights.shape[3]), dtype=np.float64)
     products = []
     with opened_image(fmri_path) as img:

@@ -20,6 +20,7 @@ The chapter says what follows from it: :ref:`chapter_caching`.
 # A masker smooths the run, takes the voxels of a mask out of it, and cleans their signals. The
 # mask holds the brightest tenth of the voxels, so that any file will do.
 
+import getpass
 import tempfile
 from pathlib import Path
 
@@ -73,7 +74,7 @@ def first_call(fmri_path):
 
 def kept_folder():
     """Return a folder that stays from call to call."""
-    return str(Path(tempfile.gettempdir(), "nilearn_cache"))
+    return str(Path(tempfile.gettempdir(), f"nilearn_cache-{getpass.getuser()}"))
 
 
 def second_call(fmri_path):
@@ -83,13 +84,14 @@ def second_call(fmri_path):
 
 # %%
 # When a masker is fitted, it reads the volume in the middle of the run, to show it in its report.
-# In a compressed file, the first half of the run has to be unpacked for it, and no cache is asked.
+# In a compressed file, the first half of the run has to be unpacked for it, and the cache does not
+# help.
 # ``reports=False`` spares that.
 
 
-def second_call_no_report(fmri_path):
-    """Take the signals from the folder, and prepare no report."""
-    return cleaned(fmri_path, kept_folder(), reports=False)
+def second_call_no_report(fmri_path, folder=None):
+    """Take the signals from a folder, and prepare no report."""
+    return cleaned(fmri_path, folder or kept_folder(), reports=False)
 
 
 # %%

@@ -22,7 +22,8 @@ The chapter says what follows from it: :ref:`chapter_clean`.
 # The confounds are random walks: six of them, or fewer if the run has less than 24 volumes. One
 # volume in ten is left out, as if the head had moved. The signals are detrended, and filtered from
 # 0.01 to 0.1 Hz. The filter pads the run with 33 volumes at each end, its default, or with as many
-# as there are.
+# as there are. It has to know the time between volumes, which ``repetition_time`` takes from the
+# header; if yours has none, or a wrong one, give the seconds yourself.
 
 import nibabel as nib
 import numpy as np
@@ -30,9 +31,9 @@ from nilearn.image import clean_img
 from nilearn.masking import apply_mask, unmask
 from nilearn.signal import clean
 
-from benchmarks.recipes import opened_image
+from benchmarks.recipes import mask_voxels, opened_image, repetition_time
 
-CHOICES = {"detrend": True, "standardize": None, "high_pass": 0.01, "low_pass": 0.1, "t_r": 2.0}
+CHOICES = {"detrend": True, "standardize": None, "high_pass": 0.01, "low_pass": 0.1}
 
 
 def known(volumes):
@@ -63,7 +64,8 @@ def brain(fmri_path):
 
 def image_cleaned(fmri_path, mask, at_once):
     """Clean an image within a mask, as nilearn's documentation shows."""
-    confounds, kept, padlen = known(nib.load(fmri_path).shape[3])
+    img = nib.load(fmri_path)
+    confounds, kept, padlen = known(img.shape[3])
     return clean_img(
         fmri_path,
         mask_img=mask,
@@ -71,6 +73,7 @@ def image_cleaned(fmri_path, mask, at_once):
         clean__sample_mask=kept,
         clean__butterworth__padlen=padlen,
         clean__butterworth__copy=at_once,
+        t_r=repetition_time(img),
         **CHOICES,
     )
 
@@ -120,17 +123,17 @@ def masked_at_once(fmri_path):
 # into an image.
 
 
-def signals_cleaned(signals):
+def signals_cleaned(signals, t_r):
     """Clean signals, each of which is a column."""
     confounds, kept, padlen = known(len(signals))
     filtered = {"butterworth__padlen": padlen, "butterworth__copy": True}
-    return clean(signals, confounds=confounds, sample_mask=kept, **filtered, **CHOICES)
+    return clean(signals, confounds=confounds, sample_mask=kept, t_r=t_r, **filtered, **CHOICES)
 
 
 def masked_float32(fmri_path):
     """Take the signals of the mask as float32, clean them, and make an image of them."""
-    mask = brain(fmri_path)
-    signals = signals_cleaned(apply_mask(fmri_path, mask, dtype=np.float32))
+    mask, t_r = brain(fmri_path), repetition_time(nib.load(fmri_path))
+    signals = signals_cleaned(apply_mask(fmri_path, mask, dtype=np.float32), t_r)
     return unmask(signals.astype(np.float32), mask)
 
 
@@ -160,10 +163,10 @@ def read_inside(fmri_path, inside):
 def masked_blocks(fmri_path):
     """Read the run into one array, and clean a block of voxels at a time."""
     img, mask = nib.load(fmri_path), brain(fmri_path)
-    inside = np.flatnonzero(np.ravel(mask.dataobj, order="F"))
+    inside = np.flatnonzero(np.ravel(mask_voxels(mask, img), order="F"))
     data = read_inside(fmri_path, inside)
     for block in np.array_split(inside, 1 + inside.size * img.shape[3] // 500_000):
-        cleaned = signals_cleaned(data[block].T)
+        cleaned = signals_cleaned(data[block].T, repetition_time(img))
         data[block, : len(cleaned)] = cleaned.T
     data = data[:, : len(cleaned)].reshape((*mask.shape, -1), order="F")
     return type(img)(data, img.affine, img.header, dtype=np.float32)

@@ -19,14 +19,13 @@ The chapter says what follows from it: :ref:`chapter_longer_runs`.
 # ``get_fdata`` reads the whole run.
 
 import tempfile
-from importlib import import_module
 
 import nibabel as nib
 import numpy as np
 from joblib import Parallel, delayed
 from nilearn.image import mean_img
 
-from benchmarks.recipes import float32_header, opened_image, whole_file
+from benchmarks.recipes import float32_header, imported, opened_image, whole_file
 
 
 def whole_get_fdata(fmri_path):
@@ -109,14 +108,9 @@ def four_jobs(fmri_path):
 # script has to start them first.
 
 
-def nibabel_there():
-    """Import what reading needs."""
-    return import_module("nibabel").__name__
-
-
 def start_workers(_fmri_path):
     """Start two workers, and import nibabel in both."""
-    return Parallel(n_jobs=2)(delayed(nibabel_there)() for _ in range(2))
+    return Parallel(n_jobs=2)(delayed(imported)("nibabel") for _ in range(2))
 
 
 def two_jobs_cold(fmri_path):

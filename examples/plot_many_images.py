@@ -30,13 +30,12 @@ The chapter says what follows from it: :ref:`chapter_many_images`.
 import multiprocessing
 import os
 import tempfile
-from importlib import import_module
 
 import nibabel as nib
 import numpy as np
 from joblib import Parallel, delayed, parallel_config
 
-from benchmarks.recipes import file_key, opened_image, whole_file
+from benchmarks.recipes import file_key, imported, opened_image, whole_file
 
 
 def mean_and_signals(run, mean_path, signals_path):
@@ -68,7 +67,8 @@ def mean_and_signals(run, mean_path, signals_path):
 # %%
 # What was done before need not be done again. ``file_key`` makes a name of the path of the run,
 # its size and the time of its last change, so that two runs of one name do not meet, and a run
-# that was replaced is done anew.
+# that was replaced is done anew. The name says nothing of the function: after a change of that,
+# take another folder.
 #
 # One of a thousand files is broken. That must not end the work on the others. So the error is
 # returned in the place of the signals, and looked at in the end.
@@ -278,11 +278,6 @@ def dask_four_workers(fmri_paths):
 # --------------------
 # They are kept for the next call. The first call of a script has to start them: processes that
 # import nibabel, or Dask's scheduler with its workers.
-
-
-def imported(name):
-    """Import a module, and return its name."""
-    return import_module(name).__name__
 
 
 def start_joblib_workers(_fmri_paths):

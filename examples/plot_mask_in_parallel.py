@@ -22,7 +22,6 @@ The chapter says what follows from it: :ref:`chapter_masks`.
 # The masks are made from the run itself, so that any file will do. The brighter voxels are split
 # into thirds.
 
-from importlib import import_module
 from multiprocessing.shared_memory import SharedMemory
 
 import nibabel as nib
@@ -31,7 +30,7 @@ from joblib import Parallel, delayed
 from nibabel.arrayproxy import ArrayProxy
 from nilearn.maskers import NiftiMasker
 
-from benchmarks.recipes import mask_voxels, opened_image
+from benchmarks.recipes import imported, mask_voxels, opened_image
 
 
 def thirds(fmri_path):
@@ -159,11 +158,6 @@ def one_pass(fmri_path, masks=None):
 # --------------------
 # joblib keeps its workers for the next call. The first call of a script has to start them, and
 # each worker imports what its work needs: here nilearn's maskers, or NumPy alone.
-
-
-def imported(name):
-    """Import a module, and return its name."""
-    return import_module(name).__name__
 
 
 def start_masker_workers(_fmri_path):

@@ -23,7 +23,6 @@ The chapter says what follows from it: :ref:`chapter_in_parallel`.
 # file.
 
 import tempfile
-from importlib import import_module
 
 import nibabel as nib
 import numpy as np
@@ -31,7 +30,7 @@ from isal import igzip
 from joblib import Parallel, delayed
 from nilearn.image import load_img, math_img
 
-from benchmarks.recipes import float32_header, opened_image, whole_file
+from benchmarks.recipes import float32_header, imported, opened_image, whole_file
 
 
 def math_load_img(fmri_path):
@@ -226,11 +225,6 @@ def number_one_pass(fmri_path):
 # --------------------
 # joblib keeps its workers for the next call. The first call of a script has to start them, and
 # each worker imports what its work needs: nilearn for images, or nibabel for numbers.
-
-
-def imported(name):
-    """Import a module, and return its name."""
-    return import_module(name).__name__
 
 
 def start_nilearn_workers(_fmri_path):

@@ -17,8 +17,9 @@ The chapter says what follows from it: :ref:`chapter_models`.
 # A mask and a design
 # -------------------
 # They are made from the run itself, so that any file will do: a block of five volumes in every
-# ten, and one confound. The mask holds the brightest tenth of the voxels. Put your own in their
-# place.
+# ten, and one confound. The time between volumes is that of the header; a header without one is
+# taken to mean 2 s, so give your own. The mask holds the brightest tenth of the voxels. Put yours
+# in the place of all these.
 
 import nibabel as nib
 import numpy as np
@@ -37,10 +38,7 @@ from nilearn.glm.first_level import (
 from nilearn.maskers import NiftiMasker
 from nilearn.masking import unmask
 
-from benchmarks.recipes import mask_voxels, opened_image
-
-# Seconds; a repetition time above is one in milliseconds.
-LONGEST = 100
+from benchmarks.recipes import mask_voxels, opened_image, repetition_time
 
 
 def bright_mask(fmri_path):
@@ -51,15 +49,9 @@ def bright_mask(fmri_path):
     return nib.Nifti1Image(bright.astype("uint8"), img.affine)
 
 
-def repetition_time(fmri_path):
-    """Return the seconds between volumes; some headers have milliseconds, or nothing."""
-    zoom = float(nib.load(fmri_path).header.get_zooms()[3])
-    return zoom / 1000 if zoom > LONGEST else zoom or 2.0
-
-
 def events_and_confounds(fmri_path):
     """Return a block of five volumes in every ten, and a confound like slow breathing."""
-    volumes, t_r = np.arange(nib.load(fmri_path).shape[3]), repetition_time(fmri_path)
+    volumes, t_r = np.arange(nib.load(fmri_path).shape[3]), repetition_time(nib.load(fmri_path))
     onsets = volumes[::10] * t_r
     events = pd.DataFrame({"onset": onsets, "duration": 5 * t_r, "trial_type": "task"})
     return events, pd.DataFrame({"breathing": np.sin(volumes)})
@@ -81,7 +73,7 @@ def bright_masker(fmri_path):
 def model_ols(fmri_path):
     """Fit by ordinary least squares, and map the z scores."""
     events, confounds = events_and_confounds(fmri_path)
-    t_r, masker = repetition_time(fmri_path), bright_masker(fmri_path)
+    t_r, masker = repetition_time(nib.load(fmri_path)), bright_masker(fmri_path)
     model = FirstLevelModel(t_r=t_r, mask_img=masker, noise_model="ols")
     model.fit(fmri_path, events, confounds)
     return model.compute_contrast("task")
@@ -95,7 +87,7 @@ def model_ols(fmri_path):
 def design_matrix(fmri_path):
     """Return the design matrix that ``FirstLevelModel`` makes."""
     events, confounds = events_and_confounds(fmri_path)
-    times = np.arange(len(confounds)) * repetition_time(fmri_path)
+    times = np.arange(len(confounds)) * repetition_time(nib.load(fmri_path))
     return make_first_level_design_matrix(times, events, add_regs=confounds)
 
 
@@ -115,7 +107,7 @@ def model_ols_design(fmri_path):
 def model_ar1(fmri_path, n_jobs=1):
     """Fit with autoregressive noise, and map the z scores."""
     events, confounds = events_and_confounds(fmri_path)
-    t_r, masker = repetition_time(fmri_path), bright_masker(fmri_path)
+    t_r, masker = repetition_time(nib.load(fmri_path)), bright_masker(fmri_path)
     model = FirstLevelModel(t_r=t_r, mask_img=masker, noise_model="ar1", n_jobs=n_jobs)
     model.fit(fmri_path, events, confounds)
     return model.compute_contrast("task")
@@ -272,7 +264,7 @@ if __name__ == "__main__":
     autoregressive.plot_memory_over_time()
 
 # %%
-# One process and two. Starting the second one is part of every call.
+# One process, and two workers that an earlier call has started.
 
 if __name__ == "__main__":
     print(compare(JOBS, form="short", runs=1))

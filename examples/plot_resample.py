@@ -73,12 +73,12 @@ def header_on(grid, img):
     return float32_header(type(img)(values, grid.affine, img.header))
 
 
-def saved_by_volume(fmri_path):
-    """Write each volume as soon as it is resampled, rounded to float32."""
-    target = f"{tempfile.mkdtemp()}/resampled.nii"
+def saved_by_volume(fmri_path, resampled_path=None):
+    """Write each volume as soon as it is resampled, as float32; by default to a new file."""
+    resampled_path = resampled_path or f"{tempfile.mkdtemp()}/resampled.nii"
     with (
         opened_image(fmri_path) as img,
-        whole_file(target) as unfinished,
+        whole_file(resampled_path) as unfinished,
         open(unfinished, "wb") as file,
     ):
         atlas = atlas_for(img)
@@ -87,7 +87,7 @@ def saved_by_volume(fmri_path):
         for n in range(img.shape[3]):
             resampled = resample_to_img(img.slicer[..., n], atlas).get_fdata()
             file.write(resampled.astype(header.get_data_dtype(), order="F").T)
-    return nib.load(target)
+    return nib.load(resampled_path)
 
 
 # %%

@@ -82,12 +82,12 @@ def saved_at_once(fmri_path):
 # half of a run is left that looks like a whole one.
 
 
-def saved_by_volume(fmri_path):
-    """Write each volume as soon as it is smoothed, rounded to float32."""
-    target = f"{tempfile.mkdtemp()}/smoothed.nii"
+def saved_by_volume(fmri_path, smoothed_path=None):
+    """Write each volume as soon as it is smoothed, as float32; by default to a new file."""
+    smoothed_path = smoothed_path or f"{tempfile.mkdtemp()}/smoothed.nii"
     with (
         opened_image(fmri_path) as img,
-        whole_file(target) as unfinished,
+        whole_file(smoothed_path) as unfinished,
         open(unfinished, "wb") as file,
     ):
         header = float32_header(img)
@@ -95,7 +95,7 @@ def saved_by_volume(fmri_path):
         for n in range(img.shape[3]):
             smoothed = smooth_img(img.slicer[..., n], 6).get_fdata()
             file.write(smoothed.astype(header.get_data_dtype(), order="F").T)
-    return nib.load(target)
+    return nib.load(smoothed_path)
 
 
 # %%

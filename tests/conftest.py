@@ -57,7 +57,10 @@ def _command_for_chromium():
 def _no_choices():
     """Keep the choices of who runs the tests away from what is measured once for many of them."""
     with pytest.MonkeyPatch.context() as patch:
-        for name in ("FMRI", "DATA", "CONCAT", "RUNS", "FRESH", "MEASURE"):
+        for name in (
+            *("FMRI", "DATA", "CONCAT", "RUNS", "FRESH", "MEASURE", "MEMORY_LIMIT", "TIME_LIMIT"),
+            *("ATLAS", "SITE_URL", "DASK_SCHEDULER_ADDRESS"),
+        ):
             patch.delenv(name, raising=False)
         yield
 

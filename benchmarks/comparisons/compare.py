@@ -245,7 +245,8 @@ def _too_large(
         if row.whole_bytes is not None and row.whole_bytes > usable_bytes:
             needed, usable = format_bytes(row.whole_bytes), format_bytes(usable_bytes)
             message = f"needs about {needed}, and {usable} may be used, so that it was not run"
-            found[row.method] = replace(result, status=Status.TOO_LARGE, message=message)
+            failure = execute.Failure(Status.TOO_LARGE, message)
+            found[row.method] = execute.extended(result, failure)
     if found:
         store.put(*found.values())
     return found

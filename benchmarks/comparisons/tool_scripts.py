@@ -257,6 +257,10 @@ def _answer(
     try:
         printed = _printed([*start, code], environment(hidden=True) | given)
         answer: float = json.loads(printed.splitlines()[-1])["answer"]
+    except subprocess.TimeoutExpired as error:
+        raise MethodError(
+            f"{tool} took longer than {error.timeout:g} s on {call.label!r}."
+        ) from error
     except (subprocess.SubprocessError, ValueError, LookupError) as error:
         said = (getattr(error, "stderr", "") or str(error)).strip().splitlines()
         raise MethodError(f"{tool} failed on {call.label!r}: {said[-1]}") from error

@@ -189,8 +189,10 @@ def _total(parts: Parts) -> float:
 
 
 def _split(peak_bytes: int, at_peak: Parts) -> list[int]:
-    """Split a peak (bytes) as the highest tick is; the largest part takes the difference."""
-    parts = [round(part * _KIB) for part in (at_peak.private, at_peak.shared, at_peak.shmem)]
+    """Split a peak (bytes) as the highest tick is, which may be some way below it."""
+    shares = [max(0.0, part) for part in (at_peak.private, at_peak.shared, at_peak.shmem)]
+    total = sum(shares) or 1.0
+    parts = [round(peak_bytes * share / total) for share in shares]
     parts[parts.index(max(parts))] += peak_bytes - sum(parts)
     return parts
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import ast
+import errno
 import importlib.metadata
 import json
 import re
@@ -102,24 +103,33 @@ def write(folder: Path) -> list[Path]:
     Parameters
     ----------
     folder : Path
-        It is made if it is not there; files of the same names are replaced.
+        It is made if it is not there. A configuration and a package that are there already stay
+        as they are; files that were written by this are replaced.
 
     Raises
     ------
     OSError
-        A file cannot be written.
+        A file cannot be written, or one of somebody else has its name.
     """
     texts = {name: _module(task) for name, task in _tasks().items()}
     written = {folder / "benchmarks" / f"{name}.py": text for name, text in texts.items()}
-    others = {
+    theirs = {
         folder / "asv.conf.json": _configuration(texts.values()),
         folder / "benchmarks" / "__init__.py": "",
-        folder / "benchmarks" / "run.py": _RUN,
     }
-    for path, text in {**others, **written}.items():
+    ours = {folder / "benchmarks" / "run.py": _RUN, **written}
+    for path, text in ours.items():
+        if path.exists() and _first_line(path.read_text(encoding="utf-8")) != _first_line(text):
+            raise FileExistsError(errno.EEXIST, "it is there, and of somebody else", str(path))
+    new = {path: text for path, text in theirs.items() if not path.exists()}
+    for path, text in {**new, **ours}.items():
         with written_whole(path) as file:
             file.write(text.encode())
     return list(written)
+
+
+def _first_line(text: str) -> str:
+    return text.partition("\n")[0]
 
 
 def _tasks() -> dict[str, Task]:

@@ -271,7 +271,7 @@ def _every() -> list[Under]:
 def measured_here(image: Image) -> list[Under]:
     """Return what was measured under each release, oldest first, by the machine of the latest."""
     # A short file is its own short variant: one results file is about both.
-    forms = {about.released or "" for about in chapter.TASKS.values()} | {"short"}
+    forms = chapter.released_forms() | {"short"}
     made = {form: variants.find(image, form) if form else image for form in forms}
     digests = {form: one.sha256 for form, one in made.items() if one}
     found = []

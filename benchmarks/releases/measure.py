@@ -109,7 +109,7 @@ def measure(*, again: bool = False) -> None:
 
 
 def _measure_all(workspace: Workspace, *, again: bool) -> None:
-    forms = {about.released or "" for about in chapter.TASKS.values()} | {"short"}
+    forms = chapter.released_forms() | {"short"}
     images = {form: workspace.at(form).data for form in forms}
     sessions = _sessions(images, workspace.store.provenance)
     found = [

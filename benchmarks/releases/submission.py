@@ -28,7 +28,7 @@ from benchmarks.images.image import Image
 from benchmarks.prediction import roofline
 from benchmarks.results.provenance import Provenance
 from benchmarks.results.result import Result
-from benchmarks.results.store import CONVERTER, UNREADABLE, Store, without_series
+from benchmarks.results.store import CONVERTER, UNREADABLE, Store, key_of, without_series
 from benchmarks.runner import self_check
 from benchmarks.tasks import chapter
 from benchmarks.tasks.task import task_named
@@ -96,10 +96,7 @@ class Given(Store[Image]):
 
     def __init__(self, provenance: Provenance, image: Image, results: Iterable[Result]) -> None:
         super().__init__(files.MACHINES, image, provenance)
-        self._given = {(r.task, r.method, r.cache): r for r in results}
-
-    def _read(self) -> dict[tuple[str, str, str], Result]:
-        return self._given
+        self._results = {key_of(result): result for result in results}
 
 
 @dataclass(frozen=True)
@@ -125,7 +122,7 @@ class Submission:
         """Return the content of its file, a line for each result."""
         parts = []
         for (file, form), store in self.stores.items():
-            results = sorted(store.all(), key=lambda r: (r.task, r.method, r.cache))
+            results = sorted(store.all(), key=key_of)
             lines = ",\n".join(json.dumps(CONVERTER.unstructure(result)) for result in results)
             head = json.dumps({"file": file, "form": form, "data": store.data.entry()})
             parts.append(f'{head[:-1]}, "results": [\n{lines}\n]}}')
@@ -295,7 +292,7 @@ def _store(provenance: Provenance, part: dict[str, Any]) -> tuple[tuple[str, str
     if len(image.shape) != 4 or min(*image.shape, image.file_bytes, image.images) < 1:  # noqa: PLR2004
         raise SubmissionError("a file of it has no size, or no shape of four axes.")
     key = part["file"], part["form"]
-    known = {""} | {about.released or "" for about in chapter.TASKS.values()}
+    known = {""} | chapter.released_forms()
     if key[0] not in {STANDARD, OWN} or key[1] not in known:
         raise SubmissionError(f"it is about a file that is not known here ({key[0]} {key[1]}).")
     standard = image.shape[:3] == _STANDARD_SHAPE and image.dtype == "int16" and not image.scaled

@@ -14,6 +14,7 @@ from .table import Amount, Label, Name, Table
 
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
+    from collections.abc import Set as AbstractSet
 
     from benchmarks.results.result import Result
     from benchmarks.results.statistics import Sample
@@ -134,28 +135,30 @@ def of_results(results: Sequence[Result], methods: Sequence[Method] = ()) -> Tab
         Those of the task: they tell families, and which of them return the same.
     """
     least = {(r.least_seconds, r.least_bytes) for r in results if r.least_seconds is not None}
-    shown = _shown(results)
+    shown = _shown(results, {method.name for method in methods if method.program})
     names = (*shown, "times_least") if least else shown
     columns = {name: Column(name, results, methods) for name in names}
-    time, peak = (Column(name, results, methods) for name in ("time", "peak"))
     families = {method.name: method.family for method in methods}
     rows = [
         [Name(result.method, families.get(result.method, "")), *_measured(result, columns)]
         for result in results
     ]
     headings = ["method", *(column.heading for column in columns.values())]
-    headings.insert(2, f"range of {time.heading}")
+    headings.insert(2, f"range of {columns['time'].heading}")
     if len(least) == 1:
-        seconds, least_bytes = least.pop()
-        row: list[Cell] = [LEAST, time.of(seconds), NONE, peak.of(least_bytes)]
-        rows.append([*row, *[NONE] * (len(headings) - len(row))])
+        known = dict(zip(("time", "peak"), least.pop(), strict=True))
+        row: list[Cell] = [LEAST, *(columns[name].of(known.get(name)) for name in names)]
+        row.insert(2, NONE)
+        rows.append(row)
     return Table(tuple(headings), tuple(map(tuple, rows)))
 
 
-def _shown(results: Sequence[Result]) -> tuple[str, ...]:
+def _shown(results: Sequence[Result], programs: AbstractSet[str]) -> tuple[str, ...]:
+    """Choose the columns; a program that a method starts and waits for is no worker of it."""
     if any(result.images > 1 for result in results):
         return _OF_IMAGES
-    shown = _WITH_WORKERS if any(result.has_workers for result in results) else _SHOWN
+    workers = any(result.has_workers for result in results if result.method not in programs)
+    shown = _WITH_WORKERS if workers else _SHOWN
     # Without a file, there is no size that a peak could be a multiple of.
     of_a_file = any(result.raw_bytes for result in results)
     said = {"mapped": any(map(_maps_files, results)), "multiplier": of_a_file}
@@ -252,7 +255,7 @@ def remarks(results: Sequence[Result]) -> list[str]:
         for result in results
         for words in ([result.message] if result.failed else [_noise(result), _blur(result)])
     ]
-    return [f"{result.method}: {words}." for result, words in said if words]
+    return [f"{result.method}: {words.rstrip('.')}." for result, words in said if words]
 
 
 def _noise(result: Result) -> str:

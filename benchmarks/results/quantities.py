@@ -68,7 +68,6 @@ QUANTITIES = {
     "time": Quantity("time", "wall_seconds", format_seconds, 1e-7, units=SECONDS_UNITS),
     "cpu": Quantity("CPU time", "cpu_seconds", format_seconds, 1e-7, units=SECONDS_UNITS),
     "peak": Quantity("peak", "peak_bytes", format_bytes, SMALLEST_BYTES, MIB, BYTES_UNITS),
-    "needs": Quantity("needs", "needed_bytes", format_bytes, SMALLEST_BYTES, MIB, BYTES_UNITS),
     "mapped": Quantity(
         "of it mapped", "mapped_bytes", format_bytes, SMALLEST_BYTES, MIB, BYTES_UNITS
     ),

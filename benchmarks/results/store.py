@@ -237,8 +237,16 @@ def _content(path: Path) -> dict[str, Any]:
 
 
 def without_series(result: Result) -> Result:
-    """Return a result without memory over time, which is most of what is stored."""
-    runs = tuple(replace(run, series=Series()) for run in result.memory_runs)
+    """Return a result without memory over time, which is most of what is stored.
+
+    How many processes there were at most is kept: whether there were workers is asked for.
+    """
+    runs = tuple(
+        replace(run, series=Series(processes=(max(run.series.processes),)))
+        if run.series.processes
+        else run
+        for run in result.memory_runs
+    )
     return replace(result, memory_runs=runs)
 
 

@@ -39,7 +39,7 @@ def measure(
         What is measured, and its arguments. All that they refer to travels by cloudpickle.
     runs : int
         Number of time runs, and up to nine of a noisy short call; of memory runs there are two
-        if they agree, else three, and up to five if they are blurred.
+        if they agree, else three, up to five if blurred, and one that starts workers.
     cache : {"warm", "cold"}
         Whether the files among the arguments are dropped from the page cache before each run.
     cold_workers : bool
@@ -74,6 +74,9 @@ def _lot(started: Result, order: Order, runs: int, bounds: Bounds) -> Lot:
         return [execute.carry_out(launch.prepare(replace(order, batch=batch)), bounds)]
 
     def missing(results: Results) -> list[Batch]:
-        return [] if results[0].failed else schedule.missing(results[0], runs)
+        if results[0].failed:
+            return []
+        memory = schedule.COLD_MEMORY_RUNS if order.cold_workers else schedule.MEMORY_RUNS
+        return schedule.missing(results[0], runs, memory=memory)
 
     return Lot(started.method, (started,), None, missing, carry_out)

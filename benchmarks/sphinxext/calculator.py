@@ -43,7 +43,7 @@ ENDINGS = {".nii.gz": "gz", ".nii": "none"}
 _EXTENT = ("voxels along x", "voxels along y", "voxels along z", "volumes")
 
 
-class Calculator(nodes.General, nodes.Element):
+class Calculator(nodes.Invisible, nodes.Element):
     """The form, the data it rests on, and an empty table."""
 
 

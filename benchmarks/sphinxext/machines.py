@@ -52,11 +52,11 @@ _DIGITS = 4
 _SEVERAL = 2
 
 
-class Machines(nodes.General, nodes.Element):
+class Machines(nodes.Invisible, nodes.Element):
     """The form with its data, and a table for readers without a script."""
 
 
-class ClaimsOnMachines(nodes.General, nodes.Element):
+class ClaimsOnMachines(nodes.Invisible, nodes.Element):
     """Stands for the table of claims until all pages are read."""
 
 

@@ -145,7 +145,7 @@ def taken(result: Result) -> nodes.paragraph:
     """Return the line below code: time and memory with their ranges, or what was returned."""
     line = nodes.paragraph(classes=["taken"])
     if result.failed:
-        line += nodes.Text(f"No figures: {result.message}.")
+        line += nodes.Text(f"No figures: {result.message.rstrip('.')}.")
     elif not result.time_runs:
         line += [nodes.Text("Returns "), nodes.literal("", result.observed)]
     else:

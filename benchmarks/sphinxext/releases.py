@@ -30,7 +30,7 @@ if TYPE_CHECKING:
     from benchmarks.report.table import Cell
 
 
-class ClaimsAcross(nodes.General, nodes.Element):
+class ClaimsAcross(nodes.Invisible, nodes.Element):
     """Stands for the table of claims until all pages are read."""
 
 

@@ -12,7 +12,7 @@ import importlib.metadata
 import re
 import shutil
 import textwrap
-from pathlib import Path, PurePosixPath
+from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from docutils import nodes
@@ -36,6 +36,7 @@ from benchmarks.report.markup import (
 from benchmarks.report.table import Amount, plain
 
 from . import pages
+from .claims import ClaimMark
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Sequence
@@ -189,15 +190,23 @@ class Page:
         for kind, (before, after) in _AROUND.items():
             if isinstance(node, kind):
                 return f"{before}{escaped(node.astext())}{after}"
-        if "claim-mark" in getattr(node, "attributes", {}).get("classes", ()):
-            return self._verdict(node)
         return "" if isinstance(node, _SILENT) else self.line(node)
 
-    def _verdict(self, node: Element) -> str:
+    @inline.register(nodes.target)
+    def _place(self, node: nodes.target) -> str:
+        return self.line(node)  # the words that others refer to, which stay words
+
+    @inline.register(ClaimMark)
+    def _verdict(self, node: ClaimMark) -> str:
         """Put the figures behind a statement that holds into a footnote."""
         if node["verdict"] is not Verdict.HOLDS:
             return escaped(node.astext())
         return self.note(node.astext().removeprefix("[").removesuffix("]"))
+
+    @inline.register(nodes.image)
+    def _image_in_line(self, node: nodes.image) -> str:
+        self._warn(node)
+        return escaped(node.get("alt", ""))
 
     @inline.register(nodes.Text)
     def _text(self, node: nodes.Text) -> str:
@@ -230,7 +239,7 @@ class Page:
         found = self._found(node)
         is_here = found is not None and self._is_here(found)
         if found is None or (name == "std" and is_here):
-            prefix = "" if name in ("std", "py") else f"{name}:"
+            prefix = "" if name in ("", "std", "py") else f"{name}:"
             if node.get("refexplicit"):
                 return f":{prefix}{kind}:`{escaped(text)} <{target}>`"
             shortened = name == "py" and text != target and target.endswith(f".{text}")
@@ -262,6 +271,11 @@ class Page:
             return self._admonition(node)
         if isinstance(node, _SILENT):
             return ""
+        self._warn(node)
+        return self.blocks(node.children)
+
+    @staticmethod
+    def _warn(node: Element) -> None:
         logger.warning(
             "%s has no reStructuredText that others could read",
             node.tagname,
@@ -269,7 +283,6 @@ class Page:
             type="measured",
             subtype="upstream",
         )
-        return self.blocks(node.children)
 
     @block.register(nodes.section)
     def _section(self, node: nodes.section) -> str:
@@ -302,9 +315,8 @@ class Page:
             return self._code(block, f":caption: {self.line(caption_node)}")
         blocks = [child for child in node.children if isinstance(child, nodes.literal_block)]
         if "pasted" in node["classes"] and len(blocks) > 1:
-            folded = indented(self.block(blocks[0]))
-            title = ".. dropdown:: Imports and helpers"
-            return f"{title}\n\n{folded}\n\n{self.blocks(blocks[1:])}"
+            folded = directive("dropdown", "Imports and helpers", (), self.block(blocks[0]))
+            return f"{folded}\n\n{self.blocks(blocks[1:])}"
         return self.blocks(node.children)
 
     @block.register(nodes.literal_block)
@@ -339,8 +351,8 @@ class Page:
     @block.register(nodes.definition_list)
     def _definitions(self, node: nodes.definition_list) -> str:
         return "\n\n".join(
-            f"{self.line(term)}\n{indented(self.blocks(definition.children))}"
-            for term, *_, definition in _children(node)
+            f"{' : '.join(map(self.line, terms))}\n{indented(self.blocks(definition.children))}"
+            for *terms, definition in _children(node)
         )
 
     @block.register(nodes.field_list)
@@ -390,7 +402,7 @@ class Page:
         """Return where an image will be, and its options; it is to be copied there."""
         uri = node["uri"]
         if "://" not in uri:
-            uri = self.images.setdefault(uri, f"{_IMAGES}/{PurePosixPath(uri).name}")
+            uri = self.images.setdefault(uri, f"{_IMAGES}/{uri.replace('/', '-')}")
         names = [name for name in ("alt", "width", "height", "scale", "align") if name in node]
         return uri, [f":{name}: {' '.join(str(node[name]).split())}" for name in names]
 
@@ -420,6 +432,8 @@ class Page:
 
     @block.register(nodes.table)
     def _docutils_table(self, node: nodes.table) -> str:
+        if any("morecols" in e or "morerows" in e for e in node.findall(nodes.entry)):
+            self._warn(node)  # a list-table has no cells that span others
         rows = [
             [self.blocks(entry.children) for entry in row.findall(nodes.entry)]
             for row in node.findall(nodes.row)
@@ -439,14 +453,14 @@ def _children(node: Any) -> list[Any]:
 
 
 def _is_running_text(node: Element) -> bool:
-    return isinstance(node.parent, nodes.section) and "figure-missing" not in node["classes"]
+    return isinstance(node.parent, nodes.section) and not pages.is_absent(node)
 
 
 def _note() -> str:
     """Return machine, versions, file and days of all figures, and what wrote the page."""
     found = pages.lookup()
-    days = sorted(result.measured_at[:10] for result in found.store.all())
-    span = f"{days[0]} to {days[-1]}" if days[0] != days[-1] else days[0]
+    days = sorted({result.measured_at[:10] for result in found.store.all()} or {"never"})
+    span = f"{days[0]} to {days[-1]}" if len(days) > 1 else days[0]
     version = importlib.metadata.version("neuroimaging-performance")
     text = (
         f"Every figure of this page was measured: {caption(found.data, found.provenance)} "

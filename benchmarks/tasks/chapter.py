@@ -163,6 +163,11 @@ class ManyImages:
 MANY_IMAGES = ManyImages()
 
 
+def released_forms() -> set[str]:
+    """Return the variants of the file that tasks are measured on under several releases."""
+    return {about.released or "" for about in TASKS.values()}
+
+
 def about(task: str) -> About:
     """Return what is to be known of a task; of one that is not here, nothing."""
     return TASKS.get(task, About())

@@ -12,12 +12,15 @@ from typing import TYPE_CHECKING, TypeAlias
 
 from benchmarks.errors import FigureError
 
-from .source import SHARED
+from .source import SHARED, top
 
 if TYPE_CHECKING:
     from collections.abc import Iterable
 
-_Definition: TypeAlias = ast.FunctionDef | ast.ClassDef | ast.Assign
+_Definition: TypeAlias = ast.FunctionDef | ast.ClassDef | ast.Assign | ast.AnnAssign
+
+
+_CONSTANTS = (ast.Assign, ast.AnnAssign)
 
 
 @dataclass(frozen=True)
@@ -45,7 +48,7 @@ class _File:
     def text(self, name: str) -> str:
         """Return the lines of a definition."""
         node = self.defined[name]
-        decorators = [] if isinstance(node, ast.Assign) else node.decorator_list
+        decorators = [] if isinstance(node, _CONSTANTS) else node.decorator_list
         first = min(part.lineno for part in [node, *decorators])
         return "\n".join(self.lines[first - 1 : node.end_lineno])
 
@@ -85,7 +88,7 @@ def _gathered(
     ]
     text = f"{_import_text(imports)}\n\n\n" if imports else ""
     for node, lines in found:
-        if isinstance(node, ast.Assign) and text.endswith("\n\n\n"):
+        if isinstance(node, _CONSTANTS) and text.endswith("\n\n\n"):
             text = text[:-1]  # constants stand close to each other
         text += f"{lines}\n\n\n"
     return text
@@ -133,24 +136,21 @@ def _read(path: Path) -> _File:
 
 @functools.cache
 def _parsed(path: Path, _mtime_ns: int) -> _File:
-    text = path.read_text()
+    text = path.read_text(encoding="utf-8")
     file = _File(path, tuple(text.splitlines()), {}, {})
     for node in ast.parse(text).body:
         if isinstance(node, (ast.FunctionDef, ast.ClassDef)):
             file.defined[node.name] = node
-        elif isinstance(node, ast.Assign):
-            names = [target.id for target in node.targets if isinstance(target, ast.Name)]
+        elif isinstance(node, _CONSTANTS):
+            stored = (p for p in ast.walk(node) if isinstance(getattr(p, "ctx", None), ast.Store))
+            names = [part.id for part in stored if isinstance(part, ast.Name)]
             file.defined.update(dict.fromkeys(names, node))
         elif isinstance(node, ast.Import):
-            file.imported.update({n.asname or _top(n.name): (n.name, "") for n in node.names})
+            file.imported.update({n.asname or top(n.name): (n.name, "") for n in node.names})
         elif isinstance(node, ast.ImportFrom):
             module = node.module or ""
             file.imported.update({n.asname or n.name: (module, n.name) for n in node.names})
     return file
-
-
-def _top(module: str) -> str:
-    return module.partition(".")[0]
 
 
 def _import_text(imports: dict[str, tuple[str, str]]) -> str:
@@ -161,7 +161,7 @@ def _import_text(imports: dict[str, tuple[str, str]]) -> str:
         if part:
             taken.setdefault(module, []).append(part if part == name else f"{part} as {name}")
         else:
-            alias = "" if name == _top(module) else f" as {name}"
+            alias = "" if name == top(module) else f" as {name}"
             groups[_is_other(module)].append(f"import {module}{alias}")
     for module, parts in taken.items():
         groups[_is_other(module)].append(f"from {module} import {', '.join(parts)}")
@@ -169,4 +169,4 @@ def _import_text(imports: dict[str, tuple[str, str]]) -> str:
 
 
 def _is_other(module: str) -> bool:
-    return _top(module) not in sys.stdlib_module_names
+    return top(module) not in sys.stdlib_module_names

@@ -93,9 +93,9 @@ def imports(*functions: object) -> tuple[str, ...]:
     of the packages needs, and therefore imports.
     """
     homes = {home for function in functions for home in _homes(function, set())}
-    found = {".".join(home.split(".")[:2]) for home in homes if _is_installed(_top(home))}
-    needed = frozenset[str]().union(*(_required(_top(name)) for name in found))
-    return tuple(sorted(name for name in found if _top(name) not in needed))
+    found = {".".join(home.split(".")[:2]) for home in homes if _is_installed(top(home))}
+    needed = frozenset[str]().union(*(_required(top(name)) for name in found))
+    return tuple(sorted(name for name in found if top(name) not in needed))
 
 
 def _homes(function: object, seen: set[FunctionType]) -> Iterator[str]:
@@ -130,7 +130,8 @@ def _imported(code: CodeType) -> Iterator[str]:
             yield from _imported(constant)
 
 
-def _top(name: str) -> str:
+def top(name: str) -> str:
+    """Return the package that a module is of."""
     return name.partition(".")[0]
 
 

@@ -160,7 +160,7 @@ function showSlurm(form, rows, jobs) {
 // The fields can be given behind the address: will_it_fit.html#n0=64&n1=64&dtype=float32
 function fill(form) {
   for (const [name, value] of new URLSearchParams(location.hash.slice(1))) {
-    if (form.elements[name]) form.elements[name].value = value;
+    give(form.elements[name], value);
   }
 }
 

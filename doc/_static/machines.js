@@ -187,10 +187,8 @@ function fill(form, data) {
   const given = new URLSearchParams(location.hash.slice(1));
   const first = { task: data.shown, quantity: "time", as: "absolute", file: data.file, release: "" };
   for (const name of CHOICES) {
-    const field = form.elements[name];
-    const wanted = given.has(name) ? given.get(name) : first[name];
-    const known = [...field.options].some((option) => option.value === wanted);
-    field.value = known ? wanted : first[name];
+    give(form.elements[name], first[name]);
+    if (given.has(name)) give(form.elements[name], given.get(name));
   }
   const boxes = [...form.querySelectorAll("[name=machine]")];
   const machines = given.getAll("machine").filter((id) => boxes.some((box) => box.value === id));

@@ -6,6 +6,12 @@ const GIB = 1024 ** 3;
 const NARROW = "\u202f";
 const SPACE = "\u00a0";
 
+// Give a field a value from an address: of a list, only what is in it.
+function give(field, value) {
+  const options = field?.options && [...field.options].map((option) => option.value);
+  if (field && (!options || options.includes(value))) field.value = value;
+}
+
 // A number with three significant digits, thousands grouped, without an exponent.
 function significant(value, digits = 3) {
   if (value === 0) return "0";

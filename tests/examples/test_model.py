@@ -112,11 +112,3 @@ def test_only_a_whole_fitted_model_keeps_the_signals(here, tmp_path):
     assert whole.Y.shape[0] == whole.whitened_residuals.shape[0] == SHAPE[3]
     assert not hasattr(minimized, "Y")
     np.testing.assert_array_equal(whole.theta, minimized.theta)
-
-
-@pytest.mark.parametrize(("zoom", "seconds"), [(2, 2), (2000, 2), (0, 2), (0.8, 0.8)])
-def test_the_repetition_time_is_in_seconds_whatever_the_header_has(here, zoom, seconds, tmp_path):
-    img = nib.Nifti1Image(np.zeros((2, 2, 2, 3), np.int16), np.eye(4))
-    img.header.set_zooms((1, 1, 1, zoom))
-    nib.save(img, tmp_path / "a.nii")
-    assert here["repetition_time"](tmp_path / "a.nii") == pytest.approx(seconds)

@@ -36,7 +36,7 @@ RECIPES = {
 }
 
 #: How a caller says where results go: a folder, or the path of the result.
-PLACES = ("folder", "half_path")
+PLACES = ("folder", "half_path", "smoothed_path", "resampled_path")
 WRITERS = [
     name
     for name, (_, method) in RECIPES.items()

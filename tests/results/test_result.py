@@ -45,7 +45,7 @@ def test_a_failed_method_has_no_figures_and_says_why():
 def test_an_unknown_quantity_is_answered_by_the_known_ones():
     with pytest.raises(
         FigureError,
-        match="time, cpu, peak, needs, mapped, kept, whole, throughput, value, times_least, mult",
+        match="time, cpu, peak, mapped, kept, whole, throughput, value, times_least, mult",
     ):
         RESULT.quantity("speed")
 

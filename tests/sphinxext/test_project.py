@@ -168,6 +168,8 @@ def test_results_of_another_machine_do_not_stand_beside_those_of_this_one(projec
     with room.alone():
         built(project)
     assert "Another" not in (project / "measured.json").read_text()
+    (kept,) = project.glob("measured-*.json")
+    assert "Another" in kept.read_text()
     assert {result["task"] for result in results(project)} == {"sorting", "gauge"}
 
 
