@@ -21,7 +21,7 @@ NO_CHROMIUM = "there is no Chromium to look at the pages with"
 
 
 def pytest_collection_modifyitems(items):
-    """Start with what runs alone, so that the others wait for it together, then what is longest."""
+    """Start with what runs alone, so that others wait for it together, then what is longest."""
     items.sort(key=lambda item: (not item.get_closest_marker("alone"), item.path.name != LONGEST))
 
 
