@@ -149,15 +149,16 @@ def mean_of_saved(fmri_path):
 # %%
 # What nilearn does with each
 # ---------------------------
-# How often is the file read? Every reading of a proxy begins with the method that is watched here.
+# How often is the file read? A proxy reads all of its file when NumPy asks it for an array, which
+# is counted here.
 
 
 def times_read(img):
     """Count how often three functions read the file of an image."""
-    reading = mock.patch.object(
-        ArrayProxy, "_get_fileobj", autospec=True, side_effect=ArrayProxy._get_fileobj
+    asked = mock.patch.object(
+        ArrayProxy, "__array__", autospec=True, side_effect=ArrayProxy.__array__
     )
-    with reading as calls:
+    with asked as calls:
         three_of(img)
     return calls.call_count
 
