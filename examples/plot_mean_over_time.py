@@ -240,7 +240,7 @@ if __name__ == "__main__":
 # Programs and whole scripts, on the same file: each is a process from its start to its end.
 
 if __name__ == "__main__":
-    print(compare(PROCESSES, form="nii_gz", runs=3))
+    print(compare(PROCESSES, form="nii_gz", runs=2))
 
 # %%
 # Now the run as a plain file.
