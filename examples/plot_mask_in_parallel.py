@@ -264,7 +264,7 @@ if __name__ == "__main__":
 # Some of them on a run that is twice as long.
 
 if __name__ == "__main__":
-    print(compare(LONGER, form="x2", runs=3))
+    print(compare(LONGER, form="x2", runs=2))
 
 # %%
 # The time of each way, on the first volumes.

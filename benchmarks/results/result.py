@@ -86,7 +86,8 @@ class Result:
     returned : Returned or None
         What the method returned, for checking that methods agree.
     cache : str
-        State of the page cache before each run: ``"warm"``.
+        State of the page cache before each run that was asked for of all methods: ``"warm"`` or
+        ``"cold"``. A method that is always to find a cold file has that in its digest.
     images : int
         How many images a call went through.
     least_seconds, least_bytes : float or None
