@@ -18,8 +18,8 @@ The chapter says what follows from it: :ref:`chapter_models`.
 # -------------------
 # They are made from the run itself, so that any file will do: a block of five volumes in every
 # ten, and one confound. The time between volumes is that of the header; a header without one is
-# taken to mean 2 s, so give your own. The mask holds the brightest tenth of the voxels. Put yours
-# in the place of all these.
+# taken to mean two seconds, so give your own. The mask holds the brightest tenth of the voxels.
+# Put yours in the place of all these.
 
 import nibabel as nib
 import numpy as np
