@@ -184,9 +184,11 @@ mean.to_filename(sys.argv[2])
 
 ISAL_SCRIPT = """
 import sys
+import nibabel as nib
 import numpy as np
-from benchmarks.recipes import opened_image
-with opened_image(sys.argv[1]) as img:
+from isal import igzip
+with igzip.open(sys.argv[1]) as stream:
+    img = nib.load(sys.argv[1]).from_stream(stream)
     mean = np.zeros(img.shape[:3], order="F")
     for volume in range(img.shape[3]):
         mean += img.dataobj[..., volume]
@@ -219,7 +221,7 @@ WAYS = [mean_load_img, mean_nibabel, mean_volume_by_volume]
 LOOPS = [mean_volume_by_volume, mean_file_reopened]
 # nilearn adds up floats of four bytes as such: the more volumes, the more is rounded.
 TOLERANCE = 1e-4
-ENDINGS = {"mean_isal": ".nii.gz", "mean_blocks": ".nii"}
+ENDINGS = {"mean_isal": ".nii.gz", "mean_isal_script": ".nii.gz", "mean_blocks": ".nii"}
 PROGRAMS = {"mean_mrmath": "mrmath", "mean_wb_command": "wb_command"}
 SCRIPTS = [mean_nilearn_script, mean_isal_script]
 PROCESSES = [mean_mrmath, mean_wb_command, *SCRIPTS]
