@@ -19,6 +19,10 @@ class DisagreementError(BenchmarkError):
     """Two methods of one task return different results, so neither is published."""
 
 
+class WarmError(BenchmarkError):
+    """A file that is to be cold cannot be dropped from the page cache."""
+
+
 class StoreError(BenchmarkError):
     """Stored results cannot be read or written."""
 

@@ -202,7 +202,7 @@ def _lots(task: Task, store: Store[Given], plan: Plan) -> list[Lot]:
     methods = [_keyed(task, method) for method in task.methods]
     for method in methods:
         found = None if plan.again else store.fresh(task.name, method.name, method.source_sha256)
-        settled = found if found and is_final(found, weighed=method.weighed) else None
+        settled = found if found and is_final(found) else None
         results[method.name] = settled or Result.begun(task.name, method, store.data)
     carry_out = functools.partial(_carried_out, plan)
     return lots_of(task, store, results, plan, carry_out)
@@ -211,6 +211,11 @@ def _lots(task: Task, store: Store[Given], plan: Plan) -> list[Lot]:
 def _carried_out(plan: Plan, method: Method, batch: Batch, *, reduced: bool) -> Outcome | Failure:
     arguments = tuple(method.function.__globals__.get("ARGUMENTS", ()))
     order = Order(
-        method.function, (arguments,), batch, cold_workers=method.cold_workers, reduced=reduced
+        method.function,
+        (arguments,),
+        batch,
+        cold_paths=launch.files_of(*arguments) if method.cache == "cold" else (),
+        cold_workers=method.cold_workers,
+        reduced=reduced,
     )
     return execute.carry_out(launch.prepare(order), plan.bounds)

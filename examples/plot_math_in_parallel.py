@@ -104,6 +104,17 @@ def saved_streaming(fmri_path, half_path=None):
 
 
 # %%
+# Twice, one after the other
+# --------------------------
+# What is done in parallel has to be compared with the same work in one process.
+
+
+def twice_serial(fmri_path):
+    """Halve the image, and halve it once more, in this process."""
+    return [math_img("img / 2", img=fmri_path) for _ in range(2)]
+
+
+# %%
 # Twice, in two processes
 # -----------------------
 # ``joblib`` starts two worker processes and hands each of them the image. What is handed over
@@ -154,18 +165,18 @@ def twice_threads(fmri_path):
 # %%
 # Twice, in one pass
 # ------------------
-# Nothing here needs a second process. One loop over the volumes fills both results. They are
+# Nothing here needs a second process. One loop over the volumes computes both results. They are
 # floats of four bytes, which halves what they need.
 
 
 def twice_one_pass(fmri_path):
-    """Read each volume once, and put its half into both results, rounded to float32."""
+    """Read each volume once, and compute both results from it, rounded to float32."""
     with opened_image(fmri_path) as img:
         results = [np.empty(img.shape, np.float32, order="F") for _ in range(2)]
         for volume in range(img.shape[3]):
-            half = img.dataobj[..., volume] / 2
+            values = img.dataobj[..., volume]
             for result in results:
-                result[..., volume] = half
+                result[..., volume] = values / 2
     return [type(img)(data, img.affine, img.header, dtype=data.dtype) for data in results]
 
 
@@ -174,7 +185,7 @@ def twice_one_pass(fmri_path):
 
 
 def twice_to_files(fmri_path):
-    """Read each volume once, and write its half as float32 to both files, in a new folder."""
+    """Read each volume once, and write both results as float32, into a new folder."""
     folder = tempfile.mkdtemp()
     paths = [f"{folder}/half-{number}.nii" for number in (1, 2)]
     with opened_image(fmri_path) as img, open(paths[0], "wb") as one, open(paths[1], "wb") as two:
@@ -182,9 +193,9 @@ def twice_to_files(fmri_path):
         for target in (one, two):
             header.write_to(target)
         for volume in range(img.shape[3]):
-            half = (img.dataobj[..., volume] / 2).astype(header.get_data_dtype())
+            values = img.dataobj[..., volume]
             for target in (one, two):
-                target.write(half.T)
+                target.write((values / 2).astype(header.get_data_dtype()).T)
     return [nib.load(path) for path in paths]
 
 
@@ -253,7 +264,9 @@ def number_proxy_cold(fmri_path):
 
 ONCE = [math_load_img, math_nibabel, half_in_place]
 SAVED = [saved_math_img, saved_streaming]
-TWICE = [twice_proxy, twice_loaded, twice_path, twice_threads, twice_one_pass, twice_to_files]
+WORKERS = [twice_loaded, twice_proxy, twice_path]
+TWICE = [*WORKERS, twice_threads, twice_serial, twice_one_pass, twice_to_files]
+LONGER = [twice_path, twice_serial, twice_one_pass]
 NUMBERS = [number_proxy, number_loaded, number_one_pass]
 RECOMMENDED = ["saved_streaming"]
 STARTING = [[start_nilearn_workers], [start_nibabel_workers], [number_proxy_cold]]
@@ -273,11 +286,20 @@ if __name__ == "__main__":
     print(compare(SAVED, form="short"))
 
 # %%
-# Twice, with images as results.
+# Twice, with two images as results in every case. From row to row, one thing changes: a proxy
+# instead of a loaded image, a path instead of a proxy, threads instead of workers, one after the
+# other instead of two at a time, one pass in floats of four bytes instead of ``math_img``, files
+# instead of arrays.
 
 if __name__ == "__main__":
     twice = compare(TWICE, form="short", runs=3)
     print(twice)
+
+# %%
+# Some of them on a run that is twice as long.
+
+if __name__ == "__main__":
+    print(compare(LONGER, form="x2", runs=2))
 
 # %%
 # The time of each way.

@@ -20,6 +20,7 @@ The chapter says what follows from it: :ref:`chapter_mean_over_time`.
 
 import math
 import subprocess
+import sys
 import tempfile
 
 import nibabel as nib
@@ -169,6 +170,48 @@ def mean_wb_command(fmri_path):
 
 
 # %%
+# A whole script in Python does what they do: it starts, imports what it needs, averages, and
+# writes a file. The first one needs nilearn, and the second nibabel and ``isal`` alone.
+
+NILEARN_SCRIPT = """
+import sys
+import numpy as np
+from nilearn.image import mean_img
+mean = mean_img(sys.argv[1], copy_header=True)
+mean.set_data_dtype(np.float32)
+mean.to_filename(sys.argv[2])
+"""
+
+ISAL_SCRIPT = """
+import sys
+import nibabel as nib
+import numpy as np
+from isal import igzip
+with igzip.open(sys.argv[1]) as stream:
+    img = nib.load(sys.argv[1]).from_stream(stream)
+    mean = np.zeros(img.shape[:3], order="F")
+    for volume in range(img.shape[3]):
+        mean += img.dataobj[..., volume]
+mean /= img.shape[3]
+type(img)(mean, img.affine, img.header, dtype=np.float32).to_filename(sys.argv[2])
+"""
+
+
+def mean_nilearn_script(fmri_path):
+    """Let a new Python import nilearn, and write the mean."""
+    mean = f"{tempfile.mkdtemp()}/mean.nii"
+    subprocess.run([sys.executable, "-c", NILEARN_SCRIPT, fmri_path, mean], check=True)
+    return nib.load(mean)
+
+
+def mean_isal_script(fmri_path):
+    """Let a new Python import nibabel and isal, and write the mean volume by volume."""
+    mean = f"{tempfile.mkdtemp()}/mean.nii"
+    subprocess.run([sys.executable, "-c", ISAL_SCRIPT, fmri_path, mean], check=True)
+    return nib.load(mean)
+
+
+# %%
 # What it costs
 # -------------
 # Every method runs several times, in new Python processes. All of them must return the same
@@ -178,12 +221,14 @@ WAYS = [mean_load_img, mean_nibabel, mean_volume_by_volume]
 LOOPS = [mean_volume_by_volume, mean_file_reopened]
 # nilearn adds up floats of four bytes as such: the more volumes, the more is rounded.
 TOLERANCE = 1e-4
-ENDINGS = {"mean_isal": ".nii.gz", "mean_blocks": ".nii"}
+ENDINGS = {"mean_isal": ".nii.gz", "mean_isal_script": ".nii.gz", "mean_blocks": ".nii"}
 PROGRAMS = {"mean_mrmath": "mrmath", "mean_wb_command": "wb_command"}
-COMPRESSED = [*WAYS, mean_isal, mean_mrmath, mean_wb_command]
-PLAIN = [*WAYS, mean_blocks, mean_mrmath, mean_wb_command]
+SCRIPTS = [mean_nilearn_script, mean_isal_script]
+PROCESSES = [mean_mrmath, mean_wb_command, *SCRIPTS]
+COMPRESSED = [*WAYS, mean_isal]
+PLAIN = [*WAYS, mean_blocks]
 RECOMMENDED = ["mean_isal", "mean_blocks", "mean_volume_by_volume"]
-METHODS = [*COMPRESSED, mean_blocks, mean_file_reopened]
+METHODS = [*COMPRESSED, *PROCESSES, mean_blocks, mean_file_reopened]
 
 if __name__ == "__main__":
     from benchmarks import compare
@@ -192,7 +237,15 @@ if __name__ == "__main__":
 
 # %%
 # That was the run as a compressed file. The last column tells how far each way is from what this
-# machine could do at best. Now the run as a plain file.
+# machine could do at best.
+#
+# Programs and whole scripts, on the same file: each is a process from its start to its end.
+
+if __name__ == "__main__":
+    print(compare(PROCESSES, form="nii_gz", runs=2))
+
+# %%
+# Now the run as a plain file.
 
 if __name__ == "__main__":
     print(compare(PLAIN, form="nii"))

@@ -66,7 +66,7 @@ def _is_missing(theirs: Result, ours: Store[Image] | None, plan: Plan) -> bool:
     if method is None or (ours and not method.takes(ours.data.path)):
         return False
     found = ours.get(theirs.task, theirs.method, theirs.cache) if ours else None
-    if found is None or plan.again or not is_final(found, weighed=method.weighed):
+    if found is None or plan.again or not is_final(found):
         return True
     changed = method.source_sha256 not in ("", found.source_sha256)
     return changed or len(found.time_runs) < min(len(theirs.time_runs), plan.runs)

@@ -226,7 +226,7 @@ def _settled(task: Task, store: Store[Image], method: Method, plan: Plan) -> Res
     """Return a stored result if it is fresh and gave figures, or is the error of a kernel."""
     local = bool(method.program)
     result = store.fresh(task.name, method.name, method.source_sha256, plan.cache, local=local)
-    return result if result and is_final(result, weighed=method.weighed) else None
+    return result if result and is_final(result) else None
 
 
 def _too_large(

@@ -91,8 +91,7 @@ class State:
     def _fails(self, name: str, source: str) -> bool:
         """Tell whether a method of a task, if it is still there, failed and is tried again."""
         return any(
-            not is_final(result, weighed=result.method not in roofline.RATES)
-            and (result.method in source or result.method in roofline.RATES)
+            not is_final(result) and (result.method in source or result.method in roofline.RATES)
             for results in self.results.values()
             for result in (
                 CONVERTER.structure(one, Result)

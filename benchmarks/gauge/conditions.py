@@ -9,7 +9,7 @@ import mmap
 import os
 import sys
 
-from benchmarks.errors import BenchmarkError
+from benchmarks.errors import WarmError
 
 #: A file counts as cold if no more than this fraction of its pages is in memory.
 COLD_FRACTION = 0.01
@@ -39,9 +39,9 @@ def end_workers() -> None:
 
 
 def make_cold(path: str) -> None:
-    """Drop a file's pages from the page cache; raises BenchmarkError if the system keeps them."""
+    """Drop a file's pages from the page cache; raises WarmError if the system keeps them."""
     if not hasattr(os, "posix_fadvise"):
-        raise BenchmarkError("A cold page cache can be had on Linux only.")
+        raise WarmError("A cold page cache can be had on Linux only.")
     descriptor = os.open(path, os.O_RDONLY)
     try:
         # Pages that are not on the disk yet cannot be dropped.
@@ -51,7 +51,7 @@ def make_cold(path: str) -> None:
     finally:
         os.close(descriptor)
     if cached > COLD_FRACTION:
-        raise BenchmarkError(
+        raise WarmError(
             f"{path} cannot be dropped from the page cache ({cached:.0%} of it stays): its file "
             "system keeps files in memory, or another program uses the file."
         )

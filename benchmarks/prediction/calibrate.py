@@ -152,7 +152,8 @@ def _jobs(image: Image) -> list[_Job]:
         if chapter.about(name).predicted
         for task in (tasks.from_example(path),)
         for method in task.methods
-        if not (method.cold_workers or method.name in chapter.about(name).unpredicted)
+        if not (method.cold_workers or method.cache == "cold")
+        and method.name not in chapter.about(name).unpredicted
     ]
 
 

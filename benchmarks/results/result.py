@@ -44,13 +44,21 @@ class Status(Word):
     TOO_LARGE = "too large"  # predicted to need more memory than there is
     LEFT_RUNNING = "left running"
     DISAGREES = "disagrees"
+    STAYS_WARM = "stays warm"  # the file cannot be dropped from the page cache
 
     def __repr__(self) -> str:  # notebooks show results
         return repr(self.value)
 
 
-#: The file, or the bounds of a run, were too much for the method.
-STOPPED = (Status.TOO_LARGE, Status.OVER_MEMORY, Status.OVER_TIME, Status.KILLED)
+#: This machine cannot give the figures: the file, or the bounds of a run, were too much for the
+#: method, or a file that is to be cold is always in memory.
+NOT_HERE = (
+    Status.TOO_LARGE,
+    Status.OVER_MEMORY,
+    Status.OVER_TIME,
+    Status.KILLED,
+    Status.STAYS_WARM,
+)
 
 
 @dataclass(frozen=True)
@@ -78,7 +86,8 @@ class Result:
     returned : Returned or None
         What the method returned, for checking that methods agree.
     cache : str
-        State of the page cache before each run: ``"warm"``.
+        State of the page cache before each run that was asked for of all methods: ``"warm"`` or
+        ``"cold"``. A method that is always to find a cold file has that in its digest.
     images : int
         How many images a call went through.
     least_seconds, least_bytes : float or None
@@ -239,7 +248,7 @@ class Result:
 
     def _refuse_failed(self) -> None:
         if self.failed:
-            error = AbsentError if self.status in STOPPED else FigureError
+            error = AbsentError if self.status in NOT_HERE else FigureError
             raise error(f"{self.task}.{self.method} has no figures: {self.message}")
 
     def quantity(self, name: str) -> Sample:

@@ -122,6 +122,8 @@ def _failure(  # noqa: PLR0911 - one way out for each end
         bound = format_bytes(assignment.most_bytes)
         words = f"stopped when it held more than its memory limit of {bound}"
         return Failure(Status.OVER_MEMORY, words)
+    if "warm" in worked:
+        return Failure(Status.STAYS_WARM, worked["warm"])
     if "error" in worked:
         return Failure(Status.RAISED, f"raised {worked['error']}")
     if code == -signal.SIGKILL and by_kernel:

@@ -26,7 +26,8 @@ RUNS = 5
 MEMORY_RUNS = 3
 AGREEING_RUNS = 2
 
-#: Workers that are started in a run take seconds, and as much memory each time.
+#: Workers that are started in a run take seconds, and as much memory each time; and what is read
+#: from the disk needs the same memory as from the page cache.
 COLD_MEMORY_RUNS = 1
 
 #: If the bounds of a peak are not sharp, so many more runs may be tried.
@@ -132,7 +133,8 @@ class Plan:
         """Return the runs that a result still needs; none if it failed."""
         if result.failed:
             return []
-        memory = COLD_MEMORY_RUNS if method.cold_workers else MEMORY_RUNS
+        is_cold = method.cold_workers or method.cache == "cold"
+        memory = COLD_MEMORY_RUNS if is_cold else MEMORY_RUNS
         return missing(result, self.runs, timed=self.timed, weighed=method.weighed, memory=memory)
 
 
@@ -159,10 +161,9 @@ def missing(
     return _batches((time, each or _each(runs)), (weigh, each or _each(enough)))
 
 
-def is_final(result: Result, *, weighed: bool) -> bool:
-    """Tell whether a stored result is not tried again: it has figures, or is a kernel's error."""
-    # A kernel will raise again: some systems cannot drop a file from memory.
-    return not result.failed or (not weighed and result.status == Status.RAISED)
+def is_final(result: Result) -> bool:
+    """Tell whether a stored result is not tried again: it has figures, or stays without."""
+    return not result.failed or result.status == Status.STAYS_WARM
 
 
 def _is_worth_more_runs(result: Result) -> bool:

@@ -15,6 +15,7 @@ from dataclasses import asdict, replace
 from pathlib import Path
 from typing import IO, TYPE_CHECKING, Any
 
+from benchmarks.errors import WarmError
 from benchmarks.gauge import clock, conditions, fallback
 from benchmarks.gauge.readings import MemoryRun
 from benchmarks.tasks import agreement
@@ -138,6 +139,8 @@ def answer(given: IO[bytes], to: int, line: Line | None) -> None:
     """Read a pickled order, carry it out, and answer in one line of JSON."""
     try:
         content = carry_out(pickle.load(given), line)  # noqa: S301 - from our own runner
+    except WarmError as error:
+        content = {"warm": str(error)}
     except Exception as error:  # noqa: BLE001 - whatever the method raises is its status
         content = {"error": f"{type(error).__name__}: {error}"}
     with os.fdopen(to, "w", encoding="utf-8") as file:

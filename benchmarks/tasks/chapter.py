@@ -65,6 +65,7 @@ TASKS = {
         {"": _ADDED_UP},
         released="",
         reads_again=("mean_file_reopened",),
+        unpredicted=("mean_nilearn_script", "mean_isal_script"),
     ),
     "extract_volume": About(
         {
@@ -91,8 +92,13 @@ TASKS = {
             "number_one_pass": _ADDED_UP,
         },
         released="short",
+        unpredicted=("twice_serial",),
     ),
-    "mask_in_parallel": About({"": _ALL}, released="short"),
+    "mask_in_parallel": About(
+        {"": _ALL},
+        released="short",
+        unpredicted=("masker_read_once", "numpy_one_process", "one_pass_gzip"),
+    ),
     "atlas_signals": About(
         {"": _ALL, "resample_atlas": None},
         unpredicted=("masker_no_report", "resample_atlas", "masker_cleaned", "one_pass_cleaned"),
@@ -116,6 +122,8 @@ TASKS = {
     ),
     "proxy_and_array": About(released="short", timed=False, predicted=False),
     "growth": About(predicted=False),
+    "first_read": About(predicted=False),
+    "reuse": About(predicted=False),
     "many_images": About(predicted=False),
     "caching": About(
         finds_left=("second_call", "second_call_no_report", "masked_loaded_second_call"),

@@ -106,7 +106,8 @@ def from_functions(functions: Methods) -> Task:
         return the same. Globals of their file say more, by name: ``TOLERANCE`` how nearly,
         ``PROGRAMS`` the program that one needs (left out if it is not on the PATH),
         ``ENDINGS`` the files one is for, ``RECOMMENDED`` what the site recommends,
-        ``COLD_WORKERS`` those that start their workers, ``FORM`` the form all need.
+        ``COLD_WORKERS`` those that start their workers, ``COLD_CACHE`` those that find the file
+        dropped from the page cache, ``FORM`` the form all need.
 
     Raises
     ------
@@ -157,8 +158,10 @@ def _method(function: FunctionType, group: int, program: str) -> Method:
         digest = hashlib.sha256(f"{digest} {program} {version}".encode()).hexdigest()
     summary = (inspect.getdoc(function) or "").partition("\n")[0]
     cold_workers = function.__name__ in function.__globals__.get("COLD_WORKERS", ())
-    if cold_workers:  # what it finds is part of what is measured
-        digest = hashlib.sha256(f"{digest} cold workers".encode()).hexdigest()
+    cold_cache = function.__name__ in function.__globals__.get("COLD_CACHE", ())
+    for is_cold, words in ((cold_workers, "cold workers"), (cold_cache, "cold cache")):
+        if is_cold:  # what it finds is part of what is measured
+            digest = hashlib.sha256(f"{digest} {words}".encode()).hexdigest()
     ending = function.__globals__.get("ENDINGS", {}).get(function.__name__, "")
     return Method(
         function.__name__,
@@ -167,6 +170,7 @@ def _method(function: FunctionType, group: int, program: str) -> Method:
         digest,
         group,
         program,
+        cache="cold" if cold_cache else None,
         ending=ending,
         family=_family(function, program),
         cold_workers=cold_workers,

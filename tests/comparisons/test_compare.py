@@ -1,17 +1,22 @@
 import json
+import os
 import re
 import signal
 import subprocess
 import sys
+import tempfile
 import time
+from pathlib import Path
 
 import matplotlib.pyplot as plt
 import pytest
+from conftest import save_run
 
 from benchmarks import compare, compare_forms
 from benchmarks.comparisons import compare as comparing
 from benchmarks.errors import DataError, DisagreementError
 from benchmarks.files import PROJECT
+from benchmarks.gauge import conditions
 from benchmarks.images import choose
 from benchmarks.images.workspace import Workspace
 from benchmarks.results import provenance
@@ -311,3 +316,52 @@ def test_the_measure_command_refuses_what_is_no_task():
     )
     assert answer.returncode == 2
     assert answer.stderr.startswith("Error: There is no task 'nothing'; there are: ")
+
+
+COLD = """
+import os
+from benchmarks.gauge import conditions
+
+def cached(fmri_path):
+    descriptor = os.open(fmri_path, os.O_RDONLY)
+    try:
+        fraction = conditions.cached_fraction(descriptor)
+        while os.read(descriptor, 1 << 20):
+            pass
+    finally:
+        os.close(descriptor)
+    return fraction
+
+def cached_cold(fmri_path):
+    return cached(fmri_path)
+
+COLD_CACHE = ["cached_cold"]
+METHODS = [[cached], [cached_cold]]
+"""
+
+
+def test_a_method_can_find_a_cold_file_beside_others_that_find_it_warm(example, started):
+    # The folder of temporary files may be in memory.
+    with tempfile.TemporaryDirectory(dir=Path(__file__).resolve().parent) as folder:
+        path = save_run(Path(folder, "run.nii"), shape=(64, 64, 32, 8))
+        warm, cold = compare(example(COLD), path, runs=2).results
+        assert (warm.status, cold.status) == ("ok", "ok")
+        assert warm.value.median == 1.0
+        assert cold.value.median <= conditions.COLD_FRACTION
+        assert (len(warm.memory_runs), len(cold.memory_runs)) == (2, 1)
+        count = len(started)
+        compare(example(COLD), path, runs=2)
+        assert len(started) == count
+
+
+@pytest.mark.skipif(not os.path.ismount("/dev/shm"), reason="no file system is in memory")
+def test_where_a_file_stays_warm_the_table_says_so_and_it_is_not_tried_again(example, started):
+    with tempfile.TemporaryDirectory(dir="/dev/shm") as folder:
+        path = save_run(Path(folder, "run.nii"))
+        comparison = compare(example(COLD), path, runs=2)
+        count = len(started)
+        assert "stays warm" in comparison.table().text().splitlines()[-1]
+        assert "cannot be dropped from the page cache" in str(comparison)
+        warm, cold = compare(example(COLD), path, runs=2).results
+        assert (warm.status, cold.status, cold.time_runs) == ("ok", "stays warm", ())
+        assert len(started) == count

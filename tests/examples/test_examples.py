@@ -112,6 +112,15 @@ def test_a_method_is_short_and_says_what_it_does(path):
         assert 1 <= len(lines) <= 12, method.name
 
 
+@pytest.mark.parametrize("path", PATHS.values(), ids=PATHS)
+def test_what_is_said_of_methods_names_methods(path):
+    task = tasks.from_example(path)
+    said = task.methods[0].function.__globals__
+    lists = ("COLD_WORKERS", "COLD_CACHE", "ENDINGS", "PROGRAMS", "RECOMMENDED")
+    named = {name for each in lists for name in said.get(each, ())}
+    assert named <= {method.name for method in task.methods} | task.absent.keys()
+
+
 def _source(function):
     import inspect
 

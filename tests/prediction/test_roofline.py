@@ -187,7 +187,7 @@ def test_a_file_that_is_always_in_memory_has_no_cold_rate_and_is_asked_once(
     assert result.least_seconds is not None
     store = Workspace.chosen(path).store
     cold = store.get("my_example", "read_cold")
-    assert cold.status == "raised"
+    assert cold.status == "stays warm"
     assert "cannot be dropped from the page cache" in cold.message
     monkeypatch.setattr(execute, "carry_out", lambda *_: pytest.fail("measured again"))
     assert compare(methods, path, runs=2).results == (result,)

@@ -1,6 +1,6 @@
 import pytest
 
-from benchmarks.errors import FigureError
+from benchmarks.errors import AbsentError, FigureError
 from benchmarks.gauge.readings import MemoryRun, TimeRun
 from benchmarks.results.result import Result, Status
 from benchmarks.results.statistics import Sample
@@ -40,6 +40,12 @@ def test_a_failed_method_has_no_figures_and_says_why():
     failed = Result("load", "get_fdata", status=Status.RAISED, message="raised ValueError: x")
     with pytest.raises(FigureError, match=r"load\.get_fdata has no figures: raised ValueError"):
         failed.quantity("time")
+
+
+def test_what_this_machine_cannot_give_is_absent_and_no_fault():
+    warm = Result("load", "cold", status=Status.STAYS_WARM, message="it cannot be dropped")
+    with pytest.raises(AbsentError, match=r"load\.cold has no figures: it cannot be dropped"):
+        warm.quantity("time")
 
 
 def test_an_unknown_quantity_is_answered_by_the_known_ones():

@@ -134,6 +134,7 @@ def test_a_method_runs_when_it_is_pasted(name, paste):
 #: How a helper is used, with what it needs; one that is no more than called by its name is not.
 CALLS = {
     "opened_image": "with opened_image('my_bold.nii.gz') as img:\n    print(img.dataobj[..., 3])",
+    "array_image": "print(array_image('my_bold.nii.gz').get_data_dtype())",
     "float32_header": "print(float32_header(nib.load('my_bold.nii.gz')))",
     "mean_and_signals": "print(mean_and_signals('my_bold.nii.gz', 'mean.nii', 'signals.npy'))",
     "attempted": "print(attempted('my_bold.nii.gz', 'my_bold.nii.gz', '.'))",

@@ -130,6 +130,20 @@ def test_methods_of_one_list_belong_together(example):
     assert {method.group for method in flat.methods} == {0}
 
 
+def test_a_method_that_finds_a_cold_file_is_another_one(example):
+    source = """
+    def warm(path): return 1
+    def cold(path): return 1
+    METHODS = [warm, cold]
+    """
+    (warm, cold) = tasks.from_functions(example(source)).methods
+    assert (warm.cache, cold.cache) == (None, None)
+    named = tasks.from_functions(example(source + 'COLD_CACHE = ["cold"]\n')).methods
+    assert [method.cache for method in named] == [None, "cold"]
+    assert named[0].source_sha256 == warm.source_sha256
+    assert named[1].source_sha256 != cold.source_sha256
+
+
 def with_program(folder, name, version):
     folder.mkdir(exist_ok=True)
     program = folder / name
