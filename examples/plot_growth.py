@@ -59,7 +59,7 @@ def streamed_mean(fmri_path):
 
 
 # %%
-# Half of the run can be written to a new file one volume at a time, here in a new folder.
+# The run divided by two can also be written one volume at a time, here to a file in a new folder.
 
 
 def streamed_half(fmri_path):

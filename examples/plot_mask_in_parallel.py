@@ -4,12 +4,12 @@ Several masks in parallel
 
 What is the leanest way to average a run within several masks?
 
-Each mask gives one signal: the mean of its voxels at every time. The masks do not depend on
-each other, so they seem made for worker processes. Every worker then needs the data. This page
-compares the ways in which they can get them, and a way that needs no workers.
+Each mask gives one signal: the mean of its voxels at every time. No mask depends on another, so they
+seem made for worker processes. But then every worker needs the data. This page compares several
+methods to bring the data to the workers, and one that needs no workers.
 
-All of it is measured on the first volumes of the run, so that it fits into memory whatever the
-size of your file is.
+All of it is measured on the first volumes of the run, so that it fits into memory however large your
+file is.
 
 The chapter says what follows from it: :ref:`chapter_masks`.
 """
@@ -47,7 +47,8 @@ def thirds(fmri_path):
 # %%
 # With nilearn's masker
 # ---------------------
-# ``NiftiMasker`` reads an image, and returns the voxels of a mask as rows of an array.
+# ``NiftiMasker`` reads an image, and returns an array with a row for each volume, and in it the voxels
+# of the mask.
 
 
 def masker_mean(img, mask):
@@ -66,7 +67,8 @@ def masker_path(fmri_path):
 
 
 # %%
-# Given an image whose data were read before, the workers get the array instead.
+# Given an image whose data were read before, the workers get its array as well. The maskers read the
+# file all the same.
 
 
 def masker_loaded(fmri_path):
@@ -80,7 +82,7 @@ def masker_loaded(fmri_path):
 # %%
 # With NumPy
 # ----------
-# An array can be indexed with a mask. No library is needed for that.
+# NumPy can index an array with a mask, so that no other library is needed.
 
 
 def array_mean(data, mask):
@@ -95,7 +97,7 @@ def numpy_array(fmri_path):
 
 
 # %%
-# The same through shared memory that the workers open by its name.
+# The array can also be copied into shared memory, which the workers open by its name.
 
 
 def shared_mean(name, shape, mask):
@@ -121,17 +123,16 @@ def numpy_shared_memory(fmri_path):
 # %%
 # In one pass
 # -----------
-# Each volume is read once and averaged within every mask. No worker is needed, and no array of
-# the whole run.
+# Each volume is read once, and averaged within every mask. That needs no worker, and no array of the
+# whole run.
 #
-# ``opened_image`` unpacks a .nii.gz with the package ``isal``, which is faster than Python itself.
-# ``ArrayProxy`` gives the values as they are stored, so that only the means have to be scaled. The
-# voxels of a mask are looked up once, by their places in the file: there, the first axis runs
-# fastest, and ``.T`` brings a volume into this order without a copy. ``mask_voxels`` refuses a
-# mask on another grid than that of the run.
+# ``opened_image`` unpacks a .nii.gz with the package ``isal``, which is faster than Python's own
+# ``gzip``. ``ArrayProxy`` returns the values as they are stored, so that only the means have to be
+# scaled. The voxels of a mask are looked up once, by their places in the file, where the first axis
+# runs fastest; ``.T`` brings a volume into this order without a copy. ``mask_voxels`` refuses a mask
+# on a grid other than that of the run.
 #
-# ``NiftiMasker`` takes what is NaN or infinite as zero. So does this; ``zero`` is how a zero is
-# stored.
+# Like ``NiftiMasker``, this takes NaN and infinite values as zero; ``zero`` is how a zero is stored.
 
 
 def one_pass(fmri_path, masks=None):
@@ -156,8 +157,8 @@ def one_pass(fmri_path, masks=None):
 # %%
 # Starting the workers
 # --------------------
-# joblib keeps its workers for the next call. The first call of a script has to start them, and
-# each worker imports what its work needs: here nilearn's maskers, or NumPy alone.
+# joblib keeps its workers for the next call. The first call in a script has to start them, and each
+# worker imports what its work needs: here nilearn's maskers, or NumPy alone.
 
 
 def start_masker_workers(_fmri_path):
@@ -171,7 +172,7 @@ def start_numpy_workers(_fmri_path):
 
 
 # %%
-# One of the ways above as a script meets it: its workers are not there yet.
+# This is one of the methods above as a script meets it, with workers still to be started.
 
 
 def masker_path_cold(fmri_path):
@@ -182,7 +183,7 @@ def masker_path_cold(fmri_path):
 # %%
 # What it costs
 # -------------
-# All ways must return the same signals. They compute in floats of four or of eight bytes.
+# All methods must return the same signals, though some compute in float32 and others in float64.
 
 TOLERANCE = 1e-5
 RECOMMENDED = ["one_pass"]
@@ -198,14 +199,14 @@ if __name__ == "__main__":
     print(comparison)
 
 # %%
-# The workers were there before each of these calls. What starting them costs, and one call that
-# does.
+# Workers were there before each of these calls. Here are the costs of starting them, and a call that
+# has to start them.
 
 if __name__ == "__main__":
     print(compare(STARTING, form="short", runs=3))
 
 # %%
-# The time of each way.
+# The time of each method.
 
 if __name__ == "__main__":
     comparison.plot_time()
@@ -218,7 +219,7 @@ if __name__ == "__main__":
     comparison.plot_parts()
 
 # %%
-# The same over time, for one call of each way.
+# Memory over time, for one call of each method.
 
 if __name__ == "__main__":
     comparison.plot_memory_over_time()
