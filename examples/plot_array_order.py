@@ -6,9 +6,10 @@ Reading the run takes a moment, but turning it into an array takes long. Why?
 
 An array of four axes lies in memory as one long row of numbers. In *F order*, neighbours along the
 first axis lie next to each other, so that a volume is in one piece. In *C order*, neighbours along
-the last axis do, so that the time series of a voxel is in one piece. NIfTI files are in F order, and
-nibabel returns arrays in that order. Many programs want C order, the default of NumPy and PyTorch.
-Going from one to the other moves every number, and numbers that were neighbours end up far apart.
+the last axis do, so that the time series of a voxel is in one piece. NIfTI files are in F order,
+and nibabel returns arrays in that order. Many programs want C order, the default of NumPy and
+PyTorch. Going from one to the other moves every number, and numbers that were neighbours end up
+far apart.
 
 A loader for deep learning that asked for C order spent most of its time on that, until it `asked
 for the order of the file instead <https://github.com/Project-MONAI/MONAI/pull/8825>`__.
@@ -84,8 +85,8 @@ def time_first(fmri_path):
 # Does C order pay?
 # -----------------
 # One reason for C order is work on time series, such as those of the voxels in a mask. Here the
-# mask has every voxel that is brighter than the mean of the first volume. Its time series are taken
-# once from the order of the file, and once from C order.
+# mask has every voxel that is brighter than the mean of the first volume. Its time series are
+# taken once from the order of the file, and once from C order.
 
 
 def series_file_order(fmri_path):

@@ -62,8 +62,8 @@ def masker_path(fmri_path):
 
 
 # %%
-# For the picture in its report, the masker takes the volume in the middle of the run, and unpacks a
-# compressed file up to there. ``reports=False`` saves that, and the signals are the same.
+# For the picture in its report, the masker takes the volume in the middle of the run, and unpacks
+# a compressed file up to there. ``reports=False`` saves that, and the signals are the same.
 
 
 def masker_no_report(fmri_path):
@@ -113,7 +113,8 @@ def one_pass(fmri_path):
 
 # %%
 # You give up what else the masker can do: statistics other than the mean, smoothing, a mask,
-# reports and a cache. That is not worth it for one short run, but it is for many runs, or long ones.
+# reports and a cache. That is not worth it for one short run, but it is for many runs, or long
+# ones.
 
 # %%
 # Cleaned signals
@@ -148,8 +149,8 @@ def one_pass_cleaned(fmri_path):
 # Maps that overlap
 # -----------------
 # Some atlases give each voxel a weight for every region. The signals are then those with which a
-# sum of the maps comes closest to each volume, by least squares. The 64 maps of this page are hills
-# on the grid of the run, each of which overlaps with its neighbours.
+# sum of the maps comes closest to each volume, by least squares. The 64 maps of this page are
+# hills on the grid of the run, each of which overlaps with its neighbours.
 
 
 def hills(size):
@@ -194,8 +195,8 @@ def maps_one_pass(fmri_path):
 # %%
 # What it costs
 # -------------
-# The methods for regions must all return the same signals. So must the two for cleaned signals, and
-# the two for maps.
+# The methods for regions must all return the same signals. So must the two for cleaned signals,
+# and the two for maps.
 
 LABELS = [masker_path, masker_no_report, one_pass]
 CLEANED = [masker_cleaned, one_pass_cleaned]

@@ -5,8 +5,9 @@ Caching
 I run the same script again and again. When does a cache save time, and what does it cost?
 
 Maskers and models of nilearn take a folder as ``memory``. ``joblib`` keeps there what they have
-computed, and returns it when the same is asked for again. To know whether it is the same, it hashes
-everything that goes in. So it matters what goes in: a path is short, and a loaded image is large.
+computed, and returns it when the same is asked for again. To know whether it is the same, it
+hashes everything that goes in. So it matters what goes in: a path is short, and a loaded image is
+large.
 
 The chapter says what follows from it: :ref:`chapter_caching`.
 """
@@ -83,8 +84,8 @@ def second_call(fmri_path):
 
 # %%
 # When a masker is fitted, it reads the volume in the middle of the run, to show it in its report.
-# In a compressed file, the first half of the run has to be unpacked for that, and the cache does not
-# help. ``reports=False`` avoids it.
+# In a compressed file, the first half of the run has to be unpacked for that, and the cache does
+# not help. ``reports=False`` avoids it.
 
 
 def second_call_no_report(fmri_path, folder=None):
@@ -128,8 +129,8 @@ def disk_for_each_byte(fmri_path):
 
 
 # %%
-# A path says nothing about what is in the file. Here the first three volumes are written and masked.
-# Then every other volume is written to the same path.
+# A path says nothing about what is in the file. Here the first three volumes are written and
+# masked. Then every other volume is written to the same path.
 
 
 def change_is_noticed(fmri_path):
@@ -179,8 +180,8 @@ if __name__ == "__main__":
     print(compare(LOADED, form="short", runs=3))
 
 # %%
-# How many bytes are left in the folder for each byte of the signals; and whether a changed file was
-# noticed, given its path and given the loaded image.
+# How many bytes are left in the folder for each byte of the signals; and whether a changed file
+# was noticed, given its path and given the loaded image.
 
 if __name__ == "__main__":
     print(compare(LOOKED_AT, form="short", timed=False, runs=1).observed().text())

@@ -4,9 +4,10 @@ Cleaning a run
 
 What is the leanest way to remove confounds, drifts and bad volumes from every voxel of a run?
 
-nilearn does all of it with one function. That function holds the whole run as float64, several times
-over, and by default it filters one voxel after the other. Yet no voxel depends on another, so they can
-be cleaned block by block, and a single argument makes the filter take all voxels of a block at once.
+nilearn does all of it with one function. That function holds the whole run as float64, several
+times over, and by default it filters one voxel after the other. Yet no voxel depends on another,
+so they can be cleaned block by block, and a single argument makes the filter take all voxels of a
+block at once.
 
 All of it is measured on the first volumes of the run, so that it finishes soon however large your
 file is.
@@ -21,8 +22,8 @@ The chapter says what follows from it: :ref:`chapter_clean`.
 # ---------------
 # The confounds are random walks: six of them, or fewer if the run has fewer than 24 volumes. One
 # volume in ten is left out, as if the head had moved. The signals are detrended, and band-pass
-# filtered from 0.01 to 0.1 Hz. The filter pads the run with 33 volumes at each end, its default, or
-# fewer if the run is shorter than that. It has to know the time between volumes, which
+# filtered from 0.01 to 0.1 Hz. The filter pads the run with 33 volumes at each end, its default,
+# or fewer if the run is shorter than that. It has to know the time between volumes, which
 # ``repetition_time`` takes from the header; if yours has none, or a wrong one, give the seconds
 # yourself.
 
@@ -146,8 +147,8 @@ def masked_float32(fmri_path):
 # voxels at a time is cleaned and put back. The longer the run, the fewer voxels a block has. Since
 # some volumes are left out, the end of the array is not used.
 #
-# ``opened_image`` unpacks a .nii.gz with ``isal``. In a NIfTI file, the first axis runs fastest, and
-# ``order="F"`` keeps it so.
+# ``opened_image`` unpacks a .nii.gz with ``isal``. In a NIfTI file, the first axis runs fastest,
+# and ``order="F"`` keeps it so.
 
 
 def read_inside(fmri_path, inside):
@@ -174,8 +175,8 @@ def masked_blocks(fmri_path):
 
 
 # %%
-# These are some twenty lines, and no faster, so they pay only where memory is short. Otherwise, use
-# ``clean_img`` with a mask and with the argument. As float32, values keep about seven digits.
+# These are some twenty lines, and no faster, so they pay only where memory is short. Otherwise,
+# use ``clean_img`` with a mask and with the argument. As float32, values keep about seven digits.
 
 # %%
 # What it costs
@@ -216,8 +217,8 @@ if __name__ == "__main__":
     print(compare([[whole_at_once]], form="short", timed=False))
 
 # %%
-# For a run that is twice as long, the cleaned image is twice as large. What the blocks need besides
-# stays the same.
+# For a run that is twice as long, the cleaned image is twice as large. What the blocks need
+# besides stays the same.
 
 if __name__ == "__main__":
     print(compare([[masked_blocks]], form="x2", timed=False))

@@ -16,8 +16,8 @@ The chapter says what follows from it: :ref:`chapter_extracting`.
 # %%
 # Through the proxy
 # -----------------
-# The ``dataobj`` of a proxy image reads what is asked for, and no more, whichever library opened the
-# file. Both functions below return an array.
+# The ``dataobj`` of a proxy image reads what is asked for, and no more, whichever library opened
+# the file. Both functions below return an array.
 
 import getpass
 import tempfile
@@ -69,9 +69,9 @@ def volume_get_fdata(fmri_path):
 # %%
 # With indexed_gzip
 # -----------------
-# The package ``indexed_gzip`` remembers places in a .nii.gz at which it can start to unpack. On its
-# first way through a file it knows none yet. nibabel uses this package by itself wherever it can be
-# imported; here it is hidden from all methods that do not import it.
+# The package ``indexed_gzip`` remembers places in a .nii.gz at which it can start to unpack. On
+# its first way through a file it knows none yet. nibabel uses this package by itself wherever it
+# can be imported; here it is hidden from all methods that do not import it.
 
 
 def volume_indexed_gzip(fmri_path):
@@ -145,7 +145,8 @@ def save_index(fmri_path, folder=None):
 
 
 # %%
-# With the index, ``indexed_gzip`` opens the file as a stream, and nibabel reads the image from that.
+# With the index, ``indexed_gzip`` opens the file as a stream, and nibabel reads the image from
+# that.
 
 
 def last_volume_indexed(fmri_path, folder=None):
@@ -219,14 +220,15 @@ if __name__ == "__main__":
     places.plot_lines()
 
 # %%
-# With a saved index, the last volume of the compressed file no longer has to wait. The last row has
-# the cost of making the index.
+# With a saved index, the last volume of the compressed file no longer has to wait. The last row
+# has the cost of making the index.
 
 if __name__ == "__main__":
     print(compare(COMPRESSED, form="nii_gz"))
 
 # %%
-# The slice along the first axis needs all of the file, plain or compressed. This is its peak memory.
+# The slice along the first axis needs all of the file, plain or compressed. This is its peak
+# memory.
 
 if __name__ == "__main__":
     print(compare_forms({"nii": ACROSS, "nii_gz": ACROSS}, quantity="peak"))

@@ -5,8 +5,8 @@ Longer runs and more workers
 My run is eight times as long as yours. Does it take eight times as long, and as much memory?
 
 The first volumes of the run are repeated to make files that are two, four and eight times as long.
-Every method is measured on each of them. A straight line through the measurements tells what another
-MiB of voxels costs.
+Every method is measured on each of them. A straight line through the measurements tells what
+another MiB of voxels costs.
 
 The page :doc:`/memory_multiplier` says what follows from it.
 """
@@ -104,8 +104,8 @@ def four_jobs(fmri_path):
 
 
 # %%
-# joblib keeps its workers for the next call, so that they are there before each of these calls. The
-# first call in a script has to start them.
+# joblib keeps its workers for the next call, so that they are there before each of these calls.
+# The first call in a script has to start them.
 
 
 def start_workers(_fmri_path):

@@ -29,26 +29,26 @@ The page :doc:`/how_we_measure` says how the figures of this site come about.
 # %%
 # What other tools say
 # --------------------
-# The first table is about calls whose need is known. It shows the error of each tool: what it says,
-# minus what the call needs.
+# The first table is about calls whose need is known. It shows the error of each tool: what it
+# says, minus what the call needs.
 #
 # ``%memit`` runs in IPython itself. It looks at memory now and then, and so misses what is short.
 # With workers, it counts pages that several processes share more than once, and its own helper
-# process as well. ``memory_usage`` belongs to the same package, and looks as often as it can here. A
-# thread with ``psutil`` waits whenever Python is busy. ``ru_maxrss`` is the highest memory in the
-# life of a process, and grows only if a call needs more than anything before it. Here the same call
-# was made once before, so that ``ru_maxrss`` says next to nothing. A program inherits the mark of the
-# process that starts it; here a small process does.
+# process as well. ``memory_usage`` belongs to the same package, and looks as often as it can here.
+# A thread with ``psutil`` waits whenever Python is busy. ``ru_maxrss`` is the highest memory in
+# the life of a process, and grows only if a call needs more than anything before it. Here the same
+# call was made once before, so that ``ru_maxrss`` says next to nothing. A program inherits the
+# mark of the process that starts it; here a small process does.
 #
 # ``cgroup`` is what a queue counts: the kernel's own mark for a group of processes. It also counts
 # the file that was read, which stays in the page cache. The file is dropped from there before the
-# call, so that it is read anew. Where no cgroup can be made, there is no such column, and a line at
-# the end says why.
+# call, so that it is read anew. Where no cgroup can be made, there is no such column, and a line
+# at the end says why.
 #
 # The second table has two methods of the chapter. Nobody knows beforehand what they need.
 #
-# The line below the tables is about processor time. ``%time`` does not see the time of workers that
-# are still alive.
+# The line below the tables is about processor time. ``%time`` does not see the time of workers
+# that are still alive.
 
 if __name__ == "__main__":
     from benchmarks import compare_tools
@@ -60,8 +60,8 @@ if __name__ == "__main__":
 # Forked and fresh interpreters
 # -----------------------------
 # Each process that measures is forked from one that has imported nibabel and nilearn already. Here
-# two methods are measured in such forks, and in interpreters that were started for one call each, in
-# turns.
+# two methods are measured in such forks, and in interpreters that were started for one call each,
+# in turns.
 
 if __name__ == "__main__":
     from benchmarks import compare_interpreters
@@ -71,8 +71,8 @@ if __name__ == "__main__":
 # %%
 # Why a look now and then is not enough
 # -------------------------------------
-# The line is the memory of one of the chapter's methods over time, as our gauge read it. The dots are
-# the moments at which ``%memit`` would have looked.
+# The line is the memory of one of the chapter's methods over time, as our gauge read it. The dots
+# are the moments at which ``%memit`` would have looked.
 
 if __name__ == "__main__":
     tools.plot_samples()

@@ -4,9 +4,9 @@ Loading a 4D image
 
 How long does it take to load a BOLD run, and how much memory does it need?
 
-That depends on what loading means. Opening a file gives a *proxy image*, which knows the header, and
-where the voxels are. Asking for the voxels reads them into an array. This page does both, with what
-nibabel and nilearn offer.
+That depends on what loading means. Opening a file gives a *proxy image*, which knows the header,
+and where the voxels are. Asking for the voxels reads them into an array. This page does both, with
+what nibabel and nilearn offer.
 
 The chapter says what follows from it: :ref:`chapter_loading`.
 """
@@ -16,9 +16,9 @@ The chapter says what follows from it: :ref:`chapter_loading`.
 # %%
 # Opening the file
 # ----------------
-# Both libraries open an image from its path. Neither of the functions below reads a voxel yet, as the
-# measurements at the end of the page show. nilearn's function also accepts an image, or a list of
-# paths, and checks its input first.
+# Both libraries open an image from its path. Neither of the functions below reads a voxel yet, as
+# the measurements at the end of the page show. nilearn's function also accepts an image, or a list
+# of paths, and checks its input first.
 
 import nibabel as nib
 import numpy as np
@@ -41,8 +41,8 @@ def nilearn_load_img(fmri_path):
 # %%
 # Reading every voxel
 # -------------------
-# ``get_fdata`` reads the data and converts each value to float64. The image keeps the array, so that
-# a second call is free.
+# ``get_fdata`` reads the data and converts each value to float64. The image keeps the array, so
+# that a second call is free.
 
 
 def get_fdata(fmri_path):
@@ -63,8 +63,8 @@ def get_fdata_float32(fmri_path):
 
 
 # %%
-# A third method keeps the type that the file has. The values are converted only where the header asks
-# for scaling, because a scaled value is no longer a whole number.
+# A third method keeps the type that the file has. The values are converted only where the header
+# asks for scaling, because a scaled value is no longer a whole number.
 
 
 def native_dtype(fmri_path):
@@ -105,8 +105,8 @@ def one_array(fmri_path):
 # What it costs
 # -------------
 # Every method is called several times, in new Python processes. The table has the time, the peak
-# memory during the call, and the memory that is kept with the result. The last column tells how far
-# each method is from the best that this machine could do.
+# memory during the call, and the memory that is kept with the result. The last column tells how
+# far each method is from the best that this machine could do.
 #
 # First comes the run as a compressed file.
 
@@ -122,8 +122,8 @@ if __name__ == "__main__":
     print(compare(LEAN, form="nii_gz"))
 
 # %%
-# Now the run as a plain file. A method that takes less than the least possible has mapped the file,
-# and reads it only when the values are used.
+# Now the run as a plain file. A method that takes less than the least possible has mapped the
+# file, and reads it only when the values are used.
 
 if __name__ == "__main__":
     print(compare(LEAN, form="nii"))

@@ -4,9 +4,10 @@ Many images
 
 I have hundreds of runs. How do I get through them, and does it take a cluster?
 
-From each run come a mean image and the signals of three regions. One function does the work for one
-run. It is called in a loop, in worker processes of joblib, and on Dask, which can also use a cluster.
-Each of these is given the paths of the runs first, and then runs that were already loaded.
+From each run come a mean image and the signals of three regions. One function does the work for
+one run. It is called in a loop, in worker processes of joblib, and on Dask, which can also use a
+cluster. Each of these is given the paths of the runs first, and then runs that were already
+loaded.
 
 The runs are copies of the first volumes of one run, in a temporary folder, so that all of them fit
 into memory however large your file is.
@@ -19,13 +20,13 @@ The chapter says what follows from it: :ref:`chapter_many_images`.
 # %%
 # One image
 # ---------
-# All methods call this function. It takes the path of a run, or an image that is loaded already, and
-# goes through the volumes one after the other. The regions are thirds of the brighter voxels, so that
-# any file will do. ``.T`` brings the voxels into the order of the file.
+# All methods call this function. It takes the path of a run, or an image that is loaded already,
+# and goes through the volumes one after the other. The regions are thirds of the brighter voxels,
+# so that any file will do. ``.T`` brings the voxels into the order of the file.
 #
-# The mean image is saved and not returned, since whatever a worker returns has to be sent back. The
-# signals are small enough to be returned. They are saved as well, and last: where they are, the run
-# is done. ``whole_file`` moves each file to its place once it is complete.
+# The mean image is saved and not returned, since whatever a worker returns has to be sent back.
+# The signals are small enough to be returned. They are saved as well, and last: where they are,
+# the run is done. ``whole_file`` moves each file to its place once it is complete.
 
 import multiprocessing
 import os
@@ -66,9 +67,9 @@ def mean_and_signals(run, mean_path, signals_path):
 
 # %%
 # What was done before need not be done again. ``file_key`` makes a name from the path of the run,
-# its size and the time of its last change, so that two runs with the same file name do not collide,
-# and a run that was replaced is done anew. The name says nothing about the function: when you change
-# that, choose another folder.
+# its size and the time of its last change, so that two runs with the same file name do not
+# collide, and a run that was replaced is done anew. The name says nothing about the function: when
+# you change that, choose another folder.
 #
 # If one file in a thousand is broken, that must not end the work on the others. So the error is
 # returned in the place of the signals, for you to look at in the end.
@@ -97,8 +98,8 @@ def failures(fmri_paths, results):
 # %%
 # In a loop
 # ---------
-# Results go to a folder. If you name one, a second call goes on where the first one stopped; if not,
-# the folder is new each time. Nothing is written beside the runs.
+# Results go to a folder. If you name one, a second call goes on where the first one stopped; if
+# not, the folder is new each time. Nothing is written beside the runs.
 
 
 def results_folder(folder=None):
@@ -140,12 +141,12 @@ def loop_images(fmri_paths, folder=None):
 # With joblib the loop becomes two lines, which do not say where the work is done. The other lines
 # deal with what can go wrong.
 #
-# A run may hang, or take more memory than there is, so that its worker is killed. joblib then gives
-# up all the work. (When Dask gives up on a run, joblib 1.6 does not learn of it and would wait for
-# ever; a longest time for each run ends the wait.) So the work begins again with the runs that are
-# left, and what they have saved already is only read. Results come in the order of the runs: if one
-# took too long, it is the first that is missing. If a worker was killed, several runs may be to
-# blame, and the first of them is tried alone.
+# A run may hang, or take more memory than there is, so that its worker is killed. joblib then
+# gives up all the work. (When Dask gives up on a run, joblib 1.6 does not learn of it and would
+# wait for ever; a longest time for each run ends the wait.) So the work begins again with the runs
+# that are left, and what they have saved already is only read. Results come in the order of the
+# runs: if one took too long, it is the first that is missing. If a worker was killed, several runs
+# may be to blame, and the first of them is tried alone.
 
 IMAGE_SECONDS = 120
 GAVE_UP = f"A run did not come back in {IMAGE_SECONDS} s. Its worker may need more memory."
@@ -191,10 +192,10 @@ def joblib_images(fmri_paths, folder=None):
 # %%
 # On Dask
 # -------
-# The same two lines run on Dask. It starts workers on this machine, unless the environment variable
-# ``DASK_SCHEDULER_ADDRESS`` has the address of a scheduler that is running already. ``memory_limit``
-# is what a worker may hold. One that holds more is killed, and the run is tried again, up to three
-# times.
+# The same two lines run on Dask. It starts workers on this machine, unless the environment
+# variable ``DASK_SCHEDULER_ADDRESS`` has the address of a scheduler that is running already.
+# ``memory_limit`` is what a worker may hold. One that holds more is killed, and the run is tried
+# again, up to three times.
 #
 # By default, a worker that comes near its limit waits until it has more memory, which may be for
 # ever; the settings turn that off. The last two are for speed: by default, workers of Dask give
@@ -259,7 +260,8 @@ def dask_as_it_comes(fmri_paths):
 # %%
 # Other numbers of workers
 # ------------------------
-# Four of each, given paths. (Asked for a single worker, joblib does the work itself, like the loop.)
+# Four of each, given paths. (Asked for a single worker, joblib does the work itself, like the
+# loop.)
 
 
 def joblib_four_workers(fmri_paths):
@@ -330,8 +332,9 @@ def kilobytes_with_images(fmri_paths):
 
 
 # %%
-# A scheduler hands out one run after the other. How long that takes can be seen when there is nothing
-# else to do. Each path is handed out many times, so that starting and ending count for little.
+# A scheduler hands out one run after the other. How long that takes can be seen when there is
+# nothing else to do. Each path is handed out many times, so that starting and ending count for
+# little.
 
 TIMES = 50
 
@@ -402,9 +405,9 @@ if __name__ == "__main__":
     images.plot("time")
 
 # %%
-# All memory at the peak is what all processes held before the call, and the peak on top of that. The
-# peak alone would say too little, because workers keep some of the memory that they used for one
-# image, and use it for the next. Given paths, no method needs more memory for more images.
+# All memory at the peak is what all processes held before the call, and the peak on top of that.
+# The peak alone would say too little, because workers keep some of the memory that they used for
+# one image, and use it for the next. Given paths, no method needs more memory for more images.
 
 if __name__ == "__main__":
     print(images.table("whole").text())
@@ -438,7 +441,8 @@ if __name__ == "__main__":
 # %%
 # What is sent
 # ------------
-# The kB sent for each of four images; and how many images came through when a fifth one was broken.
+# The kB sent for each of four images; and how many images came through when a fifth one was
+# broken.
 
 if __name__ == "__main__":
     print(compare([*SENT, [one_is_broken]], form=FORM, timed=False, runs=1).observed().text())

@@ -4,12 +4,12 @@ Several masks in parallel
 
 What is the leanest way to average a run within several masks?
 
-Each mask gives one signal: the mean of its voxels at every time. No mask depends on another, so they
-seem made for worker processes. But then every worker needs the data. This page compares several
-methods to bring the data to the workers, and one that needs no workers.
+Each mask gives one signal: the mean of its voxels at every time. No mask depends on another, so
+they seem made for worker processes. But then every worker needs the data. This page compares
+several methods to bring the data to the workers, and one that needs no workers.
 
-All of it is measured on the first volumes of the run, so that it fits into memory however large your
-file is.
+All of it is measured on the first volumes of the run, so that it fits into memory however large
+your file is.
 
 The chapter says what follows from it: :ref:`chapter_masks`.
 """
@@ -47,8 +47,8 @@ def thirds(fmri_path):
 # %%
 # With nilearn's masker
 # ---------------------
-# ``NiftiMasker`` reads an image, and returns an array with a row for each volume, and in it the voxels
-# of the mask.
+# ``NiftiMasker`` reads an image, and returns an array with a row for each volume, and in it the
+# voxels of the mask.
 
 
 def masker_mean(img, mask):
@@ -67,8 +67,8 @@ def masker_path(fmri_path):
 
 
 # %%
-# Given an image whose data were read before, the workers get its array as well. The maskers read the
-# file all the same.
+# Given an image whose data were read before, the workers get its array as well. The maskers read
+# the file all the same.
 
 
 def masker_loaded(fmri_path):
@@ -123,16 +123,17 @@ def numpy_shared_memory(fmri_path):
 # %%
 # In one pass
 # -----------
-# Each volume is read once, and averaged within every mask. That needs no worker, and no array of the
-# whole run.
+# Each volume is read once, and averaged within every mask. That needs no worker, and no array of
+# the whole run.
 #
 # ``opened_image`` unpacks a .nii.gz with the package ``isal``, which is faster than Python's own
 # ``gzip``. ``ArrayProxy`` returns the values as they are stored, so that only the means have to be
-# scaled. The voxels of a mask are looked up once, by their places in the file, where the first axis
-# runs fastest; ``.T`` brings a volume into this order without a copy. ``mask_voxels`` refuses a mask
-# on a grid other than that of the run.
+# scaled. The voxels of a mask are looked up once, by their places in the file, where the first
+# axis runs fastest; ``.T`` brings a volume into this order without a copy. ``mask_voxels`` refuses
+# a mask on a grid other than that of the run.
 #
-# Like ``NiftiMasker``, this takes NaN and infinite values as zero; ``zero`` is how a zero is stored.
+# Like ``NiftiMasker``, this takes NaN and infinite values as zero; ``zero`` is how a zero is
+# stored.
 
 
 def one_pass(fmri_path, masks=None):
@@ -157,8 +158,8 @@ def one_pass(fmri_path, masks=None):
 # %%
 # Starting the workers
 # --------------------
-# joblib keeps its workers for the next call. The first call in a script has to start them, and each
-# worker imports what its work needs: here nilearn's maskers, or NumPy alone.
+# joblib keeps its workers for the next call. The first call in a script has to start them, and
+# each worker imports what its work needs: here nilearn's maskers, or NumPy alone.
 
 
 def start_masker_workers(_fmri_path):
@@ -199,8 +200,8 @@ if __name__ == "__main__":
     print(comparison)
 
 # %%
-# Workers were there before each of these calls. Here are the costs of starting them, and a call that
-# has to start them.
+# Workers were there before each of these calls. Here are the costs of starting them, and a call
+# that has to start them.
 
 if __name__ == "__main__":
     print(compare(STARTING, form="short", runs=3))

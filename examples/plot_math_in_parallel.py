@@ -4,12 +4,12 @@ A simple operation, twice in parallel
 
 Does it help to let two processes work at the same time?
 
-The work here is small: every voxel is divided by two. If two processes share it, the data have to be
-brought to them, and the results back. This page compares several methods to do that, and some that
-need no second process, and shows where the memory goes.
+The work here is small: every voxel is divided by two. If two processes share it, the data have to
+be brought to them, and the results back. This page compares several methods to do that, and some
+that need no second process, and shows where the memory goes.
 
-All of it is measured on the first volumes of the run, so that it fits into memory however large your
-file is.
+All of it is measured on the first volumes of the run, so that it fits into memory however large
+your file is.
 
 The chapter says what follows from it: :ref:`chapter_in_parallel`.
 """
@@ -44,8 +44,8 @@ def math_nibabel(fmri_path):
 
 # %%
 # One array of float32 is all that has to be in memory, if it is filled volume by volume and then
-# changed in place. ``opened_image`` unpacks a .nii.gz with the package ``isal``, which is faster than
-# Python's own ``gzip``, and closes the file at the end.
+# changed in place. ``opened_image`` unpacks a .nii.gz with the package ``isal``, which is faster
+# than Python's own ``gzip``, and closes the file at the end.
 
 
 def half_in_place(fmri_path):
@@ -61,8 +61,8 @@ def half_in_place(fmri_path):
 # %%
 # Once, into a file
 # -----------------
-# Often the result is saved anyway. With nilearn, all of it is computed before nibabel writes it, here
-# into a new folder.
+# Often the result is saved anyway. With nilearn, all of it is computed before nibabel writes it,
+# here into a new folder.
 
 
 def saved_math_img(fmri_path):
@@ -75,8 +75,8 @@ def saved_math_img(fmri_path):
 # %%
 # If each volume is written as soon as it is computed, no memory grows with the run. A file begins
 # with its header, which here says that unscaled values of float32 follow; ``float32_header`` keeps
-# everything else in the header of the run. In the file, voxels along the first axis are neighbours,
-# and ``.T`` brings them into that order without a copy.
+# everything else in the header of the run. In the file, voxels along the first axis are
+# neighbours, and ``.T`` brings them into that order without a copy.
 #
 # ``whole_file`` moves the file to its place once it is complete. If the work stops in the middle,
 # nothing is left that could be taken for a result.
@@ -105,8 +105,8 @@ def saved_streaming(fmri_path, half_path=None):
 # %%
 # Twice, in two processes
 # -----------------------
-# ``joblib`` starts two worker processes and hands each of them the image. Whatever is handed over is
-# pickled. A proxy image is pickled as the name of its file, so that each worker reads the file
+# ``joblib`` starts two worker processes and hands each of them the image. Whatever is handed over
+# is pickled. A proxy image is pickled as the name of its file, so that each worker reads the file
 # itself. The results are images, and are pickled on their way back, with all their voxels.
 
 
@@ -155,8 +155,8 @@ def twice_threads(fmri_path):
 # %%
 # Twice, in one pass
 # ------------------
-# Nothing here needs a second process. One loop over the volumes fills both results. As float32, they
-# need half the memory of float64.
+# Nothing here needs a second process. One loop over the volumes fills both results. As float32,
+# they need half the memory of float64.
 
 
 def twice_one_pass(fmri_path):
@@ -192,8 +192,8 @@ def twice_to_files(fmri_path):
 # %%
 # Small results
 # -------------
-# The picture changes if each worker returns one number. Then the data only have to get to the workers,
-# and not back.
+# The picture changes if each worker returns one number. Then the data only have to get to the
+# workers, and not back.
 
 
 def mean_of_half(img):
@@ -224,8 +224,8 @@ def number_one_pass(fmri_path):
 # %%
 # Starting the workers
 # --------------------
-# joblib keeps its workers for the next call. The first call in a script has to start them, and each
-# worker imports what its work needs: nilearn for images, or nibabel for numbers.
+# joblib keeps its workers for the next call. The first call in a script has to start them, and
+# each worker imports what its work needs: nilearn for images, or nibabel for numbers.
 
 
 def start_nilearn_workers(_fmri_path):
@@ -287,8 +287,8 @@ if __name__ == "__main__":
     twice.plot_time()
 
 # %%
-# The peak of the whole process tree consists of private memory, pages of mapped files, and files in
-# ``/dev/shm``, which are memory, too. A page that several processes share counts once.
+# The peak of the whole process tree consists of private memory, pages of mapped files, and files
+# in ``/dev/shm``, which are memory, too. A page that several processes share counts once.
 
 if __name__ == "__main__":
     print(twice.parts().text())
@@ -308,8 +308,8 @@ if __name__ == "__main__":
     print(numbers)
 
 # %%
-# Workers were there before each of these calls. Here are the costs of starting them, and a call that
-# has to start them.
+# Workers were there before each of these calls. Here are the costs of starting them, and a call
+# that has to start them.
 
 if __name__ == "__main__":
     print(compare(STARTING, form="short", runs=3))
