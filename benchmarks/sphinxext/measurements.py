@@ -96,7 +96,7 @@ class PartsDirective(MeasuredDirective):
     def measured(self) -> list[Node]:
         """Return the table."""
         results = pages.lookup().of_task(self.arguments[0], self.options.get("methods", ()))
-        text = f"What the peak of each way consists of. {machine(pages.lookup().provenance)}"
+        text = f"What the peak of each method consists of. {machine(pages.lookup().provenance)}"
         return [table_node(result_tables.of_parts(results), text)]
 
 

@@ -179,9 +179,9 @@ def test_a_note_is_one_line_with_figures_or_the_reason():
 
 
 def test_every_run_is_drawn_and_the_title_says_what_is_missing():
-    figure = plots.plot(RESULTS, "time", "Time of each way")
+    figure = plots.plot(RESULTS, "time", "Time of each method")
     (axes,) = figure.axes
-    assert figure.get_suptitle() == "Time of each way (1 without figures)"
+    assert figure.get_suptitle() == "Time of each method (1 without figures)"
     assert [label.get_text() for label in axes.get_yticklabels()] == ["nibabel_load", "get_fdata"]
     assert [len(line.get_xdata()) for line in axes.lines if line.get_marker() == "o"] == [3, 3]
     assert axes.get_xscale() == "log"
