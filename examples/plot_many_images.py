@@ -195,11 +195,7 @@ def joblib_images(fmri_paths, folder=None):
 # The same two lines run on Dask. It starts workers on this machine, unless the environment
 # variable ``DASK_SCHEDULER_ADDRESS`` has the address of a scheduler that is running already.
 # ``memory_limit`` is what a worker may hold. One that holds more is killed, and the run is tried
-# again, up to three times.
-#
-# By default, a worker that comes near its limit waits until it has more memory, which may be for
-# ever; the settings turn that off. The last two are for speed: by default, workers of Dask give
-# memory back to the kernel at once, and get it anew for each volume. With these, they keep some.
+# again, up to three times. The page :doc:`/many_images` says what the settings are for.
 
 WORKER_BYTES = 2**30
 DASK = {

@@ -164,7 +164,7 @@ def named(name: str, rows: Iterable[N], image: Image) -> N:
         return by_name[name]
     near = difflib.get_close_matches(name, by_name)
     advice = f"Did you mean {near[0]}?" if near else "List them with: fmri-bench predict FILE."
-    raise MethodError(f"{printable(name)} is no method that is predicted for {image.name}. {advice}")
+    raise MethodError(f"{printable(name)} is no method predicted for {image.name}. {advice}")
 
 
 def verdict(request_bytes: float, free_bytes: float) -> str:
