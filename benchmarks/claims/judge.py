@@ -205,10 +205,15 @@ def _row(claim: Claim, found: Judgement, title: str = "") -> dict[str, str]:
     }
 
 
+#: What asks for something to be done stands last.
+_FOR_A_LOG = (Verdict.ELSEWHERE, Verdict.HOLDS, Verdict.UNDECIDED, Verdict.CONTRADICTED)
+
+
 def text(rows: Sequence[dict[str, str]]) -> str:
-    """Write judged claims for a terminal, and how many there are of each verdict."""
+    """Write judged claims for a terminal, the worst last, and how many there are of each verdict."""
     lines = []
-    for row in rows:
+    # A log is read from its end.
+    for row in sorted(rows, key=lambda row: _FOR_A_LOG.index(Verdict(row["verdict"]))):
         measured = f"measured {row['measured']}, " if row["measured"] else ""
         under = f" ({row['release']})" if row["release"] else ""
         lines += [

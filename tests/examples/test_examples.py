@@ -10,11 +10,11 @@ import nibabel as nib
 import numpy as np
 import pytest
 from conftest import save_run
-from joblib.externals.loky import get_reusable_executor
 from nbclient import NotebookClient
 from sphinx_gallery.notebook import python_to_jupyter_cli
 
 from benchmarks.files import EXAMPLES, PROJECT
+from benchmarks.gauge import conditions
 from benchmarks.tasks import agreement, source
 from benchmarks.tasks import task as tasks
 
@@ -25,7 +25,7 @@ PATHS = tasks.example_paths()
 def _no_workers_stay():
     """End the worker processes that methods start in this process."""
     yield
-    get_reusable_executor().shutdown(wait=True)
+    conditions.end_workers()
 
 
 FILES = {

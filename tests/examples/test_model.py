@@ -8,9 +8,9 @@ import numpy as np
 import pandas as pd
 import pytest
 from conftest import save_run
-from joblib.externals.loky import get_reusable_executor
 
 from benchmarks.files import EXAMPLES
+from benchmarks.gauge import conditions
 
 SHAPE = (10, 9, 8, 40)
 
@@ -25,7 +25,7 @@ FILES = kinds.FILES | {"NaN": {"name": "bold.nii.gz", "dtype": np.float32}}
 def here():
     """Return the definitions of the example."""
     yield runpy.run_path(str(EXAMPLES / "plot_model.py"), run_name="definitions")
-    get_reusable_executor().shutdown(wait=True)
+    conditions.end_workers()
 
 
 def saved(folder, kind):

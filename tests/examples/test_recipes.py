@@ -17,11 +17,11 @@ import numpy as np
 import psutil
 import pytest
 from conftest import SHAPE, save_run
-from joblib.externals.loky import get_reusable_executor
 from nilearn.image import mean_img
 from nilearn.maskers import NiftiMasker
 
 from benchmarks import recipes
+from benchmarks.gauge import conditions
 from benchmarks.tasks import pasted, source
 from benchmarks.tasks import task as tasks
 
@@ -64,7 +64,7 @@ pytestmark = pytest.mark.filterwarnings("ignore:Casting data from")
 @pytest.fixture(autouse=True, scope="module")
 def _no_workers_stay():
     yield
-    get_reusable_executor().shutdown(wait=True)
+    conditions.end_workers()
 
 
 @pytest.fixture(autouse=True)
@@ -81,17 +81,14 @@ def elsewhere():
     started = multiprocessing.get_context("spawn")
     with concurrent.futures.ProcessPoolExecutor(2, started) as pool:
         yield pool
-        for ended in [pool.submit(end_dask) for _ in range(2)]:
+        for ended in [pool.submit(end_workers) for _ in range(2)]:
             ended.result()
 
 
-def end_dask():
+def end_workers():
     time.sleep(1)  # so that each process gets one of two calls
-    if "distributed" in sys.modules:
-        from distributed import default_client
-
-        with contextlib.suppress(ValueError):
-            default_client().shutdown()
+    # A process that ends waits for the workers of joblib, which would be kept for minutes.
+    conditions.end_workers()
 
 
 def ending(name):

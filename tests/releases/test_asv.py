@@ -116,3 +116,15 @@ def test_a_folder_that_cannot_be_written_is_a_sentence(tmp_path, monkeypatch):
     answer = CliRunner().invoke(main, ["asv", str(tmp_path / "file" / "folder")])
     assert answer.exit_code != 0
     assert "cannot be written" in str(answer.exception)
+
+
+def test_what_somebody_else_wrote_stays(tmp_path):
+    (tmp_path / "asv.conf.json").write_text("{}")
+    assert CliRunner().invoke(main, ["asv", str(tmp_path)]).exit_code == 0
+    assert (tmp_path / "asv.conf.json").read_text() == "{}"  # a configuration of theirs is kept
+    load = tmp_path / "benchmarks" / "load.py"
+    load.write_text("# of somebody else\n")
+    answer = CliRunner().invoke(main, ["asv", str(tmp_path)])
+    assert answer.exit_code != 0
+    assert str(load) in str(answer.exception)
+    assert load.read_text() == "# of somebody else\n"

@@ -1,3 +1,4 @@
+import dataclasses
 import re
 
 import matplotlib.pyplot as plt
@@ -52,6 +53,8 @@ def test_the_unit_of_a_column_stands_in_its_heading():
     assert table.texts[2][:2] == ("broken", "raised")
 
 
+RUN_OF_TWO = MemoryRun(500 * MIB, 0, 0, series=Series(processes=(1, 2)))
+
 METHODS = [
     Method("nibabel_load", len, "", "", family="nibabel"),
     Method("get_fdata", len, "", "", family="recommended"),
@@ -69,6 +72,27 @@ def test_the_least_is_marked_with_what_the_runs_cannot_tell_from_it():
     apart = [Method(name, len, "", "", group) for group, name in enumerate(("one", "two"))]
     assert not any(row[1].least for row in result_tables.of_results(near, apart).rows)
     assert not any(row[1].least for row in result_tables.of_results(near).rows)
+
+
+def test_the_least_possible_stands_below_what_it_bounds():
+    near = [dataclasses.replace(one, least_seconds=0.5, least_bytes=MIB) for one in RESULTS[:2]]
+    table = result_tables.of_results(near)
+    row = dict(zip(table.headings, table.texts[-1], strict=True))
+    assert (row["time (ms)"], row["peak (MiB)"]) == ("500", "1.00")
+    # Nothing is known of the least of the others.
+    others = {row[heading] for heading in table.headings[2:] if "peak" not in heading}
+    assert others == {"\N{EN DASH}"}
+
+
+def test_all_memory_stands_beside_the_peak_where_there_are_workers():
+    one, program = (
+        dataclasses.replace(RESULTS[1], method=name, memory_runs=(RUN_OF_TWO,))
+        for name in ("workers", "program")
+    )
+    methods = [Method("workers", len, "", ""), Method("program", len, "", "", program="wc")]
+    assert "all memory (MiB)" in result_tables.of_results([one, program], methods).headings
+    # A program that a method starts and waits for is no worker of it.
+    assert "all memory (MiB)" not in result_tables.of_results([program], methods).headings
 
 
 def test_a_page_has_families_spread_and_legend():
