@@ -210,7 +210,7 @@ _FOR_A_LOG = (Verdict.ELSEWHERE, Verdict.HOLDS, Verdict.UNDECIDED, Verdict.CONTR
 
 
 def text(rows: Sequence[dict[str, str]]) -> str:
-    """Write judged claims for a terminal, the worst last, and how many there are of each verdict."""
+    """Write judged claims for a terminal, the worst last, and how many there are of each."""
     lines = []
     # A log is read from its end.
     for row in sorted(rows, key=lambda row: _FOR_A_LOG.index(Verdict(row["verdict"]))):

@@ -160,9 +160,9 @@ function show(form, data) {
   table.hidden = !found.columns.length || !found.rows.length;
   form.querySelector("[role=status]").textContent = summary(found, state, form);
   table.caption.textContent =
-    "◂ marks the least of methods that return the same, and figures so close to it that the runs cannot " +
-    "tell them apart. " +
-    "The bars show all runs, the dots their median.";
+    "◂ marks the least of methods that return the same, and figures so close to it that the repeats " +
+    "cannot tell them apart. " +
+    "The bars span all repeats, the dots are medians.";
   table.tHead.rows[0].replaceChildren(
     heading(form, "method", "method", [], state),
     ...found.columns.map((column) => {
