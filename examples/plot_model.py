@@ -18,8 +18,8 @@ The chapter says what follows from it: :ref:`chapter_models`.
 # -------------------
 # Both are made from the run itself, so that any file will do. The mask holds the brightest tenth
 # of the voxels. The design has a block of five volumes in every ten, and one confound. Put your
-# own in their place. ``repetition_time`` takes the time between volumes from the header; if yours
-# has none, or a wrong one, give the seconds yourself.
+# own in their place. ``repetition_time`` takes the time between volumes from the header, or two
+# seconds if there is none; if yours is missing or wrong, give the seconds yourself.
 
 import nibabel as nib
 import numpy as np

@@ -74,7 +74,7 @@ def header_on(grid, img):
 
 
 def saved_by_volume(fmri_path, resampled_path=None):
-    """Write each volume as soon as it is resampled, as float32; by default to a new file."""
+    """Write each volume, rounded to float32, once it is resampled; to a new file by default."""
     resampled_path = resampled_path or f"{tempfile.mkdtemp()}/resampled.nii"
     with (
         opened_image(fmri_path) as img,

@@ -84,7 +84,7 @@ def saved_at_once(fmri_path):
 
 
 def saved_by_volume(fmri_path, smoothed_path=None):
-    """Write each volume as soon as it is smoothed, as float32; by default to a new file."""
+    """Write each volume, rounded to float32, once it is smoothed; to a new file by default."""
     smoothed_path = smoothed_path or f"{tempfile.mkdtemp()}/smoothed.nii"
     with (
         opened_image(fmri_path) as img,

@@ -60,6 +60,9 @@ MOST_TEXT = 200
 #: does that with a compressed file, which one thread has to unpack (see the page on measuring).
 POSSIBLE_FROM = 0.8
 
+#: Only times are judged whose least is longer: below, a rate tells of the call, not of its bytes.
+JUDGED_FROM_SECONDS = 1e-3
+
 #: What no page has to escape. A path would need a slash.
 _PLAIN = re.compile(r"[\w .,:;()+*=@%-]*", re.ASCII)
 
@@ -350,8 +353,10 @@ def _refuse_below_roofline(store: Given) -> None:
             raise SubmissionError(
                 f"{result.task} lacks the rate {missing[0]}, by which its times can be judged."
             )
-        least = roofline.completed(result, best).times_least
-        if least.values and least.high < POSSIBLE_FROM:
+        judged = roofline.completed(result, best)
+        if (judged.least_seconds or 0) < JUDGED_FROM_SECONDS:
+            continue
+        if judged.times_least.high < POSSIBLE_FROM:
             raise SubmissionError(
                 f"{result.task}.{result.method} is faster than its machine can be by the rates "
                 "that were measured with it."

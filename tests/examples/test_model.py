@@ -78,7 +78,7 @@ def test_the_design_is_that_of_nilearn(here, tmp_path):
     path = saved(tmp_path, "int16")
     events, confounds = here["events_and_confounds"](path)
     model = here["FirstLevelModel"](
-        t_r=here["repetition_time"](path), mask_img=here["bright_masker"](path)
+        t_r=here["repetition_time"](nib.load(path)), mask_img=here["bright_masker"](path)
     ).fit(path, events, confounds)
     pd.testing.assert_frame_equal(here["design_matrix"](path), model.design_matrices_[0])
 

@@ -36,11 +36,18 @@ RECIPES = {
 }
 
 #: How a caller says where results go: a folder, or the path of the result.
-PLACES = ("folder", "half_path", "smoothed_path", "resampled_path")
+PLACES = {
+    "folder": ".",
+    "half_path": "half.nii.gz",
+    "smoothed_path": "smoothed.nii",
+    "resampled_path": "resampled.nii",
+}
+# What is in the folder of a cache is joblib's affair.
 WRITERS = [
     name
     for name, (_, method) in RECIPES.items()
-    if set(PLACES) & set(inspect.signature(method.function).parameters)
+    if PLACES.keys() & inspect.signature(method.function).parameters.keys()
+    and not name.startswith("caching.")
 ]
 MASKED = [
     name
@@ -164,9 +171,8 @@ def result_of(name, path, elsewhere, **choices):
 def place(name, folder):
     """Return what tells a writer to put its results into a folder."""
     folder.mkdir(exist_ok=True)
-    if "folder" in inspect.signature(RECIPES[name][1].function).parameters:
-        return {"folder": folder}
-    return {"half_path": folder / "half.nii.gz"}
+    parameters = inspect.signature(RECIPES[name][1].function).parameters
+    return {place: folder / made for place, made in PLACES.items() if place in parameters}
 
 
 def plain_way(name, path):
