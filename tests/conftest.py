@@ -14,12 +14,15 @@ from benchmarks.runner import self_check
 
 SHAPE = (8, 7, 6, 5)
 
+#: The file of tests that takes longest.
+LONGEST = "test_commands.py"
+
 NO_CHROMIUM = "there is no Chromium to look at the pages with"
 
 
 def pytest_collection_modifyitems(items):
-    """Start with what runs alone, so that the others wait for it together."""
-    items.sort(key=lambda item: not item.get_closest_marker("alone"))
+    """Start with what runs alone, so that the others wait for it together, then what is longest."""
+    items.sort(key=lambda item: (not item.get_closest_marker("alone"), item.path.name != LONGEST))
 
 
 @pytest.hookimpl(wrapper=True)
