@@ -230,7 +230,7 @@ def submit(
 )
 @click.argument("fmri_paths", metavar="FILE...", nargs=-1, required=True)
 @click.option("--task", "tasks", multiple=True, help="Only this task; may be repeated.")
-@click.option("--method", metavar="TASK.METHOD", help="Only this way, for each file.")
+@click.option("--method", metavar="TASK.METHOD", help="Only this method, for each file.")
 @click.option(
     "--jobs", type=click.IntRange(1), default=1, help="How many files at a time, a process each."
 )
@@ -252,7 +252,7 @@ def predict(  # noqa: PLR0913 - a command has as many options as it needs
     """Tell what each method would need for a file.
 
     All memory, what to request for it with a margin, whether so much is free (see: fmri-bench
-    machine), and what fits in the place of a way that does not. Of several files, or those of a
+    machine), and what fits in the place of a method that does not. Of several files, or those of a
     BIDS folder, the largest counts; with --method, each has a row.
 
     Nothing but headers is read. The figures rest on what this machine took for small files of the
@@ -261,7 +261,7 @@ def predict(  # noqa: PLR0913 - a command has as many options as it needs
     from benchmarks.prediction import pipelines, request  # noqa: PLC0415
 
     if slurm and not method:
-        raise click.UsageError("--slurm is about one way; name it with --method TASK.METHOD.")
+        raise click.UsageError("--slurm is about one method; name it with --method TASK.METHOD.")
     images, basis = pipelines.images(fmri_paths), pipelines.basis()
     found: Predictions | Verified | Requests
     if method and len(images) > 1:

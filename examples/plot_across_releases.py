@@ -4,8 +4,8 @@ Across releases
 
 Did a new release of nilearn or nibabel make my work faster, or slower?
 
-The ways of this site were measured under several releases, on the same machine and the same run.
-The releases took turns, so that a machine that becomes slower does so for all of them.
+Methods of this site were measured under several releases, on one machine and one run. The releases
+took turns, so that a machine that becomes slower does so for all of them.
 """
 
 # sphinx_gallery_thumbnail_path = '_static/thumbnails/across_releases.svg'
@@ -13,9 +13,8 @@ The releases took turns, so that a machine that becomes slower does so for all o
 # %%
 # What changed
 # ------------
-# A change is marked between two releases if no run from before it reaches a run from after it. And
-# it has to be large enough to matter: half as long again for a time, a quarter more for a peak. A
-# release that was measured at a bad moment is no change, since its neighbours reach across.
+# The table has every figure that changed, and the release that changed it. The page
+# :doc:`/releases` says when a difference counts as a change.
 
 if __name__ == "__main__":
     from benchmarks import compare_releases
@@ -26,13 +25,13 @@ if __name__ == "__main__":
 # %%
 # Loading
 # -------
-# Every dot is a run, and the line goes through the medians. An upright line marks a change.
+# Every dot is a repeat, and the line goes through the medians. A vertical line marks a change.
 
 if __name__ == "__main__":
     across.plot("load", "time")
 
 # %%
-# The peaks of the same ways.
+# The peaks of the same methods.
 
 if __name__ == "__main__":
     across.plot("load", "peak")
@@ -48,13 +47,13 @@ if __name__ == "__main__":
 # %%
 # One volume
 # ----------
-# Functions of nilearn that open the image themselves changed when ``load_img`` did.
+# Functions of nilearn that open the image themselves changed together with ``load_img``.
 
 if __name__ == "__main__":
     across.plot("extract_volume", "time")
 
 # %%
-# Their peaks changed in the same release.
+# Their peaks changed in the same release, too.
 
 if __name__ == "__main__":
     across.plot("extract_volume", "peak")
@@ -62,20 +61,20 @@ if __name__ == "__main__":
 # %%
 # Simple math, and masks, in parallel
 # -----------------------------------
-# These were measured on the first volumes of the run.
+# Both were measured on the first volumes of the run. Simple math comes first.
 
 if __name__ == "__main__":
     across.plot("math_in_parallel", "time")
 
 # %%
-# The masks.
+# Then masks.
 
 if __name__ == "__main__":
     across.plot("mask_in_parallel", "time")
 
 # %%
-# Where several workers share the work, it is chance whether they reach their peaks at the same
-# moment. Such a peak has to double before a change is marked.
+# The peaks for masks. Where several workers share the work, it is a matter of chance whether
+# they peak at the same moment, so only a large difference counts as a change.
 
 if __name__ == "__main__":
     across.plot("mask_in_parallel", "peak")
@@ -83,11 +82,11 @@ if __name__ == "__main__":
 # %%
 # Measure it yourself
 # -------------------
-# This page shows what was measured on the machine and the run of its caption. To measure on yours:
+# This page shows figures of the machine and the run in its captions. To measure on your own:
 #
 # .. code-block:: console
 #
 #    $ make releases FMRI=my_bold.nii.gz
 #
-# That makes an environment for each release, and takes some minutes for a short run. The list of
+# This makes an environment for each release, and takes some minutes for a short run. The list of
 # releases is in ``benchmarks/releases/environments.py``.

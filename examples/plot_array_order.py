@@ -2,14 +2,14 @@
 The order of an array
 =====================
 
-Reading takes a moment, but making an array of it takes long. Why?
+Reading the run takes a moment, but turning it into an array takes long. Why?
 
-An array of four axes lies in memory as one long row of numbers. In *F order*, neighbours along
-the first axis lie next to each other, and so a volume is one piece. In *C order*, neighbours along
-the last axis do, and so the time series of a voxel is one piece. NIfTI files are in F order, and
-nibabel returns arrays in this order. Many programs want C order, which is the default of NumPy and
-of PyTorch. To go from one to the other, every number has to move, and numbers that were neighbours
-end up far apart.
+An array of four axes lies in memory as one long row of numbers. In *F order*, neighbours along the
+first axis lie next to each other, so that a volume is in one piece. In *C order*, neighbours along
+the last axis do, so that the time series of a voxel is in one piece. NIfTI files are in F order,
+and nibabel returns arrays in that order. Many programs want C order, the default of NumPy and
+PyTorch. Going from one to the other moves every number, and numbers that were neighbours end up
+far apart.
 
 A loader for deep learning that asked for C order spent most of its time on that, until it `asked
 for the order of the file instead <https://github.com/Project-MONAI/MONAI/pull/8825>`__.
@@ -22,9 +22,9 @@ The chapter says what follows from it: :ref:`chapter_array_order`.
 # %%
 # In the order of the file
 # ------------------------
-# ``get_fdata`` returns float64. ``np.asanyarray`` of ``dataobj`` returns the type of the file,
-# if that has no scaling. Both keep the order of the file. A plain file without scaling is only
-# mapped by the second, so that nothing is read yet.
+# ``get_fdata`` returns float64; ``np.asanyarray`` of ``dataobj`` returns the type of the file if
+# that has no scaling. Both keep the order of the file. A plain file without scaling is only mapped
+# by the second, so that nothing is read yet.
 
 import nibabel as nib
 import numpy as np
@@ -54,10 +54,10 @@ def c_order(fmri_path):
 
 
 # %%
-# If the order has to be C, it is better to make that array first, and to put the volumes into it
-# one by one. As float32 it is half as large as float64, and there is no second array beside it.
+# If you do need C order, make that array first, and put the volumes into it one by one. As float32
+# it is half as large as it would be as float64, and there is no second array beside it.
 # ``opened_image`` unpacks a compressed file with the package ``isal``, which is much faster than
-# Python itself.
+# Python's own ``gzip``.
 
 
 def c_order_by_volume(fmri_path):
@@ -72,8 +72,8 @@ def c_order_by_volume(fmri_path):
 # %%
 # Time first
 # ----------
-# Often it does not matter that the axes are x, y, z and time, as long as the array is in C order.
-# ``.T`` turns the axes round: time, z, y, x. This is C order, and no number has to move.
+# Often the order of the axes does not matter, as long as the array is in C order. ``.T`` reverses
+# x, y, z and time to time, z, y and x. That is C order, and no number has to move.
 
 
 def time_first(fmri_path):
@@ -84,9 +84,9 @@ def time_first(fmri_path):
 # %%
 # Does C order pay?
 # -----------------
-# One reason for C order is work on time series: those of the voxels of a mask, for instance. Here
-# is the time series of every voxel that is brighter than the mean in the first volume, first from
-# the order of the file, then from C order.
+# One reason for C order is work on time series, such as those of the voxels in a mask. Here the
+# mask has every voxel that is brighter than the mean of the first volume. Its time series are
+# taken once from the order of the file, and once from C order.
 
 
 def series_file_order(fmri_path):
@@ -102,7 +102,7 @@ def series_c_order(fmri_path):
 
 
 # %%
-# And here is work on volumes: the mean of each.
+# And here is work on volumes, the mean of each.
 
 
 def volumes_file_order(fmri_path):
@@ -120,9 +120,8 @@ def volumes_c_order(fmri_path):
 # %%
 # A part of the file
 # ------------------
-# A proxy image reads the part that is asked for. In the order of the file, one volume is one
-# piece. One slice along the first axis, and the time series of one voxel, are spread over all of
-# the file.
+# A proxy image reads only the part that is asked for. In the file, one volume is in one piece. A
+# slice along the first axis, or the time series of one voxel, is spread over all of the file.
 
 
 def one_volume(fmri_path):
@@ -147,7 +146,7 @@ def one_series(fmri_path):
 # %%
 # What it costs
 # -------------
-# The ways in each list return the same values.
+# The methods in each list return the same values.
 
 WHOLE = [fdata, file_order, c_order, c_order_by_volume]
 TURNED = [time_first]
@@ -165,7 +164,7 @@ if __name__ == "__main__":
     comparison.plot_time()
 
 # %%
-# Reading, the copy if there is one, and the work.
+# Each time consists of reading, copying if there is a copy, and the work.
 
 if __name__ == "__main__":
     print(compare([SERIES, VOLUMES], form="nii", runs=3))

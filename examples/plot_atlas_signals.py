@@ -5,11 +5,10 @@ Signals of an atlas
 What is the leanest way to average a run within every region of an atlas?
 
 An atlas gives each voxel the number of its region. The signal of a region is the mean of its
-voxels at every time. nilearn's masker reads the whole run to compute it, and looks up the regions
-anew in every volume. A single pass over the volumes can look them up once.
+voxels at every time. To compute it, nilearn's masker reads the whole run, and looks up the regions
+anew in every volume. A single pass over the volumes needs to look them up only once.
 
-The page also compares two ways to signals that are cleaned, and two ways to the signals of maps
-that overlap.
+The page also compares two methods for cleaned signals, and two for maps that overlap.
 
 The chapter says what follows from it: :ref:`chapter_atlas`.
 """
@@ -21,7 +20,7 @@ The chapter says what follows from it: :ref:`chapter_atlas`.
 # --------
 # The atlas is made from the run itself, so that any file will do: the brighter voxels are split
 # into a hundred regions. Its voxels are half as wide as those of the run, since an atlas is rarely
-# on the grid of a run. To use an atlas of your own, set the variable ``ATLAS`` to its path.
+# on the grid of a run. To use your own atlas, set the environment variable ``ATLAS`` to its path.
 
 import os
 
@@ -63,8 +62,8 @@ def masker_path(fmri_path):
 
 
 # %%
-# To illustrate its report, the masker keeps the volume in the middle of the run, for which a
-# compressed file is unpacked a first time. ``reports=False`` saves that. The signals are the same.
+# For the picture in its report, the masker takes the volume in the middle of the run, and unpacks
+# a compressed file up to there. ``reports=False`` saves that, and the signals are the same.
 
 
 def masker_no_report(fmri_path):
@@ -76,7 +75,7 @@ def masker_no_report(fmri_path):
 # %%
 # The atlas on the grid of the run
 # --------------------------------
-# What the masker does first can be done by hand: every voxel of the run takes the label of the
+# What the masker does first can be done by hand: every voxel of the run gets the label of the
 # nearest voxel of the atlas. Runs on the same grid can share the result, so save it if you have
 # many of them.
 
@@ -91,12 +90,12 @@ def resample_atlas(fmri_path):
 # %%
 # In one pass
 # -----------
-# ``numpy.bincount`` adds up values by the number of their region, all regions at once. The voxels
-# of the regions are looked up once, and the volumes come one after the other. The package ``isal``
-# unpacks a .nii.gz faster than Python itself. In a NIfTI file, the first axis runs fastest:
-# ``order="F"`` brings a volume into this order without a copy.
+# ``numpy.bincount`` adds up values by the number of their region, for all regions at once. The
+# voxels of the regions are looked up once, and then the volumes come one after the other. The
+# package ``isal`` unpacks a .nii.gz faster than Python's own ``gzip``. In a NIfTI file, the first
+# axis runs fastest: ``order="F"`` brings a volume into this order without a copy.
 #
-# As the masker does, this takes values that are not finite as 0, and sorts the columns by label.
+# Like the masker, this takes values that are not finite as 0, and sorts the columns by label.
 
 
 def one_pass(fmri_path):
@@ -113,16 +112,17 @@ def one_pass(fmri_path):
 
 
 # %%
-# You give up what else the masker can do: other statistics than the mean, smoothing, a mask,
-# reports and a cache. For one short run it is not worth it; for many runs, or long ones, it is.
+# You give up what else the masker can do: statistics other than the mean, smoothing, a mask,
+# reports and a cache. That is not worth it for one short run, but it is for many runs, or long
+# ones.
 
 # %%
-# Signals that are cleaned
-# ------------------------
+# Cleaned signals
+# ---------------
 # The masker can detrend and standardize the signals, and remove confounds from them. It does so
-# after it has averaged the voxels, with ``nilearn.signal.clean``. The same call cleans signals
-# that come from elsewhere. Here the confounds are six random walks; fMRIPrep writes yours into
-# a table.
+# after it has averaged the voxels, with ``nilearn.signal.clean``, and the same call cleans signals
+# from anywhere else. Here the confounds are six random walks; yours are in a table that fMRIPrep
+# writes.
 
 CLEANING = {"detrend": True, "standardize": "zscore_sample"}
 
@@ -148,9 +148,9 @@ def one_pass_cleaned(fmri_path):
 # %%
 # Maps that overlap
 # -----------------
-# Some atlases give each voxel a weight for every region. Then the signals are those that explain
-# a volume best as a sum of the maps, by least squares. The 64 maps of this page are hills that
-# overlap with their neighbours, on the grid of the run.
+# Some atlases give each voxel a weight for every region. The signals are then those with which a
+# sum of the maps comes closest to each volume, by least squares. The 64 maps of this page are
+# hills on the grid of the run, each of which overlaps with its neighbours.
 
 
 def hills(size):
@@ -174,8 +174,8 @@ def masker_maps(fmri_path):
 
 # %%
 # The masker solves for all volumes at once, with all voxels of all maps and of the run in memory.
-# The normal equations need two products only: of the maps with each other, once, and of the maps
-# with each volume. Most weights are 0, so a sparse matrix holds the maps.
+# But the normal equations need only two products: that of the maps with each other, once, and that
+# of the maps with each volume. Since most weights are 0, a sparse matrix holds the maps.
 
 
 def maps_one_pass(fmri_path):
@@ -195,8 +195,8 @@ def maps_one_pass(fmri_path):
 # %%
 # What it costs
 # -------------
-# All ways to the signals of the regions must return the same. So must both ways to cleaned ones,
-# and both ways to those of the maps.
+# The methods for regions must all return the same signals. So must the two for cleaned signals,
+# and the two for maps.
 
 LABELS = [masker_path, masker_no_report, one_pass]
 CLEANED = [masker_cleaned, one_pass_cleaned]
@@ -214,20 +214,21 @@ if __name__ == "__main__":
     print(comparison)
 
 # %%
-# The peak of the pass is the atlas and a volume. The peak of the masker is the whole run and more.
+# The peak of the single pass is the atlas and one volume; that of the masker is at least the whole
+# run.
 
 if __name__ == "__main__":
     comparison.plot_memory()
 
 # %%
-# The others are compared on the first volumes of the run.
+# The methods for cleaned signals and for maps are compared on the first volumes of the run.
 
 if __name__ == "__main__":
     print(compare([[one_pass], CLEANED], form="short", runs=3))
     print(compare(MAPS, form="short", runs=2))
 
 # %%
-# A run that is eight times as long as these first volumes needs no more memory.
+# For a run that is eight times as long as these first volumes, the passes need no more memory.
 
 if __name__ == "__main__":
     print(compare([[one_pass], [maps_one_pass]], form="x8", timed=False))

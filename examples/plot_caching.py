@@ -4,10 +4,10 @@ Caching
 
 I run the same script again and again. When does a cache save time, and what does it cost?
 
-Maskers and models of nilearn take a folder as ``memory``. ``joblib`` keeps there what was
-computed, and gives it back when the same is asked for again. To know whether it is the same, it
-computes a hash of all that goes in. So it matters what goes in: a path is short, and a loaded
-image is large.
+Maskers and models of nilearn take a folder as ``memory``. ``joblib`` keeps there what they have
+computed, and returns it when the same is asked for again. To know whether it is the same, it
+hashes everything that goes in. So it matters what goes in: a path is short, and a loaded image is
+large.
 
 The chapter says what follows from it: :ref:`chapter_caching`.
 """
@@ -17,8 +17,8 @@ The chapter says what follows from it: :ref:`chapter_caching`.
 # %%
 # Without a cache
 # ---------------
-# A masker smooths the run, takes the voxels of a mask out of it, and cleans their signals. The
-# mask holds the brightest tenth of the voxels, so that any file will do.
+# A masker smooths the run, takes the signals of the voxels in a mask, and cleans them. The mask
+# holds the brightest tenth of the voxels, so that any file will do.
 
 import getpass
 import tempfile
@@ -57,8 +57,8 @@ def no_cache(fmri_path):
 # %%
 # With a cache
 # ------------
-# The first call computes the signals, and writes them into the folder. Here the folder is a new
-# one each time, so that every call is a first one.
+# The first call computes the signals, and writes them into the folder. Here the folder is new each
+# time, so that every call is a first one.
 
 
 def first_call(fmri_path):
@@ -68,8 +68,8 @@ def first_call(fmri_path):
 
 
 # %%
-# A second call finds them. It asks with the same path, the same mask and the same settings. Yours
-# would be a folder of the project, since that of temporary files is emptied.
+# A second call, with the same path, mask and settings, finds them there. Choose a folder of your
+# project: the one for temporary files, which is used here, is emptied from time to time.
 
 
 def kept_folder():
@@ -84,9 +84,8 @@ def second_call(fmri_path):
 
 # %%
 # When a masker is fitted, it reads the volume in the middle of the run, to show it in its report.
-# In a compressed file, the first half of the run has to be unpacked for it, and the cache does not
-# help.
-# ``reports=False`` spares that.
+# In a compressed file, the first half of the run has to be unpacked for that, and the cache does
+# not help. ``reports=False`` avoids it.
 
 
 def second_call_no_report(fmri_path, folder=None):
@@ -97,8 +96,8 @@ def second_call_no_report(fmri_path, folder=None):
 # %%
 # An image in memory
 # ------------------
-# The hash of a loaded image is computed from all of its voxels. Here the masker does no more than
-# take the voxels of a mask out of it, which is little work.
+# The hash of a loaded image is computed from all of its voxels. Here the masker only takes the
+# voxels of the mask, which is little work.
 
 
 def masked_loaded(fmri_path, memory=None):
@@ -117,8 +116,8 @@ def masked_loaded_second_call(fmri_path):
 # %%
 # What is kept
 # ------------
-# Each set of settings leaves files of its own, and nothing removes them. ``joblib.Memory`` has
-# ``reduce_size`` and ``clear`` for that.
+# Each combination of settings leaves files of its own, and nothing removes them. ``joblib.Memory``
+# has ``reduce_size`` and ``clear`` for that.
 
 
 def disk_for_each_byte(fmri_path):
@@ -130,8 +129,8 @@ def disk_for_each_byte(fmri_path):
 
 
 # %%
-# A path says nothing of what the file holds. Here the first three volumes are written and masked.
-# Then every other volume is written in their place.
+# A path says nothing about what is in the file. Here the first three volumes are written and
+# masked. Then every other volume is written to the same path.
 
 
 def change_is_noticed(fmri_path):
@@ -148,7 +147,7 @@ def change_is_noticed(fmri_path):
 # %%
 # What it costs
 # -------------
-# All ways must return the same signals.
+# All methods must return the same signals.
 
 WAYS = [no_cache, first_call, second_call, second_call_no_report]
 LOADED = [masked_loaded, masked_loaded_second_call]
@@ -163,7 +162,7 @@ if __name__ == "__main__":
     print(comparison)
 
 # %%
-# The time of each way.
+# The time of each method.
 
 if __name__ == "__main__":
     comparison.plot_time()
@@ -175,14 +174,14 @@ if __name__ == "__main__":
     comparison.plot_memory()
 
 # %%
-# A loaded image, masked with and without a cache that has it.
+# A loaded image, masked without a cache, and with one that has its signals.
 
 if __name__ == "__main__":
     print(compare(LOADED, form="short", runs=3))
 
 # %%
-# The bytes that are left in the folder for each byte of the signals, and whether a changed file
-# was noticed by its path, and by the loaded image.
+# How many bytes are left in the folder for each byte of the signals; and whether a changed file
+# was noticed, given its path and given the loaded image.
 
 if __name__ == "__main__":
     print(compare(LOOKED_AT, form="short", timed=False, runs=1).observed().text())

@@ -4,12 +4,13 @@ Cleaning a run
 
 What is the leanest way to remove confounds, drifts and bad volumes from every voxel of a run?
 
-nilearn has one function for it. It holds the whole run as float64, several times over, and by
-default it filters one voxel after the other. Yet no voxel depends on another: they can be cleaned
-block by block, and a single argument has the filter take all voxels of a block at once.
+nilearn does all of it with one function. That function holds the whole run as float64, several
+times over, and by default it filters one voxel after the other. Yet no voxel depends on another,
+so they can be cleaned block by block, and a single argument makes the filter take all voxels of a
+block at once.
 
-All of it is measured on the first volumes of the run, so that it comes to an end soon whatever the
-size of your file is.
+All of it is measured on the first volumes of the run, so that it finishes soon however large your
+file is.
 
 The chapter says what follows from it: :ref:`chapter_clean`.
 """
@@ -19,11 +20,12 @@ The chapter says what follows from it: :ref:`chapter_clean`.
 # %%
 # What is removed
 # ---------------
-# The confounds are random walks: six of them, or fewer if the run has less than 24 volumes. One
-# volume in ten is left out, as if the head had moved. The signals are detrended, and filtered from
-# 0.01 to 0.1 Hz. The filter pads the run with 33 volumes at each end, its default, or with as many
-# as there are. It has to know the time between volumes, which ``repetition_time`` takes from the
-# header; if yours has none, or a wrong one, give the seconds yourself.
+# The confounds are random walks: six of them, or fewer if the run has fewer than 24 volumes. One
+# volume in ten is left out, as if the head had moved. The signals are detrended, and band-pass
+# filtered from 0.01 to 0.1 Hz. The filter pads the run with 33 volumes at each end, its default,
+# or fewer if the run is shorter than that. It has to know the time between volumes, which
+# ``repetition_time`` takes from the header; if yours has none, or a wrong one, give the seconds
+# yourself.
 
 import nibabel as nib
 import numpy as np
@@ -57,9 +59,9 @@ def brain(fmri_path):
 # %%
 # With nilearn
 # ------------
-# ``clean_img`` hands what begins with ``clean__`` to ``nilearn.signal.clean``, and that hands what
-# begins with ``butterworth__`` to the filter. The filter loops over the voxels, unless ``copy`` is
-# true: then it is one call for all of them.
+# ``clean_img`` passes arguments that begin with ``clean__`` on to ``nilearn.signal.clean``, which
+# passes those that begin with ``butterworth__`` on to the filter. The filter loops over the voxels
+# unless ``copy`` is true: then it makes one call for all of them.
 
 
 def image_cleaned(fmri_path, mask, at_once):
@@ -79,7 +81,7 @@ def image_cleaned(fmri_path, mask, at_once):
 
 
 # %%
-# The loop is so slow that the two are compared on a few voxels.
+# The loop is so slow that the two are compared on a few voxels only.
 
 SOME_VOXELS = 3000
 
@@ -103,7 +105,7 @@ def some_at_once(fmri_path):
 
 # %%
 # With this argument, ``clean_img`` is fast enough for a run. Without a mask it cleans all voxels,
-# also those of the air.
+# including the air around the head.
 
 
 def whole_at_once(fmri_path):
@@ -119,8 +121,8 @@ def masked_at_once(fmri_path):
 # %%
 # Masked first, as float32
 # ------------------------
-# The same in three steps: the signals of the mask are taken as float32, cleaned, and put back
-# into an image.
+# This does the same in three steps: it takes the signals of the mask as float32, cleans them, and
+# puts them back into an image.
 
 
 def signals_cleaned(signals, t_r):
@@ -141,12 +143,12 @@ def masked_float32(fmri_path):
 # In blocks of voxels
 # -------------------
 # One array of float32 is made for the result. The volumes are read into it one by one, so that the
-# run is in memory once; as in nilearn, values that are not finite become 0. Then a block of voxels
-# at a time is cleaned and put back. The longer the run, the fewer voxels a block has. The volumes
-# that are left out leave the end of the array unused.
+# run is in memory only once; as in nilearn, values that are not finite become 0. Then one block of
+# voxels at a time is cleaned and put back. The longer the run, the fewer voxels a block has. Since
+# some volumes are left out, the end of the array is not used.
 #
-# ``opened_image`` unpacks a .nii.gz with ``isal``. In a NIfTI file, the first axis
-# runs fastest: ``order="F"`` keeps it so.
+# ``opened_image`` unpacks a .nii.gz with ``isal``. In a NIfTI file, the first axis runs fastest,
+# and ``order="F"`` keeps it so.
 
 
 def read_inside(fmri_path, inside):
@@ -173,18 +175,19 @@ def masked_blocks(fmri_path):
 
 
 # %%
-# This is some twenty lines, and no faster: it pays where memory is short. Elsewhere, take
-# ``clean_img`` with a mask, and with the argument. As float32, values keep about seven digits.
+# These are some twenty lines, and no faster, so they pay only where memory is short. Otherwise,
+# use ``clean_img`` with a mask and with the argument. As float32, values keep about seven digits.
 
 # %%
 # What it costs
 # -------------
-# All ways to clean the mask must return the same, and so must both ways to clean some voxels.
+# The methods that clean the mask must all return the same, and so must the two that clean a few
+# voxels. The few voxels come first.
 
 SOME = [some_as_usual, some_at_once]
 MASKED = [masked_at_once, masked_float32, masked_blocks]
 # A value of float32 is rounded relative to the mean of its voxel, which may be some hundred times
-# as large as what cleaning leaves of it.
+# as large as what cleaning leaves.
 TOLERANCE = 1e-4
 RECOMMENDED = ["masked_at_once", "masked_blocks"]
 METHODS = [SOME, [whole_at_once], MASKED]
@@ -202,20 +205,20 @@ if __name__ == "__main__":
     print(comparison)
 
 # %%
-# What is kept is the cleaned image. The blocks need little besides.
+# What is kept is the cleaned image. Cleaning in blocks needs little besides.
 
 if __name__ == "__main__":
     comparison.plot_memory()
 
 # %%
-# The memory that ``clean_img`` needs without a mask.
+# Without a mask, ``clean_img`` needs much more memory.
 
 if __name__ == "__main__":
     print(compare([[whole_at_once]], form="short", timed=False))
 
 # %%
-# A run that is twice as long has twice the cleaned image. What the blocks need besides stays the
-# same.
+# For a run that is twice as long, the cleaned image is twice as large. What the blocks need
+# besides stays the same.
 
 if __name__ == "__main__":
     print(compare([[masked_blocks]], form="x2", timed=False))

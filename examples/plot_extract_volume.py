@@ -4,9 +4,9 @@ Extracting one volume
 
 How long does it take to get one volume out of a BOLD run, and what does it cost in memory?
 
-One volume is a small part of the run. Whether it is also a small part of the work depends on
-the file. A plain file can be read from any place on. A compressed file has to be unpacked from
-its beginning up to that place.
+One volume is a small part of the run. Whether getting it is also a small part of the work depends
+on the file. A plain file can be read from any place. A compressed file has to be unpacked from its
+beginning up to that place.
 
 The chapter says what follows from it: :ref:`chapter_extracting`.
 """
@@ -16,8 +16,8 @@ The chapter says what follows from it: :ref:`chapter_extracting`.
 # %%
 # Through the proxy
 # -----------------
-# ``dataobj`` of a proxy image reads what is asked for, and no more. It does not matter which
-# library opened the file. The two functions below return an array.
+# The ``dataobj`` of a proxy image reads what is asked for, and no more, whichever library opened
+# the file. Both functions below return an array.
 
 import getpass
 import tempfile
@@ -42,7 +42,7 @@ def volume_nibabel(fmri_path):
 # %%
 # As an image
 # -----------
-# ``slicer`` of nibabel and ``index_img`` of nilearn return an image with its affine.
+# nibabel's ``slicer`` and nilearn's ``index_img`` return an image with its affine.
 
 
 def volume_slicer(fmri_path):
@@ -69,9 +69,9 @@ def volume_get_fdata(fmri_path):
 # %%
 # With indexed_gzip
 # -----------------
-# The package ``indexed_gzip`` remembers places of a .nii.gz at which it can start again. On the
-# first way through a file it knows none yet. nibabel takes this package by itself wherever it
-# can be imported. Here it is kept out of all methods that do not import it.
+# The package ``indexed_gzip`` remembers places in a .nii.gz at which it can start to unpack. On
+# its first way through a file it knows none yet. nibabel uses this package by itself wherever it
+# can be imported; here it is hidden from all methods that do not import it.
 
 
 def volume_indexed_gzip(fmri_path):
@@ -84,8 +84,8 @@ def volume_indexed_gzip(fmri_path):
 # %%
 # At other places of the run
 # --------------------------
-# The fourth volume is near the front of the file. These functions read the first, the middle
-# and the last one.
+# The fourth volume is near the beginning of the file. These functions show how much the place
+# matters.
 
 
 def first_volume(fmri_path):
@@ -112,12 +112,12 @@ def last_volume(fmri_path):
 # %%
 # With a saved index
 # ------------------
-# If you come back to a compressed file, go through it once with ``indexed_gzip`` and save the
-# places that it found. From then on, every volume is near.
+# If you come back to a compressed file, go through it once with ``indexed_gzip``, and save the
+# places that it has found. From then on, every volume is near.
 #
-# An index that belongs to another file, or to an earlier state of this one, leads to wrong
-# voxels. ``file_key`` makes a name of the path of the file, its size and the time of its last
-# change. Without a folder of yours, the index goes to one of your own among the temporary files.
+# An index of another file, or of an earlier state of this one, would lead to wrong voxels. So
+# ``file_key`` makes its name from the path of the file, its size and the time of its last change.
+# Unless you give a folder, the index goes to one in your name among the temporary files.
 
 
 def index_path(fmri_path, folder=None):
@@ -129,8 +129,8 @@ def index_path(fmri_path, folder=None):
 
 
 # %%
-# ``whole_file`` moves the index to its place once it is complete: another job never finds half
-# of it.
+# ``whole_file`` moves the index to its place once it is complete, so that another job never finds
+# half of it.
 
 
 def save_index(fmri_path, folder=None):
@@ -145,7 +145,8 @@ def save_index(fmri_path, folder=None):
 
 
 # %%
-# The image is opened from the stream.
+# With the index, ``indexed_gzip`` opens the file as a stream, and nibabel reads the image from
+# that.
 
 
 def last_volume_indexed(fmri_path, folder=None):
@@ -160,8 +161,10 @@ def last_volume_indexed(fmri_path, folder=None):
 
 
 # %%
-# A slice along the first axis takes some voxels from every volume. They are spread over the
-# whole file.
+# Across all volumes
+# ------------------
+# A slice along the first axis takes some voxels from every volume, which are spread over the whole
+# file.
 
 
 def first_axis(fmri_path):
@@ -173,7 +176,7 @@ def first_axis(fmri_path):
 # %%
 # What it costs
 # -------------
-# The first table compares the ways to the fourth volume. All of them must return the same.
+# The first table compares the methods for the fourth volume. All of them must return the same.
 
 WAYS = [
     volume_load_img,
@@ -197,13 +200,13 @@ if __name__ == "__main__":
     print(comparison)
 
 # %%
-# Reading everything first is the slow way, and the one that needs memory.
+# Reading everything first is slow, and needs memory for the whole run.
 
 if __name__ == "__main__":
     comparison.plot_memory()
 
 # %%
-# The second table has the places, for the run as a plain file and as a compressed one.
+# The next tables compare the places, in the run as a plain file and as a compressed one.
 
 if __name__ == "__main__":
     places = compare_forms({"nii": PLACES, "nii_gz": PLACES}, quantity="time")
@@ -217,15 +220,15 @@ if __name__ == "__main__":
     places.plot_lines()
 
 # %%
-# With a saved index, the last volume of the compressed file comes soon. What it costs to make the
-# index stands in the last row.
+# With a saved index, the last volume of the compressed file no longer has to wait. The last row
+# has the cost of making the index.
 
 if __name__ == "__main__":
     print(compare(COMPRESSED, form="nii_gz"))
 
 # %%
-# The slice along the first axis needs all of the file, plain or compressed. This table has the
-# peak memory.
+# The slice along the first axis needs all of the file, plain or compressed. This is its peak
+# memory.
 
 if __name__ == "__main__":
     print(compare_forms({"nii": ACROSS, "nii_gz": ACROSS}, quantity="peak"))

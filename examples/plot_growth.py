@@ -2,13 +2,13 @@
 Longer runs and more workers
 ============================
 
-My run is eight times as long as yours. Does it need eight times the time, and the memory?
+My run is eight times as long as yours. Does it take eight times as long, and as much memory?
 
-The first volumes of the run are joined to themselves, twice, four times and eight times. Every way
-is measured on each of these files. A straight line through the measurements tells what another
-MiB of voxels costs.
+The first volumes of the run are repeated to make files that are two, four and eight times as long.
+Every method is measured on each of them. A straight line through the measurements tells what
+another MiB of voxels costs.
 
-The chapter says what follows from it: :ref:`chapter_longer_runs`.
+The page :doc:`/memory_multiplier` says what follows from it.
 """
 
 # sphinx_gallery_thumbnail_path = '_static/thumbnails/growth.svg'
@@ -34,7 +34,7 @@ def whole_get_fdata(fmri_path):
 
 
 # %%
-# So does nilearn's ``mean_img``.
+# nilearn's ``mean_img`` does, too.
 
 
 def whole_mean_img(fmri_path):
@@ -59,7 +59,7 @@ def streamed_mean(fmri_path):
 
 
 # %%
-# And a new file in a new folder, written one volume at a time.
+# The run divided by two can also be written one volume at a time, here to a file in a new folder.
 
 
 def streamed_half(fmri_path):
@@ -80,7 +80,7 @@ def streamed_half(fmri_path):
 # %%
 # More workers
 # ------------
-# One, two or four workers read the same run at the same time, and return a number.
+# One, two or four workers read the same run at the same time, and each returns a number.
 
 
 def mean_of_all(fmri_path):
@@ -104,8 +104,8 @@ def four_jobs(fmri_path):
 
 
 # %%
-# joblib keeps its workers for the next call, so that they are there before each of these calls. A
-# script has to start them first.
+# joblib keeps its workers for the next call, so that they are there before each of these calls.
+# The first call in a script has to start them.
 
 
 def start_workers(_fmri_path):
@@ -137,7 +137,7 @@ if __name__ == "__main__":
     print(lengths.table("peak").text())
 
 # %%
-# The lines that rise are those of the ways that read everything.
+# The lines that rise are those of the methods that read everything.
 
 if __name__ == "__main__":
     lengths.plot("peak")
@@ -152,7 +152,7 @@ if __name__ == "__main__":
 # %%
 # What another worker costs
 # -------------------------
-# Each worker reads the run for itself. The slope is what another worker needs.
+# Each worker reads the run for itself. The slope is what another worker adds.
 
 if __name__ == "__main__":
     jobs = compare_jobs(JOBS, runs=3)
@@ -161,14 +161,14 @@ if __name__ == "__main__":
     print(jobs.table("time").text())
 
 # %%
-# What starting two workers costs, and a call that does.
+# Starting two workers, and a call that has to start them.
 
 if __name__ == "__main__":
     print(compare(STARTING, form="short", runs=3))
 
 # %%
-# The line through the peaks. Workers that do not reach their peak at the same moment need less
-# than the sum of them.
+# A line through the peaks. Workers that do not peak at the same moment need less than the sum of
+# their peaks.
 
 if __name__ == "__main__":
     jobs.plot("peak")

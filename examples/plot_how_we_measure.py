@@ -4,9 +4,9 @@ How far can a figure be trusted?
 
 How does one know how much memory a function needed?
 
-The tools for this question look at a process now and then, or ask the system for its highest
-memory so far. Both ways have gaps. This page asks several tools about calls whose need is
-known beforehand, and prints what each of them says.
+Common tools look at a process now and then, or ask the system for its highest memory so far. Both
+approaches have gaps. This page asks several tools about calls whose need is known beforehand, and
+shows what each of them says.
 
 The page :doc:`/how_we_measure` says how the figures of this site come about.
 """
@@ -16,8 +16,8 @@ The page :doc:`/how_we_measure` says how the figures of this site come about.
 # %%
 # Measure a call of your own
 # --------------------------
-# ``measure`` takes any function and its arguments. It calls the function in new Python
-# processes, some under the clock and others under the memory gauge.
+# ``measure`` takes any function and its arguments. It calls the function in new Python processes,
+# sometimes to take the time, and sometimes the memory.
 #
 # .. code-block:: python
 #
@@ -29,22 +29,21 @@ The page :doc:`/how_we_measure` says how the figures of this site come about.
 # %%
 # What other tools say
 # --------------------
-# The first table is about calls whose need is known. It gives the error of each tool: what it
-# says, less what the call needs.
+# The first table is about calls whose need is known. It shows the error of each tool: what it
+# says, minus what the call needs.
 #
-# ``%memit`` is run in IPython itself. It looks at the memory now and then, so that it misses
-# what is short. With workers, it adds up pages that several processes share, and it counts its
-# own helper process. ``memory_usage`` belongs to the same package, and looks here as often as
-# it can. A thread with ``psutil`` waits whenever Python is busy. ``ru_maxrss`` is the highest
-# memory in the life of a process: it grows only if a call needs more than all that was before.
-# Here the same call was made once before, so that it says next to nothing. A program inherits the
-# mark of the process that starts it, so that here a small one does.
+# ``%memit`` runs in IPython itself. It looks at memory now and then, and so misses what is short.
+# With workers, it counts pages that several processes share more than once, and its own helper
+# process as well. ``memory_usage`` belongs to the same package, and looks as often as it can here.
+# A thread with ``psutil`` waits whenever Python is busy. ``ru_maxrss`` is the highest memory in
+# the life of a process, and grows only if a call needs more than anything before it. Here the same
+# call was made once before, so that ``ru_maxrss`` says next to nothing. A program inherits the
+# mark of the process that starts it; here a small process does.
 #
-# ``cgroup`` is what a queue counts: the kernel's own mark of a group of processes, which is how a
-# batch job or a container is held to its memory. It misses no spike and counts shared pages once.
-# It also counts the file that was read, which stays in the page cache. So that it is read, the
-# file is dropped from there before the call. Where no cgroup can be made, there is no such column,
-# and a line at the end says why.
+# ``cgroup`` is what a queue counts: the kernel's own mark for a group of processes. It also counts
+# the file that was read, which stays in the page cache. The file is dropped from there before the
+# call, so that it is read anew. Where no cgroup can be made, there is no such column, and a line
+# at the end says why.
 #
 # The second table has two methods of the chapter. Nobody knows beforehand what they need.
 #
@@ -60,8 +59,9 @@ if __name__ == "__main__":
 # %%
 # Forked and fresh interpreters
 # -----------------------------
-# Runs are forked from a process that has imported nibabel and nilearn before. Here two methods
-# are measured in such forks and in interpreters that were started for one run each, in turns.
+# Each process that measures is forked from one that has imported nibabel and nilearn already. Here
+# two methods are measured in such forks, and in interpreters that were started for one call each,
+# in turns.
 
 if __name__ == "__main__":
     from benchmarks import compare_interpreters
@@ -71,8 +71,8 @@ if __name__ == "__main__":
 # %%
 # Why a look now and then is not enough
 # -------------------------------------
-# The line is the memory of one of the chapter's methods over time, as our gauge read it. The
-# dots are the moments at which ``%memit`` would have looked.
+# The line is the memory of one of the chapter's methods over time, as our gauge read it. The dots
+# are the moments at which ``%memit`` would have looked.
 
 if __name__ == "__main__":
     tools.plot_samples()

@@ -4,9 +4,9 @@ Loading a 4D image
 
 How long does it take to load a BOLD run, and how much memory does it need?
 
-That depends on what loading means. Opening a file gives a *proxy image*: it knows the
-header, and it knows where the voxels are. Asking for the voxels reads them into an array.
-This page does both, in the ways that nibabel and nilearn offer.
+That depends on what loading means. Opening a file gives a *proxy image*, which knows the header,
+and where the voxels are. Asking for the voxels reads them into an array. This page does both, with
+what nibabel and nilearn offer.
 
 The chapter says what follows from it: :ref:`chapter_loading`.
 """
@@ -16,10 +16,9 @@ The chapter says what follows from it: :ref:`chapter_loading`.
 # %%
 # Opening the file
 # ----------------
-# Both libraries open an image from its path. Neither of the two functions below reads a
-# voxel yet, as the measurements at the end of the page show.
-#
-# nilearn's function also accepts an image, or a list of paths. It checks the input first.
+# Both libraries open an image from its path. Neither of the functions below reads a voxel yet, as
+# the measurements at the end of the page show. nilearn's function also accepts an image, or a list
+# of paths, and checks its input first.
 
 import nibabel as nib
 import numpy as np
@@ -42,8 +41,8 @@ def nilearn_load_img(fmri_path):
 # %%
 # Reading every voxel
 # -------------------
-# ``get_fdata`` reads the data and converts each value to a float of eight bytes. The image
-# keeps the array, so that a second call is free.
+# ``get_fdata`` reads the data and converts each value to float64. The image keeps the array, so
+# that a second call is free.
 
 
 def get_fdata(fmri_path):
@@ -52,7 +51,7 @@ def get_fdata(fmri_path):
 
 
 # %%
-# A float of four bytes holds about seven decimal digits. The array that stays is half as large.
+# A value of float32 holds about seven decimal digits, and the array that stays is half as large.
 
 
 def get_fdata_float32(fmri_path):
@@ -64,8 +63,8 @@ def get_fdata_float32(fmri_path):
 
 
 # %%
-# The third way keeps the type that the file has. Only where the header asks for scaling are
-# the values converted, because a scaled value is no whole number any more.
+# A third method keeps the type that the file has. The values are converted only where the header
+# asks for scaling, because a scaled value is no longer a whole number.
 
 
 def native_dtype(fmri_path):
@@ -76,13 +75,13 @@ def native_dtype(fmri_path):
 # %%
 # One array and no second one
 # ---------------------------
-# The leanest way to have all values in memory is to make the array first, and to fill it volume
-# by volume. ``opened_image`` opens the file for that, a .nii.gz with the package ``isal``, which
-# unpacks it faster than Python itself, and closes it in the end. ``ArrayProxy`` gives the values
-# as they are stored, and they are scaled on their way.
+# The leanest way to have all values in memory is to make the array first, and to fill it volume by
+# volume. ``opened_image`` opens the file for that, and closes it at the end; it unpacks a .nii.gz
+# with the package ``isal``, which is faster than Python's own ``gzip``. ``ArrayProxy`` returns the
+# values as they are stored, and they are scaled as they are put into the array.
 #
-# Whole numbers of two bytes are exact as float32, and so are those of three. Larger ones, and
-# floats of eight bytes, are rounded.
+# As float32, whole numbers of up to three bytes are exact. Larger ones are rounded, and so is
+# float64.
 
 
 def one_array(fmri_path):
@@ -105,11 +104,11 @@ def one_array(fmri_path):
 # %%
 # What it costs
 # -------------
-# Every method runs several times, in new Python processes. The table gives the time, the peak
-# memory during the call, and the memory that is kept with the result.
+# Every method is called several times, in new Python processes. The table has the time, the peak
+# memory during the call, and the memory that is kept with the result. The last column tells how
+# far each method is from the best that this machine could do.
 #
-# This is the run as a compressed file. The last column tells how far each way of reading is from
-# what this machine could do at best.
+# First comes the run as a compressed file.
 
 OPENING = [nibabel_load, nilearn_load_img]
 READING = [get_fdata, get_fdata_float32, native_dtype]
@@ -123,22 +122,22 @@ if __name__ == "__main__":
     print(compare(LEAN, form="nii_gz"))
 
 # %%
-# And the run as a plain file. A way that takes less than the least possible has mapped the file,
-# and reads it when the values are used.
+# Now the run as a plain file. A method that takes less than the least possible has mapped the
+# file, and reads it only when the values are used.
 
 if __name__ == "__main__":
     print(compare(LEAN, form="nii"))
 
 # %%
-# Now the file as it is. Opening takes next to no time. Reading is where the time goes.
+# And the file as it is. Opening takes next to no time; reading is where the time goes.
 
 if __name__ == "__main__":
     comparison = compare([*OPENING, *READING])
     comparison.plot_time()
 
 # %%
-# The peak can be larger than the array that is returned. While values are converted, the
-# old array and the new one are both in memory.
+# The peak can be larger than the array that is returned: while values are converted, the old array
+# and the new one are both in memory.
 
 if __name__ == "__main__":
     comparison.plot_memory()

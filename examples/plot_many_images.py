@@ -4,12 +4,13 @@ Many images
 
 I have hundreds of runs. How do I get through them, and does it take a cluster?
 
-Each run gives a mean image, and the signals of three regions. One function does that for one run.
-It is called in a loop, in worker processes of joblib, and on Dask, which also knows clusters. Each
-way is given the paths of the runs, and then runs that were loaded before.
+From each run come a mean image and the signals of three regions. One function does the work for
+one run. It is called in a loop, in worker processes of joblib, and on Dask, which can also use a
+cluster. Each of these is given the paths of the runs first, and then runs that were already
+loaded.
 
-The runs are copies of the first volumes of one run, in a temporary folder. So all of it fits into
-memory whatever the size of your file is.
+The runs are copies of the first volumes of one run, in a temporary folder, so that all of them fit
+into memory however large your file is.
 
 The chapter says what follows from it: :ref:`chapter_many_images`.
 """
@@ -19,13 +20,13 @@ The chapter says what follows from it: :ref:`chapter_many_images`.
 # %%
 # One image
 # ---------
-# This function is the same in all ways. It takes the path of a run, and goes through its volumes
-# one after the other. Or it takes an image that is loaded already. The regions are thirds of the
-# brighter voxels, so that any file will do. ``.T`` brings the voxels into the order of the file.
+# All methods call this function. It takes the path of a run, or an image that is loaded already,
+# and goes through the volumes one after the other. The regions are thirds of the brighter voxels,
+# so that any file will do. ``.T`` brings the voxels into the order of the file.
 #
-# The mean image is saved, and not returned: what a worker returns has to be sent back. The signals
-# are small. They are saved too, and last: where they are, the run is done. ``whole_file`` moves
-# each file to its place once it is complete.
+# The mean image is saved and not returned, since whatever a worker returns has to be sent back.
+# The signals are small enough to be returned. They are saved as well, and last: where they are,
+# the run is done. ``whole_file`` moves each file to its place once it is complete.
 
 import multiprocessing
 import os
@@ -65,13 +66,13 @@ def mean_and_signals(run, mean_path, signals_path):
 
 
 # %%
-# What was done before need not be done again. ``file_key`` makes a name of the path of the run,
-# its size and the time of its last change, so that two runs of one name do not meet, and a run
-# that was replaced is done anew. The name says nothing of the function: after a change of that,
-# take another folder.
+# What was done before need not be done again. ``file_key`` makes a name from the path of the run,
+# its size and the time of its last change, so that two runs with the same file name do not
+# collide, and a run that was replaced is done anew. The name says nothing about the function: when
+# you change that, choose another folder.
 #
-# One of a thousand files is broken. That must not end the work on the others. So the error is
-# returned in the place of the signals, and looked at in the end.
+# If one file in a thousand is broken, that must not end the work on the others. So the error is
+# returned in the place of the signals, for you to look at in the end.
 
 
 def attempted(run, fmri_path, folder):
@@ -97,8 +98,8 @@ def failures(fmri_paths, results):
 # %%
 # In a loop
 # ---------
-# Results go to a folder. With a folder of yours, a second call goes on where the first one ended.
-# Without one, it is a new folder each time. Nothing is written beside the runs.
+# Results go to a folder. If you name one, a second call goes on where the first one stopped; if
+# not, the folder is new each time. Nothing is written beside the runs.
 
 
 def results_folder(folder=None):
@@ -115,7 +116,7 @@ def loop_paths(fmri_paths, folder=None):
 
 
 # %%
-# Many scripts load all images first.
+# Many scripts load all images first, and then go through them.
 
 
 def loaded(fmri_path):
@@ -137,14 +138,15 @@ def loop_images(fmri_paths, folder=None):
 # %%
 # In worker processes
 # -------------------
-# With joblib the loop becomes two lines. They do not say where the work is done.
+# With joblib the loop becomes two lines, which do not say where the work is done. The other lines
+# deal with what can go wrong.
 #
-# A run may hang, or take more memory than there is, so that its worker is ended. Then joblib ends
-# all the work. (When Dask gives up on a run, joblib is not told so, in release 1.6, and would wait
-# for ever; the longest time for one run ends that.) So the work is begun again with the runs that
-# are left, and what they have saved already is only read. Results come in the order of the runs:
-# the first one that is missing is the one that took too long. If a worker was ended, several runs
-# may be to blame. The first of them is tried alone.
+# A run may hang, or take more memory than there is, so that its worker is killed. joblib then
+# gives up all the work. (When Dask gives up on a run, joblib 1.6 does not learn of it and would
+# wait for ever; a longest time for each run ends the wait.) So the work begins again with the runs
+# that are left, and what they have saved already is only read. Results come in the order of the
+# runs: if one took too long, it is the first that is missing. If a worker was killed, several runs
+# may be to blame, and the first of them is tried alone.
 
 IMAGE_SECONDS = 120
 GAVE_UP = f"A run did not come back in {IMAGE_SECONDS} s. Its worker may need more memory."
@@ -171,7 +173,7 @@ def in_workers(runs, fmri_paths, folder=None):
 
 
 # %%
-# Here it is done in two processes of this machine.
+# Here the work is done by two processes on this machine.
 
 
 def joblib_paths(fmri_paths, folder=None):
@@ -190,14 +192,10 @@ def joblib_images(fmri_paths, folder=None):
 # %%
 # On Dask
 # -------
-# The same two lines run on Dask. It starts workers here, unless the variable
-# ``DASK_SCHEDULER_ADDRESS`` has the address of a scheduler that runs already. ``memory_limit``
-# bounds what a worker may hold. One that holds more is ended, and the run is tried again, up to
-# three times.
-#
-# A worker that comes near its limit would by default wait until it has more memory, and that may
-# be for ever. The last two settings are about speed. Workers of Dask give memory back to the
-# kernel at once, and get it anew for each volume. With these, they keep some of it.
+# The same two lines run on Dask. It starts workers on this machine, unless the environment
+# variable ``DASK_SCHEDULER_ADDRESS`` has the address of a scheduler that is running already.
+# ``memory_limit`` is what a worker may hold. One that holds more is killed, and the run is tried
+# again, up to three times. The page :doc:`/many_images` says what the settings are for.
 
 WORKER_BYTES = 2**30
 DASK = {
@@ -246,7 +244,7 @@ def dask_images(fmri_paths, folder=None):
 
 
 # %%
-# The same without these settings.
+# Here are the same workers without these settings.
 
 
 def dask_as_it_comes(fmri_paths):
@@ -258,7 +256,8 @@ def dask_as_it_comes(fmri_paths):
 # %%
 # Other numbers of workers
 # ------------------------
-# Four of each, for paths. Asked for one worker, joblib does the work itself, as the loop does.
+# Four of each, given paths. (Asked for a single worker, joblib does the work itself, like the
+# loop.)
 
 
 def joblib_four_workers(fmri_paths):
@@ -276,8 +275,8 @@ def dask_four_workers(fmri_paths):
 # %%
 # Starting the workers
 # --------------------
-# They are kept for the next call. The first call of a script has to start them: processes that
-# import nibabel, or Dask's scheduler with its workers.
+# Workers are kept for the next call. The first call in a script has to start them: two processes
+# that import nibabel, or Dask's scheduler with its workers.
 
 
 def start_joblib_workers(_fmri_paths):
@@ -291,7 +290,7 @@ def start_dask_workers(_fmri_paths):
 
 
 # %%
-# One of the ways above as a script meets it: its workers are not there yet.
+# This is one of the methods above as a script meets it, with workers still to be started.
 
 
 def joblib_paths_cold(fmri_paths):
@@ -329,8 +328,9 @@ def kilobytes_with_images(fmri_paths):
 
 
 # %%
-# A scheduler hands out one run after the other. How long that takes shows when there is nothing
-# else to do. Each path is handed out several times, so that starting and ending count for little.
+# A scheduler hands out one run after the other. How long that takes can be seen when there is
+# nothing else to do. Each path is handed out many times, so that starting and ending count for
+# little.
 
 TIMES = 50
 
@@ -346,7 +346,7 @@ def handed_out(fmri_paths):
 # %%
 # A broken image among them
 # -------------------------
-# One run more, of which only the first half is there.
+# One more run is added, of which only the first half is there.
 
 
 def one_is_broken(fmri_paths):
@@ -364,7 +364,7 @@ def one_is_broken(fmri_paths):
 # %%
 # What it costs
 # -------------
-# The ways must return the same signals. The table is for four images and two workers.
+# All methods must return the same signals. The table is for four images and two workers.
 
 FORM = "images4"
 COLD_WORKERS = ["start_joblib_workers", "start_dask_workers", "joblib_paths_cold"]
@@ -391,7 +391,8 @@ if __name__ == "__main__":
 # %%
 # More images
 # -----------
-# How many of them each way gets through, and the time. The slope is what another image costs.
+# How many images each method gets through in a minute, and the time it takes. The slope is what
+# another image costs.
 
 if __name__ == "__main__":
     images = compare_images(WAYS, runs=3)
@@ -400,9 +401,9 @@ if __name__ == "__main__":
     images.plot("time")
 
 # %%
-# All memory at the peak: what all processes held before the call, and the peak on top of it.
-# Workers keep some of what they used for one image, and use it for the next. So the peak alone
-# would say too little. Given paths, no way needs more memory for more images.
+# All memory at the peak is what all processes held before the call, and the peak on top of that.
+# The peak alone would say too little, because workers keep some of the memory that they used for
+# one image, and use it for the next. Given paths, no method needs more memory for more images.
 
 if __name__ == "__main__":
     print(images.table("whole").text())
@@ -411,7 +412,7 @@ if __name__ == "__main__":
 # %%
 # More workers
 # ------------
-# Processes of joblib: how many images they get through, and all their memory.
+# First processes of joblib: how many images they get through, and all their memory.
 
 if __name__ == "__main__":
     processes = compare_jobs(JOBLIB, form=FORM, runs=3)
@@ -419,7 +420,7 @@ if __name__ == "__main__":
     print(processes.table("whole").text())
 
 # %%
-# Workers of Dask.
+# Then workers of Dask.
 
 if __name__ == "__main__":
     workers = compare_jobs(ON_DASK, form=FORM, runs=3)
@@ -428,7 +429,7 @@ if __name__ == "__main__":
     workers.plot("throughput")
 
 # %%
-# What it costs to start two workers, and a call that does.
+# Starting two workers, and a call that has to start them.
 
 if __name__ == "__main__":
     print(compare(STARTING, form=FORM, runs=3))
@@ -436,21 +437,21 @@ if __name__ == "__main__":
 # %%
 # What is sent
 # ------------
-# In kB for each image, of four images; and how many came through when one more was broken.
+# The kB sent for each of four images; and how many images came through when a fifth one was
+# broken.
 
 if __name__ == "__main__":
     print(compare([*SENT, [one_is_broken]], form=FORM, timed=False, runs=1).observed().text())
 
 # %%
-# The same of four images that are twice as long.
+# The kB sent for each of four images that are twice as long.
 
 if __name__ == "__main__":
     print(compare(SENT, form="images4_x2", timed=False, runs=1).observed().text(), end="\n\n")
     print(compare([dask_paths, dask_images], form="images4_x2", runs=3))
 
 # %%
-# How long it takes to hand out all paths so many times, where nothing else is done. The chapter
-# works out from it what many runs would take.
+# How long it takes to hand out all the paths, many times over, while the workers do nothing else.
 
 if __name__ == "__main__":
     handing = compare([handed_out], form=FORM, runs=3)

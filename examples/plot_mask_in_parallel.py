@@ -4,12 +4,12 @@ Several masks in parallel
 
 What is the leanest way to average a run within several masks?
 
-Each mask gives one signal: the mean of its voxels at every time. The masks do not depend on
-each other, so they seem made for worker processes. Every worker then needs the data. This page
-compares the ways in which they can get them, and a way that needs no workers.
+Each mask gives one signal: the mean of its voxels at every time. No mask depends on another, so
+they seem made for worker processes. But then every worker needs the data. This page compares
+several methods to bring the data to the workers, and one that needs no workers.
 
-All of it is measured on the first volumes of the run, so that it fits into memory whatever the
-size of your file is.
+All of it is measured on the first volumes of the run, so that it fits into memory however large
+your file is.
 
 The chapter says what follows from it: :ref:`chapter_masks`.
 """
@@ -48,7 +48,8 @@ def thirds(fmri_path):
 # %%
 # With nilearn's masker
 # ---------------------
-# ``NiftiMasker`` reads an image, and returns the voxels of a mask as rows of an array.
+# ``NiftiMasker`` reads an image, and returns an array with a row for each volume, and in it the
+# voxels of the mask.
 
 
 def masker_mean(img, mask):
@@ -67,7 +68,8 @@ def masker_path(fmri_path):
 
 
 # %%
-# Given an image whose data were read before, the workers get the array instead.
+# Given an image whose data were read before, the workers get its array as well. The maskers read
+# the file all the same.
 
 
 def masker_loaded(fmri_path):
@@ -101,7 +103,7 @@ def masker_read_once(fmri_path):
 # %%
 # With NumPy
 # ----------
-# An array can be indexed with a mask. No library is needed for that.
+# NumPy can index an array with a mask, so that no other library is needed.
 
 
 def array_mean(data, mask):
@@ -116,7 +118,7 @@ def numpy_array(fmri_path):
 
 
 # %%
-# The same through shared memory that the workers open by its name.
+# The array can also be copied into shared memory, which the workers open by its name.
 
 
 def shared_mean(name, shape, mask):
@@ -152,16 +154,16 @@ def numpy_one_process(fmri_path):
 # %%
 # In one pass
 # -----------
-# Each volume is read once and averaged within every mask. No worker is needed, and no array of
+# Each volume is read once, and averaged within every mask. That needs no worker, and no array of
 # the whole run.
 #
-# ``opened_image`` unpacks a .nii.gz with the package ``isal``, which is faster than Python itself.
-# ``ArrayProxy`` gives the values as they are stored, so that only the means have to be scaled. The
-# voxels of a mask are looked up once, by their places in the file: there, the first axis runs
-# fastest, and ``.T`` brings a volume into this order without a copy. ``mask_voxels`` refuses a
-# mask on another grid than that of the run.
+# ``opened_image`` unpacks a .nii.gz with the package ``isal``, which is faster than Python's own
+# ``gzip``. ``ArrayProxy`` returns the values as they are stored, so that only the means have to be
+# scaled. The voxels of a mask are looked up once, by their places in the file, where the first
+# axis runs fastest; ``.T`` brings a volume into this order without a copy. ``mask_voxels`` refuses
+# a mask on a grid other than that of the run.
 #
-# ``NiftiMasker`` takes what is NaN or infinite as zero. So does this; ``zero`` is how a zero is
+# Like ``NiftiMasker``, this takes NaN and infinite values as zero; ``zero`` is how a zero is
 # stored.
 
 
@@ -205,7 +207,7 @@ def one_pass_gzip(fmri_path):
 # %%
 # Starting the workers
 # --------------------
-# joblib keeps its workers for the next call. The first call of a script has to start them, and
+# joblib keeps its workers for the next call. The first call in a script has to start them, and
 # each worker imports what its work needs: here nilearn's maskers, or NumPy alone.
 
 
@@ -220,7 +222,7 @@ def start_numpy_workers(_fmri_path):
 
 
 # %%
-# One of the ways above as a script meets it: its workers are not there yet.
+# This is one of the methods above as a script meets it, with workers still to be started.
 
 
 def masker_path_cold(fmri_path):
@@ -231,7 +233,7 @@ def masker_path_cold(fmri_path):
 # %%
 # What it costs
 # -------------
-# All ways must return the same signals. They compute in floats of four or of eight bytes.
+# All methods must return the same signals, though some compute in float32 and others in float64.
 #
 # The first rows of the table differ from one to the next in a single thing: the path instead of a
 # loaded image, one process instead of two workers, one reading instead of three, NumPy instead of
@@ -254,8 +256,8 @@ if __name__ == "__main__":
     print(comparison)
 
 # %%
-# The workers were there before each of these calls. What starting them costs, and one call that
-# does.
+# Workers were there before each of these calls. Here are the costs of starting them, and a call
+# that has to start them.
 
 if __name__ == "__main__":
     print(compare(STARTING, form="short", runs=3))
@@ -267,7 +269,7 @@ if __name__ == "__main__":
     print(compare(LONGER, form="x2", runs=2))
 
 # %%
-# The time of each way, on the first volumes.
+# The time of each method, on the first volumes.
 
 if __name__ == "__main__":
     comparison.plot_time()
@@ -280,7 +282,7 @@ if __name__ == "__main__":
     comparison.plot_parts()
 
 # %%
-# The same over time, for one call of each way.
+# Memory over time, for one call of each method.
 
 if __name__ == "__main__":
     comparison.plot_memory_over_time()

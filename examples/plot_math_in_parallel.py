@@ -4,12 +4,12 @@ A simple operation, twice in parallel
 
 Does it help to let two processes work at the same time?
 
-The work here is small: every voxel is divided by two. If two processes share it, data have to be
-brought to them, and results back. The original chapter did this with two ways of loading the
-image. This page adds other ways, and looks at where the memory goes.
+The work here is small: every voxel is divided by two. If two processes share it, the data have to
+be brought to them, and the results back. This page compares several methods to do that, and some
+that need no second process, and shows where the memory goes.
 
-All of it is measured on the first volumes of the run, so that it fits into memory whatever the
-size of your file is.
+All of it is measured on the first volumes of the run, so that it fits into memory however large
+your file is.
 
 The chapter says what follows from it: :ref:`chapter_in_parallel`.
 """
@@ -19,8 +19,7 @@ The chapter says what follows from it: :ref:`chapter_in_parallel`.
 # %%
 # Once
 # ----
-# For comparison, the operation is done once. It makes no difference which library opened the
-# file.
+# For comparison, the operation is done once. It makes no difference which library opens the file.
 
 import tempfile
 
@@ -44,9 +43,9 @@ def math_nibabel(fmri_path):
 
 
 # %%
-# One array of floats of four bytes is all that has to be in memory, if it is filled volume by
-# volume and then changed in place. ``opened_image`` unpacks a .nii.gz with the package ``isal``,
-# which is faster than Python itself, and closes the file in the end.
+# One array of float32 is all that has to be in memory, if it is filled volume by volume and then
+# changed in place. ``opened_image`` unpacks a .nii.gz with the package ``isal``, which is faster
+# than Python's own ``gzip``, and closes the file at the end.
 
 
 def half_in_place(fmri_path):
@@ -62,8 +61,8 @@ def half_in_place(fmri_path):
 # %%
 # Once, into a file
 # -----------------
-# Often the result is saved anyway. nilearn computes all of it, and then nibabel writes it, here
-# into a new folder.
+# Often the result is saved anyway. With nilearn, all of it is computed before nibabel writes it,
+# here into a new folder.
 
 
 def saved_math_img(fmri_path):
@@ -74,13 +73,13 @@ def saved_math_img(fmri_path):
 
 
 # %%
-# Each volume can be written as soon as it is computed. Then nothing grows with the run. A file
-# begins with its header, which says that floats of four bytes follow, without scaling:
-# ``float32_header`` keeps all else of the header of the run. In the file, the voxels along the
-# first axis are neighbours: ``.T`` has them so without a copy.
+# If each volume is written as soon as it is computed, no memory grows with the run. A file begins
+# with its header, which here says that unscaled values of float32 follow; ``float32_header`` keeps
+# everything else in the header of the run. In the file, voxels along the first axis are
+# neighbours, and ``.T`` brings them into that order without a copy.
 #
-# ``whole_file`` moves the file to its place once it is complete. If the work ends in the middle,
-# nothing stands there that could be taken for a result.
+# ``whole_file`` moves the file to its place once it is complete. If the work stops in the middle,
+# nothing is left that could be taken for a result.
 
 
 def saved_streaming(fmri_path, half_path=None):
@@ -117,9 +116,9 @@ def twice_serial(fmri_path):
 # %%
 # Twice, in two processes
 # -----------------------
-# ``joblib`` starts two worker processes and hands each of them the image. What is handed over
-# is pickled. A proxy image is pickled as the name of its file, so that each worker reads the
-# file itself. The results are images, and come back the same way, with all their voxels.
+# ``joblib`` starts two worker processes and hands each of them the image. Whatever is handed over
+# is pickled. A proxy image is pickled as the name of its file, so that each worker reads the file
+# itself. The results are images, and are pickled on their way back, with all their voxels.
 
 
 def twice_proxy(fmri_path):
@@ -129,8 +128,9 @@ def twice_proxy(fmri_path):
 
 
 # %%
-# The data may be read before, so that the file is read once. The image that is handed over
-# then has an array. ``joblib`` writes a large array to a file in memory that both workers map.
+# If the data were read before, with ``get_fdata``, the image that is handed over has an array.
+# ``joblib`` writes a large array to a file in memory that both workers map. That saves no reading:
+# nilearn does not use this array, and each worker reads the file all the same.
 
 
 def twice_loaded(fmri_path):
@@ -141,7 +141,8 @@ def twice_loaded(fmri_path):
 
 
 # %%
-# A path is the smallest thing to hand over. It comes to the same as a proxy image.
+# A path is the smallest thing to hand over. In time and memory, it makes little difference whether
+# workers get a path or a proxy image.
 
 
 def twice_path(fmri_path):
@@ -165,8 +166,8 @@ def twice_threads(fmri_path):
 # %%
 # Twice, in one pass
 # ------------------
-# Nothing here needs a second process. One loop over the volumes computes both results. They are
-# floats of four bytes, which halves what they need.
+# Nothing here needs a second process. One loop over the volumes computes both results. As float32,
+# they need half the memory of float64.
 
 
 def twice_one_pass(fmri_path):
@@ -181,7 +182,7 @@ def twice_one_pass(fmri_path):
 
 
 # %%
-# If the results are written volume by volume, they need no memory either.
+# If the results are written volume by volume, not even they have to be in memory.
 
 
 def twice_to_files(fmri_path):
@@ -202,8 +203,8 @@ def twice_to_files(fmri_path):
 # %%
 # Small results
 # -------------
-# The picture changes if each worker returns one number. Then only the way to the workers
-# costs something.
+# The picture changes if each worker returns one number. Then the data only have to get to the
+# workers, and not back.
 
 
 def mean_of_half(img):
@@ -234,7 +235,7 @@ def number_one_pass(fmri_path):
 # %%
 # Starting the workers
 # --------------------
-# joblib keeps its workers for the next call. The first call of a script has to start them, and
+# joblib keeps its workers for the next call. The first call in a script has to start them, and
 # each worker imports what its work needs: nilearn for images, or nibabel for numbers.
 
 
@@ -249,7 +250,7 @@ def start_nibabel_workers(_fmri_path):
 
 
 # %%
-# One of the ways above as a script meets it: its workers are not there yet.
+# This is one of the methods above as a script meets it, with workers still to be started.
 
 
 def number_proxy_cold(fmri_path):
@@ -260,7 +261,7 @@ def number_proxy_cold(fmri_path):
 # %%
 # What it costs
 # -------------
-# The ways in each list must return the same.
+# The methods in each list must return the same. First come those that do the operation once.
 
 ONCE = [math_load_img, math_nibabel, half_in_place]
 SAVED = [saved_math_img, saved_streaming]
@@ -302,22 +303,21 @@ if __name__ == "__main__":
     print(compare(LONGER, form="x2", runs=2))
 
 # %%
-# The time of each way.
+# The time of each method.
 
 if __name__ == "__main__":
     twice.plot_time()
 
 # %%
-# The peak of the whole process tree consists of private memory, of pages of mapped files, and
-# of files in ``/dev/shm``, which is memory too. A page that several processes share counts
-# once.
+# The peak of the whole process tree consists of private memory, pages of mapped files, and files
+# in ``/dev/shm``, which are memory, too. A page that several processes share counts once.
 
 if __name__ == "__main__":
     print(twice.parts().text())
     twice.plot_parts()
 
 # %%
-# The same over time, for one call of each way.
+# Memory over time, for one call of each method.
 
 if __name__ == "__main__":
     twice.plot_memory_over_time()
@@ -330,14 +330,14 @@ if __name__ == "__main__":
     print(numbers)
 
 # %%
-# The workers were there before each of these calls. What starting them costs, and one call that
-# does.
+# Workers were there before each of these calls. Here are the costs of starting them, and a call
+# that has to start them.
 
 if __name__ == "__main__":
     print(compare(STARTING, form="short", runs=3))
 
 # %%
-# Their peaks, and what they consist of.
+# The peaks of the methods that return numbers, and what they consist of.
 
 if __name__ == "__main__":
     print(numbers.parts().text())

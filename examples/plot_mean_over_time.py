@@ -4,9 +4,9 @@ Mean over time
 
 What is the leanest way to average a BOLD run over time?
 
-The mean image is often the first thing that is computed from a run. nilearn has a function
-for it. That function reads the whole run into memory before it averages. The arithmetic
-does not need that: a sum can grow volume by volume.
+The mean image is often the first thing that is computed from a run. nilearn's function for it
+reads the whole run into memory before it averages. The arithmetic does not need that: a sum can
+grow volume by volume.
 
 The chapter says what follows from it: :ref:`chapter_mean_over_time`.
 """
@@ -37,8 +37,7 @@ def mean_load_img(fmri_path):
 
 
 # %%
-# And here from nibabel's. Both are proxy images, so ``mean_img`` reads the data in both
-# cases.
+# And here from nibabel's. Both are proxy images, so ``mean_img`` reads the data in either case.
 
 
 def mean_nibabel(fmri_path):
@@ -53,15 +52,15 @@ def mean_nibabel(fmri_path):
 # memory for one volume and for the sum.
 #
 # In a NIfTI file, the voxels along the first axis are neighbours. ``order="F"`` lays out the sum
-# in the same way, so that two arrays in the same order are added.
+# in the same order, so that it is quick to add a volume to it.
 #
-# ``keep_file_open=True`` matters for a compressed file. Without it, each volume opens the
-# file again and unpacks it from the start. nibabel closes the file when nothing refers to the
+# ``keep_file_open=True`` matters for a compressed file. Without it, the file is opened again for
+# each volume, and unpacked from the start. nibabel closes the file when nothing refers to the
 # image any more, here at the end of the function.
 #
-# The new image gets the affine and the header of the run, and the type of its own values: with
-# the type of the run, saving it would round the mean. The class is that of the run too, so that
-# this works for NIfTI-2 as well.
+# The new image gets the affine and the header of the run, but the type of its own values: with the
+# type of the run, saving it would round the mean. Its class is that of the run as well, so that
+# this works for NIfTI-2, too.
 
 
 def mean_volume_by_volume(fmri_path):
@@ -78,7 +77,7 @@ def mean_volume_by_volume(fmri_path):
 
 
 # %%
-# This is the same loop without it.
+# This is the same loop without ``keep_file_open=True``.
 
 
 def mean_file_reopened(fmri_path):
@@ -94,12 +93,12 @@ def mean_file_reopened(fmri_path):
 # %%
 # A compressed file, as fast as it can be unpacked
 # ------------------------------------------------
-# The package ``isal`` unpacks .gz files much faster than Python itself. ``opened_image`` lets
-# nibabel read from it, and closes the file in the end.
+# The package ``isal`` unpacks .gz files much faster than Python's own ``gzip``. ``opened_image``
+# has nibabel read through it, and closes the file at the end.
 #
-# ``ArrayProxy`` gives the values as they are stored. The scaling of the header is applied once,
-# to the mean, instead of to each volume. Four volumes at a time are added up in floats of four
-# bytes, which is fast, and their sum in floats of eight bytes, which is exact enough for any run.
+# ``ArrayProxy`` returns the values as they are stored. The scaling of the header is applied once,
+# to the mean, instead of to each volume. Four volumes at a time are added up in float32, which is
+# fast, and these sums in float64, which is exact enough for any run.
 
 
 def mean_isal(fmri_path):
@@ -122,8 +121,8 @@ def mean_isal(fmri_path):
 # %%
 # A plain file, some volumes at a time
 # ------------------------------------
-# A plain file need not be copied into memory at all: it can be mapped. Eight volumes are mapped
-# and added up at a time, so that the memory stays small.
+# A plain file need not be copied into memory at all: it can be mapped. Eight volumes at a time are
+# mapped and added up, so that little memory is in use.
 
 
 def mean_blocks(fmri_path):
@@ -149,8 +148,8 @@ def mean_blocks(fmri_path):
 # With other programs
 # -------------------
 # Where MRtrix or the Connectome Workbench is installed, their commands do the same. They are
-# written in C++. What is measured is the whole process, from its start to its end. The mean is
-# written into a folder of its own, so that two jobs cannot overwrite each other's.
+# written in C++, and measured as whole processes, from start to end. Each writes the mean into a
+# folder of its own, so that two jobs cannot overwrite each other's.
 
 
 def mean_mrmath(fmri_path):
@@ -214,12 +213,13 @@ def mean_isal_script(fmri_path):
 # %%
 # What it costs
 # -------------
-# Every method runs several times, in new Python processes. All of them must return the same
-# mean image, or nothing is shown.
+# Every method is called several times, in new Python processes. All of them must return the same
+# mean image, or nothing is shown. First comes the run as a compressed file; the last column tells
+# how far each method is from the best that this machine could do.
 
 WAYS = [mean_load_img, mean_nibabel, mean_volume_by_volume]
 LOOPS = [mean_volume_by_volume, mean_file_reopened]
-# nilearn adds up floats of four bytes as such: the more volumes, the more is rounded.
+# nilearn adds up float32 as float32: the more volumes, the more is rounded.
 TOLERANCE = 1e-4
 ENDINGS = {"mean_isal": ".nii.gz", "mean_isal_script": ".nii.gz", "mean_blocks": ".nii"}
 PROGRAMS = {"mean_mrmath": "mrmath", "mean_wb_command": "wb_command"}
@@ -236,8 +236,8 @@ if __name__ == "__main__":
     print(compare(COMPRESSED, form="nii_gz"))
 
 # %%
-# That was the run as a compressed file. The last column tells how far each way is from what this
-# machine could do at best.
+# That was the run as a compressed file. The last column tells how far each method is from what
+# this machine could do at best.
 #
 # Programs and whole scripts, on the same file: each is a process from its start to its end.
 
@@ -251,22 +251,22 @@ if __name__ == "__main__":
     print(compare(PLAIN, form="nii"))
 
 # %%
-# The ways without another package or program, on the file as it is. The two ways through
-# ``mean_img`` take the same time: it makes no difference which library opened the file.
+# Here are the methods that need no other package or program, on the file as it is. Both methods
+# with ``mean_img`` take the same time: it makes no difference which library opened the file.
 
 if __name__ == "__main__":
     comparison = compare(WAYS)
     comparison.plot_time()
 
 # %%
-# The peak of the loop is a few volumes. The peak of ``mean_img`` is at least the whole run.
+# The peak of the loop is a few volumes; that of ``mean_img`` is at least the whole run.
 
 if __name__ == "__main__":
     comparison.plot_memory()
 
 # %%
-# The two loops are compared on the first volumes of the run, so that the one that opens the
-# file again comes to an end soon.
+# The two loops are compared on the first volumes of the run, since the one that opens the file
+# again would otherwise take very long.
 
 if __name__ == "__main__":
     print(compare(LOOPS, form="short", runs=3))

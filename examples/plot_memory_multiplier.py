@@ -4,9 +4,10 @@ The memory multiplier
 
 My file holds one gigabyte of voxels. How much memory does it take to read it?
 
-The answer is a multiple of the *raw size*: the number of voxels times the bytes of a voxel in
-the file, not compressed. This page finds the multiple for several kinds of files and several
-ways to read them. Each way ends with the mean over time, so that all of them do the same work.
+The answer is a multiple of the *raw size*: the number of voxels times the bytes of a voxel in the
+file, before compression. This page finds the multiple for several kinds of files and several
+methods to read them. Each method ends with the mean over time, so that all of them do the same
+work.
 
 The page :doc:`/memory_multiplier` says what follows from it.
 """
@@ -14,8 +15,8 @@ The page :doc:`/memory_multiplier` says what follows from it.
 # sphinx_gallery_thumbnail_path = '_static/thumbnails/memory_multiplier.svg'
 
 # %%
-# Four ways to read
-# -----------------
+# Four methods to read
+# --------------------
 # nilearn's ``mean_img`` takes the path.
 
 import nibabel as nib
@@ -29,7 +30,7 @@ def with_mean_img(fmri_path):
 
 
 # %%
-# ``get_fdata`` converts to floats of eight bytes, unless it is told to use four.
+# ``get_fdata`` converts to float64, unless it is asked for float32.
 
 
 def with_get_fdata(fmri_path):
@@ -44,7 +45,7 @@ def with_float32(fmri_path):
 
 
 # %%
-# ``dataobj`` keeps the type of the file. It becomes a float only where the header asks for
+# ``dataobj`` keeps the type of the file. The values become floats only where the header asks for
 # scaling.
 
 
@@ -57,7 +58,7 @@ def with_dataobj(fmri_path):
 # The same through indexed_gzip
 # -----------------------------
 # Where the package ``indexed_gzip`` can be imported, nibabel unpacks compressed files with it.
-# Here that is so for these two methods alone.
+# Here only these two methods can import it.
 
 
 def indexed_mean_img(fmri_path):
@@ -77,11 +78,11 @@ def indexed_dataobj(fmri_path):
 # %%
 # What it costs
 # -------------
-# The run is written in eight ways: as whole numbers of two bytes, the same with a scaling, the
-# same with a scaling and a shift, and as floats of four bytes; each plain and compressed. Then
-# every way of reading is measured on every file.
+# The first volumes of the run are written to eight files: as int16, as int16 with a slope, as
+# int16 with a slope and an intercept, and as float32, each of them plain and compressed. Then
+# every method is measured on every file.
 #
-# A cell of the table is the peak memory divided by the raw size of that file.
+# Each cell of the table is the peak divided by the raw size of that file.
 
 PLAIN = [with_mean_img, with_get_fdata, with_float32, with_dataobj]
 METHODS = [*PLAIN, indexed_mean_img, indexed_dataobj]

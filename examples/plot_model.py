@@ -4,9 +4,9 @@ First-level models
 
 What is the leanest way to fit a general linear model to a run, and to map a contrast?
 
-``FirstLevelModel`` of nilearn does all of it, from the file to the map. While it masks the run, it
-holds every voxel of every volume in memory. The model needs only the voxels of the mask. This page
-compares its settings, and masks the run volume by volume before the model sees it.
+nilearn's ``FirstLevelModel`` does all of it, from the file to the map. While it masks the run, it
+holds every voxel of every volume in memory, although the model needs only those of the mask. This
+page compares its settings, and masks the run volume by volume before the model sees it.
 
 The chapter says what follows from it: :ref:`chapter_models`.
 """
@@ -16,10 +16,10 @@ The chapter says what follows from it: :ref:`chapter_models`.
 # %%
 # A mask and a design
 # -------------------
-# They are made from the run itself, so that any file will do: a block of five volumes in every
-# ten, and one confound. The time between volumes is that of the header; a header without one is
-# taken to mean two seconds, so give your own. The mask holds the brightest tenth of the voxels.
-# Put yours in the place of all these.
+# Both are made from the run itself, so that any file will do. The mask holds the brightest tenth
+# of the voxels. The design has a block of five volumes in every ten, and one confound. Put your
+# own in their place. ``repetition_time`` takes the time between volumes from the header, or two
+# seconds if there is none; if yours is missing or wrong, give the seconds yourself.
 
 import nibabel as nib
 import numpy as np
@@ -60,7 +60,7 @@ def events_and_confounds(fmri_path):
 # %%
 # With nilearn
 # ------------
-# ``FirstLevelModel`` makes the design matrix of the events and confounds. With the noise model
+# ``FirstLevelModel`` makes the design matrix from the events and confounds. With the noise model
 # ``ols``, every value counts the same. The mask is given within a masker: given the image alone,
 # nilearn warns that it will not look for another one.
 
@@ -80,8 +80,8 @@ def model_ols(fmri_path):
 
 
 # %%
-# To make the design matrix, ``FirstLevelModel`` has to know how many volumes there are, and it
-# reads the whole run to find out. Given the matrix, it reads the run once less.
+# To make the design matrix, ``FirstLevelModel`` has to know how many volumes there are, and reads
+# the whole run to find out. Given the matrix, it reads the run one time fewer.
 
 
 def design_matrix(fmri_path):
@@ -99,8 +99,8 @@ def model_ols_design(fmri_path):
 
 
 # %%
-# The default noise model is ``ar1``: what the model leaves over at one time is correlated with
-# what it left over before. Voxels with the same correlation, to a hundredth, are fitted together,
+# In the default noise model, ``ar1``, what the fit leaves over at one time is correlated with what
+# it left over just before. Voxels with the same correlation, to a hundredth, are fitted together,
 # and ``n_jobs`` shares these groups among processes.
 
 
@@ -121,11 +121,11 @@ def model_ar1_two_jobs(fmri_path):
 # %%
 # Masked first
 # ------------
-# The parts of ``FirstLevelModel`` are functions of nilearn, and they can be called one by one. The
-# masking is left to NumPy: it goes volume by volume, so that no more than one is in memory outside
-# the mask. As in ``FirstLevelModel``, unscaled integers become float32, and what is not finite
-# becomes zero. ``mask_voxels`` refuses a mask on another grid, and ``opened_image`` unpacks a
-# .nii.gz with ``isal``.
+# The parts of ``FirstLevelModel`` are functions of nilearn that can be called one by one. The
+# masking is left to NumPy, volume by volume, so that never more than one whole volume is in
+# memory. As in ``FirstLevelModel``, unscaled integers become float32, and values that are not
+# finite become zero. ``mask_voxels`` refuses a mask on another grid, and ``opened_image`` unpacks
+# a .nii.gz with ``isal``.
 
 
 def masked_rows(fmri_path, mask_img):
@@ -141,10 +141,10 @@ def masked_rows(fmri_path, mask_img):
 
 
 # %%
-# ``run_glm`` fits the model. It needs several arrays of the size of the signals. So it is given a
-# tenth of the voxels at a time. With a constant in the design matrix, as there always is in one
-# that nilearn makes, the voxels do not depend on each other. ``mean_scaling`` gives the signals in
-# percent of their mean, which ``FirstLevelModel`` does by default.
+# ``run_glm`` fits the model. It needs several arrays as large as the signals, so it is given a
+# tenth of the voxels at a time. The voxels do not depend on each other as long as the design
+# matrix has a constant, which nilearn always puts there. ``mean_scaling`` turns the signals into
+# percent of their mean, as ``FirstLevelModel`` does by default.
 
 
 def masked_model(fmri_path, noise_model):
@@ -171,16 +171,16 @@ def masked_ar1(fmri_path):
 
 
 # %%
-# What this gives up: the report, smoothing and resampling, volumes that are left out
-# (``sample_masks``), and the images of predicted signals, residuals and R². Who needs them, or has
-# memory enough, is better off with ``FirstLevelModel``.
+# This gives up the report, smoothing and resampling, leaving out volumes (``sample_masks``), and
+# the images of predicted signals, residuals and R². If you need one of these, or have enough
+# memory, use ``FirstLevelModel``.
 
 # %%
 # What a fitted model keeps
 # -------------------------
-# These functions return the model, not a map. By default it keeps what contrasts need. With
-# ``minimize_memory=False`` it also keeps the signals and the residuals, so that it can make images
-# of them.
+# These functions return the model and not a map. By default, the model keeps what contrasts need.
+# With ``minimize_memory=False``, it also keeps the signals and the residuals, to make images of
+# them.
 
 
 def fitted_minimized(fmri_path, minimize_memory=True):
@@ -198,8 +198,8 @@ def fitted_whole(fmri_path):
 # %%
 # Four runs of a subject
 # ----------------------
-# ``FirstLevelModel`` takes a list of runs, and one contrast gives their fixed effects. Or each run
-# has a model of its own, and ``compute_fixed_effects`` puts their maps together. Here one file
+# ``FirstLevelModel`` takes a list of runs, and one contrast gives their fixed effects. Otherwise
+# each run has a model of its own, and ``compute_fixed_effects`` combines their maps. Here one file
 # stands for all four runs.
 
 
@@ -226,7 +226,7 @@ def four_runs_one_by_one(fmri_path):
 # %%
 # What it costs
 # -------------
-# All ways of fitting the same model must return the same map.
+# All methods that fit the same model must return the same map. Ordinary least squares comes first.
 
 OLS = [model_ols, model_ols_design, masked_ols]
 AR1 = [model_ar1, masked_ar1]
@@ -251,38 +251,38 @@ if __name__ == "__main__":
     print(autoregressive)
 
 # %%
-# The time of each way.
+# The time of each method.
 
 if __name__ == "__main__":
     autoregressive.plot_time()
 
 # %%
-# The memory over time shows where the peak is: while the run is masked, and not while the model is
+# Memory over time shows where the peak is: while the run is masked, and not while the model is
 # fitted.
 
 if __name__ == "__main__":
     autoregressive.plot_memory_over_time()
 
 # %%
-# One process, and two workers that an earlier call has started.
+# One process against two workers, which an earlier call has started.
 
 if __name__ == "__main__":
     print(compare(JOBS, form="short", runs=1))
 
 # %%
-# What a fitted model keeps, in the last column but one.
+# What a fitted model keeps.
 
 if __name__ == "__main__":
     print(compare(KEPT, form="short", timed=False, runs=1))
 
 # %%
-# Four runs. Their time is that of four models in both cases.
+# Four runs take the time of four models, whether they are fitted together or one by one.
 
 if __name__ == "__main__":
     print(compare(FOUR_RUNS, form="short", timed=False, runs=1))
 
 # %%
-# The same run, four times as long.
+# And a run that is four times as long.
 
 if __name__ == "__main__":
     print(compare(LONGER, form="x4", timed=False, runs=1))

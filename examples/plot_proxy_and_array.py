@@ -4,8 +4,8 @@ Proxy image or array image?
 
 What does an image keep in memory, and when does it let go?
 
-Each function below looks at one property of an image. The tables say what it returned, with
-the versions of nibabel and nilearn that built this page.
+Each function below looks at one property of an image. The tables have what the functions returned,
+with the versions of nibabel and nilearn in the caption.
 
 The chapter says what follows from it: :ref:`chapter_proxies`.
 """
@@ -15,7 +15,7 @@ The chapter says what follows from it: :ref:`chapter_proxies`.
 # %%
 # After opening
 # -------------
-# Is it a proxy image, and does it keep its data in memory?
+# Is what was opened a proxy image, and does it keep its data in memory?
 
 import pickle
 
@@ -39,8 +39,8 @@ def opened_with_nilearn(fmri_path):
 # %%
 # After use
 # ---------
-# ``get_fdata`` leaves an array with the image, ``uncache`` lets go of it. A function that gets
-# the image leaves it as it was.
+# ``get_fdata`` leaves an array with the image, and ``uncache`` lets go of it. Does ``mean_img``
+# leave an array, too?
 
 
 def after_get_fdata_and_uncache(fmri_path):
@@ -60,8 +60,8 @@ def after_mean_img(fmri_path):
 
 
 # %%
-# ``dataobj`` has nothing to do with the array that is kept. Here that array is changed, and the
-# file is not.
+# ``dataobj`` has nothing to do with the array that is kept. Here the array is changed, but not the
+# file.
 
 
 def dataobj_reads_the_file(fmri_path):
@@ -74,7 +74,7 @@ def dataobj_reads_the_file(fmri_path):
 # %%
 # What functions of nilearn return
 # --------------------------------
-# A function that changes nothing may return the proxy image that it got.
+# A function that has nothing to change may return the proxy image that it was given.
 
 
 def returns_a_proxy(fmri_path):
@@ -101,8 +101,8 @@ def array_after_uncache(fmri_path):
 # %%
 # Types
 # -----
-# ``get_fdata`` returns floats of eight bytes, or those that it is asked for. ``dataobj`` keeps
-# the type of the file, unless the header asks for scaling.
+# ``get_fdata`` returns float64 unless it is asked for another type. ``dataobj`` keeps the type of
+# the file, unless the header asks for scaling.
 
 
 def types_of_get_fdata(fmri_path):
@@ -120,7 +120,7 @@ def dataobj_keeps_the_type(fmri_path):
 # %%
 # Sent to another process
 # -----------------------
-# What goes to another process is pickled. These functions return the number of bytes.
+# What is sent to another process is pickled. These functions return how many bytes that takes.
 
 
 def pickled_proxy(fmri_path):
@@ -138,7 +138,7 @@ def pickled_loaded(fmri_path):
 # %%
 # What stays in memory
 # --------------------
-# These functions return an image. Look at what is kept with it.
+# These functions return an image, and the table shows how much memory is kept with it.
 
 
 def loaded(fmri_path):

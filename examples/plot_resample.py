@@ -5,13 +5,13 @@ Resampling a run
 My atlas and my run are on different grids. Which of the two should I resample, and what does it
 cost?
 
-To resample means to interpolate: by default each new voxel is a weighted sum of 64 old ones. Only
-voxels of the same volume take part. So a run can be resampled volume by volume, and written as it
-goes. And often it need not be resampled at all, since what is wanted is a signal, for which the
-region can come to the run.
+Resampling is interpolation: by default, each new voxel is a weighted sum of 64 old ones, all of
+them from the same volume. So a run can be resampled and written volume by volume. And often it
+need not be resampled at all: if all you want is the signal of a region, the region can be brought
+to the run.
 
 The grid here is one and a half times as coarse as that of the run, whatever run you take. All of
-it is measured on the first volumes of the run, and the memory on four times as many, too.
+it is measured on the first volumes of the run, and memory on four times as many, too.
 
 The chapter says what follows from it: :ref:`chapter_resampling`.
 """
@@ -21,12 +21,12 @@ The chapter says what follows from it: :ref:`chapter_resampling`.
 # %%
 # All at once
 # -----------
-# ``resample_to_img`` takes an image, or a path, and an image on the grid that is wanted. In the
-# place of an atlas, a region is made here: a box in the middle of the run.
+# ``resample_to_img`` takes an image or a path, and an image on the grid that is wanted. In place
+# of an atlas, a single region is made here: a box in the middle of the run.
 #
-# ``resample_img`` takes a grid as an affine and a shape, and does the same, with one difference:
-# by default it clips the new values to the range of the old ones, those of the whole run. In a
-# loop it would clip each volume to its own range. ``resample_to_img`` does not clip.
+# ``resample_img`` takes the grid as an affine and a shape, and does the same but for one thing: by
+# default it clips the new values to the range of the old ones, which is that of the whole run. In
+# a loop it would clip each volume to its own range. ``resample_to_img`` does not clip.
 
 import math
 import tempfile
@@ -55,15 +55,15 @@ def at_once(fmri_path):
 # %%
 # Volume by volume, into a file
 # -----------------------------
-# The same call gets one volume after the other, and each is written as soon as it is there.
-# ``opened_image`` opens the file once for all volumes; a compressed one with the package ``isal``,
-# which unpacks it much faster than Python itself.
+# The same call is given one volume after the other, and each is written as soon as it is
+# resampled. ``opened_image`` opens the file once for all volumes, and unpacks a compressed one
+# with the package ``isal``, which is much faster than Python's own ``gzip``.
 #
-# A new grid needs a new header. nibabel makes one from the old one, with the units and the
-# repetition time of the run, and with the affine and the size of the new grid. It wants an
-# image for that, and ``broadcast_to`` makes one whose voxels are all the same one in memory.
+# A new grid needs a new header. nibabel makes it from that of the run, and keeps the units and the
+# repetition time, but takes the affine and the size of the new grid. It needs an image for that,
+# and ``broadcast_to`` makes one whose voxels all share one place in memory.
 #
-# ``whole_file`` gives the file its name only when it is complete, so that no half of a run is ever
+# ``whole_file`` gives the file its name only when it is complete, so that half a run is never
 # taken for a whole one.
 
 
@@ -93,7 +93,7 @@ def saved_by_volume(fmri_path, resampled_path=None):
 # %%
 # For the signal of a region
 # --------------------------
-# What is wanted is often not a run on another grid, but the mean of a region at every time. There
+# Often what you want is not a run on another grid, but the mean of a region at every time. There
 # are two orders in which to get it. In the first, the run is resampled, and then masked.
 
 
@@ -104,12 +104,12 @@ def run_to_atlas(fmri_path):
 
 
 # %%
-# In the second, the region is resampled to the run: one volume instead of all of them. A voxel is
-# in the region or not, so that the nearest one is taken.
+# In the second, the region is resampled to the run, which is one volume instead of all of them. A
+# voxel is either in the region or not, so each takes the value of the nearest one.
 #
-# The signals are not quite the same. Without interpolation, the region ends at other places, by
-# half a voxel at most, and the voxels at its border are not mixed with those outside. nilearn's
-# maskers of labels take this order unless they are told otherwise.
+# The signals are not quite the same. The edge of the region moves by half a voxel at most, and the
+# voxels there are not mixed with those outside. nilearn's maskers of labels take this order unless
+# they are told otherwise.
 
 
 def atlas_to_run(fmri_path):
@@ -120,7 +120,7 @@ def atlas_to_run(fmri_path):
 
 
 # %%
-# On its own grid, the run need not be in memory as a whole either. As ``apply_mask`` does, this
+# On its own grid, the run need not be in memory as a whole, either. Like ``apply_mask``, this
 # takes voxels that are not finite as 0.
 
 
@@ -136,7 +136,7 @@ def atlas_to_run_by_volume(fmri_path):
 # %%
 # What it costs
 # -------------
-# The ways in each list return the same.
+# The methods in each list return the same.
 
 WAYS = [at_once, saved_by_volume]
 TO_ATLAS = [run_to_atlas]
@@ -151,7 +151,7 @@ if __name__ == "__main__":
     print(compare([WAYS], form="short", runs=3))
 
 # %%
-# The two orders.
+# Now the two orders.
 
 if __name__ == "__main__":
     orders = compare([TO_ATLAS, TO_RUN], form="short", runs=3)
@@ -159,8 +159,8 @@ if __name__ == "__main__":
     orders.plot_time()
 
 # %%
-# The loops need no more memory for a run that is four times as long. ``apply_mask`` does. Only
-# memory is measured.
+# For a run that is four times as long, the loops need no more memory, but the methods with
+# ``apply_mask`` do. Only memory is measured here.
 
 if __name__ == "__main__":
     print(compare(AGAIN, form="x4", timed=False, runs=1))

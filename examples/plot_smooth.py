@@ -4,12 +4,12 @@ Smoothing a run
 
 Does smoothing need the whole run in memory?
 
-Smoothing in space looks at one volume at a time. What happens to a voxel depends on its neighbours
-in the same volume, and on no other volume. ``smooth_img`` reads the whole run all the same, and
-copies it before it smooths. A loop that hands it one volume after the other gets the same values
-to the last bit, and no longer needs the run in memory.
+Smoothing in space looks at one volume at a time: a smoothed voxel depends on its neighbours in the
+same volume, and on no other volume. ``smooth_img`` reads the whole run all the same, and copies it
+before it smooths. A loop that hands it one volume after the other gets the same values to the last
+bit, and does not need the run in memory.
 
-All of it is measured on the first volumes of the run, and its memory on four times as many, too.
+All of it is measured on the first volumes of the run, and memory on four times as many, too.
 
 The chapter says what follows from it: :ref:`chapter_smoothing`.
 """
@@ -19,8 +19,8 @@ The chapter says what follows from it: :ref:`chapter_smoothing`.
 # %%
 # All at once
 # -----------
-# This is the call that nilearn's documentation shows. The width of the filter is that at half of
-# its height, in mm. Voxels that are not finite become 0.
+# This is the call that nilearn's documentation shows. The width of the filter is its full width at
+# half maximum, in mm. Voxels that are not finite become 0.
 
 import tempfile
 
@@ -39,12 +39,13 @@ def at_once(fmri_path):
 # %%
 # Volume by volume
 # ----------------
-# ``opened_image`` opens the file once for all volumes; a compressed one with the package ``isal``,
-# which unpacks it much faster than Python itself. ``slicer`` returns one volume as an image of its
-# own. ``smooth_img`` does with it what it does with the run, also where voxels are not finite.
+# ``opened_image`` opens the file once for all volumes, and unpacks a compressed one with the
+# package ``isal``, which is much faster than Python's own ``gzip``. ``slicer`` returns one volume
+# as an image of its own, and ``smooth_img`` treats that as it treats a run, also where voxels are
+# not finite.
 #
-# The result is one array of float32, with the header of the run. nilearn returns float64 for a
-# scaled run, which is twice as large; the fMRI signal has far fewer digits than either.
+# The result is one array of float32, with the header of the run. For a scaled run, nilearn returns
+# float64, which is twice as large; the fMRI signal has far fewer digits than either.
 
 
 def by_volume(fmri_path):
@@ -59,9 +60,9 @@ def by_volume(fmri_path):
 # %%
 # Into a file
 # -----------
-# A smoothed run is usually saved. ``smooth_img`` keeps the header of the run. Where that says
-# int16, nibabel rounds the smoothed values to whole steps again when it saves them. Here they are
-# saved as float32, in all ways alike.
+# A smoothed run is usually saved. ``smooth_img`` keeps the header of the run, and where that says
+# int16, nibabel rounds the smoothed values to whole steps again when it saves them. Here both
+# methods save them as float32.
 
 
 def saved_at_once(fmri_path):
@@ -75,11 +76,11 @@ def saved_at_once(fmri_path):
 
 # %%
 # A volume can be written as soon as it is smoothed. In a NIfTI file the header comes first, and
-# then the voxels, those along the first axis next to each other. ``order="F"`` and ``.T`` bring
-# them into this order.
+# then the voxels, with those along the first axis next to each other. ``order="F"`` and ``.T``
+# bring them into this order.
 #
-# ``whole_file`` gives the file its name only when it is complete. If the loop is interrupted, no
-# half of a run is left that looks like a whole one.
+# ``whole_file`` gives the file its name only when it is complete, so that a loop that is
+# interrupted leaves no half run that looks like a whole one.
 
 
 def saved_by_volume(fmri_path, smoothed_path=None):
@@ -101,7 +102,7 @@ def saved_by_volume(fmri_path, smoothed_path=None):
 # %%
 # What it costs
 # -------------
-# All ways return the same values, but for the rounding to float32.
+# All methods return the same values, apart from the rounding to float32.
 
 WAYS = [at_once, by_volume, saved_at_once, saved_by_volume]
 AGAIN = [at_once, saved_by_volume]
@@ -115,14 +116,14 @@ if __name__ == "__main__":
     print(comparison)
 
 # %%
-# What has to be in memory at the same time differs most.
+# They differ most in what has to be in memory at the same time.
 
 if __name__ == "__main__":
     comparison.plot_memory()
 
 # %%
-# With a run that is four times as long, one peak is four times as high, and the other is the same.
-# Only memory is measured.
+# For a run that is four times as long, one peak is four times as high, and the other is the same.
+# Only memory is measured here.
 
 if __name__ == "__main__":
     print(compare(AGAIN, form="x4", timed=False, runs=1))

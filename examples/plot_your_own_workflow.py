@@ -10,10 +10,10 @@ Download this script, put your function in the place of the ones below, and run 
 
    $ python my_workflow.py my_bold.nii.gz
 
-Each function is called several times in Python processes of its own, and every call is watched
-from outside. So nothing has to be added to your code.
+Each function is called several times, in Python processes of its own, and is watched from outside.
+So nothing has to be added to your code.
 
-The page :doc:`/your_own_data` shows the other ways to measure on your own file.
+The page :doc:`/your_own_data` shows what else you can measure on your own file.
 """
 
 # sphinx_gallery_thumbnail_path = '_static/thumbnails/your_own_workflow.svg'
@@ -21,10 +21,10 @@ The page :doc:`/your_own_data` shows the other ways to measure on your own file.
 # %%
 # Your function
 # -------------
-# It takes the path of the run and returns what you would go on with. It may use all that is
-# imported or defined in the same file. If it writes, have it write into the folder for temporary
-# files: it is called more than once. Here it maps the temporal signal-to-noise ratio: the mean of
-# each voxel over its standard deviation.
+# Your function takes the path of the run and returns what you would go on with. It may use
+# everything that is imported or defined in the same file. It is called more than once, so if it
+# writes a file, have it write into the folder for temporary files. Here it maps the temporal
+# signal-to-noise ratio: the mean of each voxel divided by its standard deviation.
 
 import nibabel as nib
 import numpy as np
@@ -44,10 +44,10 @@ def my_function(fmri_path):
 
 
 # %%
-# Another way to the same result
-# ------------------------------
-# If you have an idea to make it faster or leaner, write it beside the first. This one goes through
-# the volumes. It adds up how they differ from the first volume, and the squares of that.
+# Another method for the same result
+# ----------------------------------
+# If you have an idea how to make it faster or leaner, write a second function. This one goes
+# through the volumes, and adds up how they differ from the first volume, and the squares of that.
 
 
 def my_leaner_function(fmri_path):
@@ -67,9 +67,9 @@ def my_leaner_function(fmri_path):
 # %%
 # A function with settings
 # ------------------------
-# What is measured takes a path and nothing else. Put settings into a function around it. To
-# measure a part of your work only, begin with what that part is given: save it, and load it in
-# the function.
+# A function that is measured takes a path and nothing else, so put settings into a function around
+# it. To measure only a part of your work, save what that part starts from, and load it in the
+# function.
 
 
 def my_settings(fmri_path):
@@ -82,9 +82,9 @@ def my_settings(fmri_path):
 # %%
 # What it costs
 # -------------
-# The functions of one inner list have to return the same, or the comparison ends with an error
-# that names the two and how far they are apart. ``TOLERANCE`` says how far they may be. A
-# function that returns something else gets a list of its own.
+# The functions in one inner list have to return the same, or the comparison ends with an error
+# that names two of them and how far apart their results are. ``TOLERANCE`` says how far apart they
+# may be. A function that returns something else gets a list of its own.
 #
 # ``form="short"`` measures on the first volumes of your file, which takes seconds. Leave it out to
 # measure on all of it. ``runs`` says how often each function is timed.
@@ -100,10 +100,10 @@ if __name__ == "__main__":
 
 # %%
 # *Peak* is what the function needs on top of what was there before, *kept* is what its result
-# holds, and *multiplier* is the peak over the raw size of the run: times the size of a longer
-# run, it tells roughly what that one would need.
+# holds, and *multiplier* is the peak divided by the raw size of the run. Multiply it by the raw
+# size of a longer run to see roughly what that one would need.
 #
-# The memory over time shows where the peak is, and so which line to look at first.
+# Memory over time shows where the peak is, and so which line to look at first.
 
 if __name__ == "__main__":
     comparison.plot_memory_over_time()
@@ -121,8 +121,8 @@ if __name__ == "__main__":
 #     print(result.wall_seconds.median, result.peak_bytes.median, result.kept_bytes.median)
 #
 # In IPython and Jupyter, ``%measure`` takes any expression, and ``%%measure`` a whole cell. The
-# names that it uses travel to the new process. What cannot travel, such as a generator, is
-# an error that says so.
+# objects that it uses are sent to the new process. For one that cannot be sent, such as a
+# generator, an error says so.
 #
 # .. code-block:: ipython
 #

@@ -132,7 +132,7 @@ class Claim:
         for term in dict.fromkeys(self.expression.terms):
             sample = find(term.task, term.method).quantity(term.quantity)
             write, count = QUANTITIES[term.quantity].write, len(sample.values)
-            runs = f"{count} run{'s' if count > 1 else ''}"
+            runs = f"{count} repeat{'s' if count > 1 else ''}"
             if write(sample.low) != write(sample.high):
                 runs = f"{format_range(write, sample.low, sample.high)} in {runs}"
             said.append(f"{term}: {write(sample.median)} ({runs})")

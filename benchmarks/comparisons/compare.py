@@ -120,7 +120,7 @@ class Comparison:
         from benchmarks.report import plots  # noqa: PLC0415 - matplotlib is slow to import
 
         families = {method.name: method.family for method in self.methods}
-        title = self._title(f"{heading} of each way")
+        title = self._title(f"{heading} of each method")
         return plots.plot(self.results, quantity, title, families)
 
 

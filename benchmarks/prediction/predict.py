@@ -111,7 +111,7 @@ class Predictions:
             names = (row.method for row in too_large if (row.task, row.instead) == (task, other))
             place = f"in the place of {', '.join(names)}"
             if other is None:
-                lines.append(f"{task}: no way that does the same fits {place}.")
+                lines.append(f"{task}: no method that does the same fits {place}.")
             else:
                 seconds, _, _, asked, _ = _written(other)
                 lines.append(f"{task}: {other.method} fits {place}, with {asked}, in {seconds}.")
@@ -164,7 +164,7 @@ def named(name: str, rows: Iterable[N], image: Image) -> N:
         return by_name[name]
     near = difflib.get_close_matches(name, by_name)
     advice = f"Did you mean {near[0]}?" if near else "List them with: fmri-bench predict FILE."
-    raise MethodError(f"{printable(name)} is no way that is predicted for {image.name}. {advice}")
+    raise MethodError(f"{printable(name)} is no method predicted for {image.name}. {advice}")
 
 
 def verdict(request_bytes: float, free_bytes: float) -> str:

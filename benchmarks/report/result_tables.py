@@ -263,7 +263,7 @@ def _noise(result: Result) -> str:
     if not result.noise:
         return ""
     spread = format_range(format_seconds, *result.wall_seconds.interval)
-    words = "the median lies in" if result.wall_seconds.is_sure else "the runs took"
+    words = "the median lies in" if result.wall_seconds.is_sure else "the repeats took"
     return f"noisy time, {words} {spread}; {result.noise}"
 
 

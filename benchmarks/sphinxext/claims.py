@@ -31,7 +31,7 @@ if TYPE_CHECKING:
 WORDS = {
     Verdict.HOLDS: "Holds",
     Verdict.CONTRADICTED: "Contradicted",
-    Verdict.UNDECIDED: "Undecided: the runs reach to both sides of the bound",
+    Verdict.UNDECIDED: "Undecided: there are repeats on both sides of the bound",
     Verdict.ELSEWHERE: "Not about this file, or about what is not installed or does not fit here",
 }
 

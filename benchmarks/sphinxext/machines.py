@@ -39,8 +39,8 @@ SCRIPTS = ("units.js", "machines.js")
 SHOWN = {
     "time": "time",
     "whole": "all memory",
-    "peak": "increment of memory",
-    "times_least": "x least",
+    "peak": "peak",
+    "times_least": "x limit",
 }
 
 _EVERY = ("", "every one")
@@ -71,7 +71,7 @@ def every() -> tuple[OnMachine, ...]:
 
 
 class MachinesDirective(MeasuredDirective):
-    """``.. machines::``: one quantity of every way on every machine, filtered and sorted."""
+    """``.. machines::``: one quantity of every method on every machine, filtered and sorted."""
 
     def measured(self) -> list[Node]:
         """Return the form."""

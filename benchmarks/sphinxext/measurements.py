@@ -96,7 +96,7 @@ class PartsDirective(MeasuredDirective):
     def measured(self) -> list[Node]:
         """Return the table."""
         results = pages.lookup().of_task(self.arguments[0], self.options.get("methods", ()))
-        text = f"What the peak of each way consists of. {machine(pages.lookup().provenance)}"
+        text = f"What the peak of each method consists of. {machine(pages.lookup().provenance)}"
         return [table_node(result_tables.of_parts(results), text)]
 
 
@@ -121,7 +121,7 @@ class ProvenanceDirective(MeasuredDirective):
             *store.provenance.rows(),
             ("Error of the gauge", error if checks else "not checked: the gauge is coarse"),
             ("Measured", f"from {dates[0]} to {dates[-1]}"),
-            ("Runs a method", f"{_range(time_runs)} for time, {_range(memory_runs)} for memory"),
+            ("Repeats", f"{_range(time_runs)} for time, {_range(memory_runs)} for memory"),
         ]
         if isinstance(pages.lookup(), Site):  # else it would be that of this package
             commits = ", ".join(sorted({r.commit for r in results}))

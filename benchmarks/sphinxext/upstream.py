@@ -415,7 +415,7 @@ class Page:
         """Return a table of figures, the least of each column in bold, with its remarks."""
         if any(isinstance(c, Amount) and c.least for row in table.rows for c in row):
             text += (
-                " Bold marks the least of a column, and figures so close to it that the runs "
+                " Bold marks the least of a column, and figures so close to it that the repeats "
                 "cannot tell them apart."
             )
         rows = [[_name(text) if "_" in text else plain_paragraph(text) for text in table.headings]]

@@ -53,7 +53,7 @@ function advice(rows, data) {
     const place = `in the place of ${names.join(", ")}`;
     return other
       ? `${task}: ${other.method} fits ${place}, with ${bytes(other.request)}, in ${seconds(other.seconds)}.`
-      : `${task}: no way that does the same fits ${place}.`;
+      : `${task}: no method that does the same fits ${place}.`;
   });
 }
 
@@ -120,9 +120,9 @@ function show(form, data) {
   const { rows, raw, kind, jobs } = predict(form, data);
   const fitting = rows.filter((line) => line.verdict !== data.words[2]);
   summary.textContent =
-    `Raw size ${bytes(raw)}. ${fitting.length} of ${rows.length} ways fit. ` +
+    `Raw size ${bytes(raw)}. ${fitting.length} of ${rows.length} methods fit. ` +
     `Measured on small files of the kind ${kind.replaceAll("_", " ")}.`;
-  table.caption.textContent = "The leanest way of each task comes first.";
+  table.caption.textContent = "The leanest method of each task comes first.";
   table.tBodies[0].replaceChildren(
     ...rows.map((line) =>
       row(

@@ -147,7 +147,7 @@ function summary({ columns, rows }, state, form) {
   const count = (number, noun) => `${number} ${noun}${number === 1 ? "" : "s"}`;
   const noisy = rows.flatMap((row) => row.cells).filter((cell) => cell.noisy).length;
   const remark = noisy ? ` ${count(noisy, "time")} with a tilde: noisy.` : "";
-  return `${count(rows.length, "way")} on ${count(machines, "machine")}: ${name}.${remark}`;
+  return `${count(rows.length, "method")} on ${count(machines, "machine")}: ${name}.${remark}`;
 }
 
 function show(form, data) {
@@ -160,8 +160,9 @@ function show(form, data) {
   table.hidden = !found.columns.length || !found.rows.length;
   form.querySelector("[role=status]").textContent = summary(found, state, form);
   table.caption.textContent =
-    "◂ marks the least of ways that return the same, and what the runs cannot tell from it. " +
-    "The bars show all runs, the dots their median.";
+    "◂ marks the least of methods that return the same, and figures so close to it that the repeats " +
+    "cannot tell them apart. " +
+    "The bars span all repeats, the dots are medians.";
   table.tHead.rows[0].replaceChildren(
     heading(form, "method", "method", [], state),
     ...found.columns.map((column) => {

@@ -177,7 +177,7 @@ def test_a_mark_opens_by_mouse_and_keyboard_and_closes_again(claim):
     page, mark, note = claim.page, claim.locator(".mark"), claim.locator(".note")
     mark.click()
     assert note.is_visible()
-    assert re.search(r"claimed .*\d runs?\)", note.text_content())
+    assert re.search(r"claimed .*\d repeats?\)", note.text_content())
     # Where it does not hide what it is about, and on the screen.
     place, about = note.bounding_box(), mark.bounding_box()
     assert place["y"] >= about["y"] + about["height"] or place["y"] + place["height"] <= about["y"]

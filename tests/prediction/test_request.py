@@ -145,7 +145,7 @@ def test_a_way_that_puts_off_reading_takes_the_place_of_none(basis):
     found = predicted(basis, 250 * MIB)
     assert row(found, "load.nibabel_load").verdict != predict.DOES_NOT_FIT
     assert row(found, "load.get_fdata").instead is None
-    assert "load: no way that does the same fits in the place of" in str(found)
+    assert "load: no method that does the same fits in the place of" in str(found)
 
 
 def test_methods_are_grouped_as_when_they_are_measured():

@@ -139,7 +139,7 @@ def test_a_figure_to_be_taken_with_care_has_a_mark_that_opens_to_the_reason():
     ]
     markup = table.html("").replace("\N{NO-BREAK SPACE}", " ")
     for words in (
-        "Noisy time, the runs took 1.00 to 1.20 s; no reason was seen.",
+        "Noisy time, the repeats took 1.00 to 1.20 s; no reason was seen.",
         "Raised ValueError: x.",
         "The peak lies in 0.00 to 9.00 MiB.",
     ):
@@ -168,7 +168,7 @@ def test_what_is_to_be_said_of_a_row_stands_below():
         for text in result_tables.remarks([*RESULTS, BLURRED])
     ]
     assert said[1:] == [
-        "get_fdata: noisy time, the runs took 1.00 to 1.20 s; no reason was seen.",
+        "get_fdata: noisy time, the repeats took 1.00 to 1.20 s; no reason was seen.",
         "broken: raised ValueError: x.",
         "blurred: the peak lies in 0.00 to 9.00 MiB.",
     ]
@@ -203,9 +203,9 @@ def test_a_note_is_one_line_with_figures_or_the_reason():
 
 
 def test_every_run_is_drawn_and_the_title_says_what_is_missing():
-    figure = plots.plot(RESULTS, "time", "Time of each way")
+    figure = plots.plot(RESULTS, "time", "Time of each method")
     (axes,) = figure.axes
-    assert figure.get_suptitle() == "Time of each way (1 without figures)"
+    assert figure.get_suptitle() == "Time of each method (1 without figures)"
     assert [label.get_text() for label in axes.get_yticklabels()] == ["nibabel_load", "get_fdata"]
     assert [len(line.get_xdata()) for line in axes.lines if line.get_marker() == "o"] == [3, 3]
     assert axes.get_xscale() == "log"

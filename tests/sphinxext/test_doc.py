@@ -1,4 +1,5 @@
 import doctest
+import itertools
 import os
 import re
 import subprocess
@@ -17,6 +18,12 @@ FIGURE = re.compile(
     r"\d[\d.,]*\s*(?:µs|us|ms|s|sec(?:ond)?s?|min(?:ute)?s?|[KMGT]i?B|[kMGT]B|bytes?|%|percent"
     r"|times|x|×|-fold)(?![\w/])"
 )
+
+#: A claim directive, which may be an item of a list: its task, and all that is indented below.
+CLAIM = re.compile(r"^(?:\* )?\.\. claim::(.*)\n((?: +.*\n|\n)+)", re.MULTILINE)
+
+#: Shorter sentences may stand on several pages, such as that an example has the code.
+LEAST_WORDS = 8
 
 
 @pytest.mark.parametrize("path", PAGES + EXAMPLE_TEXTS, ids=lambda path: path.name)
@@ -38,6 +45,67 @@ def test_the_search_for_figures_finds_them(text):
 @pytest.mark.parametrize("text", ["since 0.13.1", "float64", "a 4D image", ":at-least: 20"])
 def test_the_search_for_figures_finds_nothing_else(text):
     assert not FIGURE.search(text)
+
+
+def claims_on(text):
+    """Return what each claim of a page is about, and its options."""
+    found = []
+    for task, body in CLAIM.findall(text):
+        options = dict(re.findall(r"^ +:([a-z-]+): (.*)$", body, re.MULTILINE))
+        about = options.get("value", "")
+        for compared, quantity in (("faster", "time"), ("leaner", "peak")):
+            if compared in options:
+                methods = (options["than"], options[compared])
+                about = " / ".join(f"{task.strip()}.{name}.{quantity}" for name in methods)
+        # A ratio says the same upside down.
+        terms = (about,) if "(" in about else sorted(about.split(" / "))
+        found.append((tuple(terms), options))
+    return found
+
+
+def are_apart(one, other):
+    """Tell whether two claims are about different releases, or about different files."""
+    return any(
+        one.get(name) and other.get(name) and one[name] != other[name]
+        for name in ("nilearn", "when")
+    )
+
+
+def sentences_of(text):
+    """Return the sentences of a page, but for those of a few words, as they are read."""
+    text = re.sub(r":[a-z:]+:`(?:([^`<]*?)\s*<[^>]*>|([^`]*))`", r"\1\2", text)
+    text = re.sub(r"^ *(?::[a-z-]+:|\.\.|\$|>>>).*$", "", text, flags=re.MULTILINE)
+    paragraphs = [" ".join(lines.split()) for lines in re.split(r"\n\s*\n", text)]
+    found = [part for words in paragraphs for part in re.split(r"(?<=[.:;!?])\s+", words)]
+    return {part.strip("*").lower() for part in found if len(part.split()) >= LEAST_WORDS}
+
+
+def test_no_two_claims_say_the_same():
+    made = [(path, *claim) for path in PAGES for claim in claims_on(path.read_text())]
+    assert made
+    for (page, about, one), (other_page, same, other) in itertools.combinations(made, 2):
+        assert about != same or are_apart(one, other), f"{page.name}, {other_page.name}: {about}"
+
+
+def test_no_sentence_is_on_two_pages():
+    said = {path.name: sentences_of(path.read_text()) for path in PAGES}
+    for (page, one), (other_page, other) in itertools.combinations(said.items(), 2):
+        assert not one & other, f"{page}, {other_page}"
+
+
+def test_a_claim_that_is_made_again_is_found_upside_down_too():
+    faster = ".. claim:: load\n   :faster: a\n   :than: b\n   :when: compressed\n\n   One.\n"
+    ratio = "* .. claim::\n     :value: load.a.time / load.b.time\n\n     Two.\n"
+    ((about, one),), ((same, other),) = claims_on(faster), claims_on(ratio)
+    assert about == same
+    assert not are_apart(one, other)
+    assert are_apart(one, other | {"when": "uncompressed"})
+
+
+def test_a_sentence_that_is_said_again_is_found_whatever_its_lines_and_links():
+    one = "First.\n\nSee how a sum can grow\nvolume by volume :ref:`in a loop <loop>`. Then.\n"
+    other = "See how a sum can grow volume by\nvolume in a loop.\n"
+    assert sentences_of(one) & sentences_of(other)
 
 
 def test_the_sessions_of_the_pages_are_true(tmp_path):
