@@ -123,12 +123,6 @@ class Parts:
             self.private - other.private, self.shared - other.shared, self.shmem - other.shmem
         )
 
-    def raised(self, spike: float, moved: Parts) -> Parts:
-        """Return the same with a spike: of files, if these have moved most meanwhile."""
-        of_files = abs(moved.shared) > abs(moved.private)
-        private, shared = (0.0, spike) if of_files else (spike, 0.0)
-        return Parts(self.private + private, self.shared + shared, self.shmem)
-
 
 @dataclass(frozen=True)
 class Reading:
@@ -171,7 +165,8 @@ def read_out(ticks: Sequence[Tick], sharings: Sequence[Sharing]) -> Reading:
     else:
         lag += SHARING_FRACTION * peak
     low, peak, high = max(0.0, min(low, peak)), max(0.0, peak), max(0.0, high)
-    at_peak = max((row.parts for row in rows), key=_total)
+    # A mark may be read later than the sums beside it: of equal rows, the last is of its time.
+    at_peak = max((row.parts for row in reversed(rows)), key=_total)
     private, shared, shmem = _split(round(peak * _KIB), at_peak)
     return Reading(
         peak_bytes=round(peak * _KIB),
@@ -214,13 +209,39 @@ def _above(
 ) -> _Row:
     """Return the memory from one tick to the next."""
     ends = [(parts[i] - parts[0], *doubts[i]) for i in (index - 1, index)]
-    spike, moved = ticks[index].spike, ends[1][0] - ends[0][0]
+    spike = ticks[index].spike
     certain = spike if ticks[index].certain else 0
     return _Row(
         max(part.total - less for part, less, _ in ends) + certain,
-        max((part for part, _, _ in ends), key=_total).raised(spike, moved),
+        _raised(ends[0][0], ends[1][0], spike),
         max(part.total + more for part, _, more in ends) + spike,
     )
+
+
+def _raised(before: Parts, after: Parts, spike: float) -> Parts:
+    """Return the memory at a moment between two ticks, a spike above the higher of them."""
+    higher, lower = sorted((before, after), key=_total, reverse=True)
+    # What the lower has more of is taken to have been there: memory is filled from a mapped file,
+    # which is let go of once it is full.
+    private = min(spike, max(0.0, lower.private - higher.private))
+    shared = min(spike - private, max(0.0, lower.shared - higher.shared))
+    rest = spike - private - shared
+    of_files = rest * _part_of_files(after - before)
+    return Parts(
+        higher.private + private + rest - of_files,
+        higher.shared + shared + of_files,
+        higher.shmem,
+    )
+
+
+def _part_of_files(moved: Parts) -> float:
+    """Return how much of what was there in between was of files: as of what was let go of then.
+
+    If nothing was, it is shared out as what has grown.
+    """
+    fallen = max(0.0, -moved.private), max(0.0, -moved.shared)
+    private, shared = fallen if any(fallen) else (moved.private, moved.shared)
+    return shared / (private + shared) if shared else 0.0
 
 
 def parts_at(tick: Tick, sharings: Sequence[Sharing]) -> Parts:

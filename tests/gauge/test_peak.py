@@ -296,6 +296,25 @@ def test_a_spike_between_two_readings_is_of_the_files_that_were_let_go_of():
     assert reading.private_bytes == 0
 
 
+def test_a_spike_while_memory_is_filled_from_a_mapped_file_is_of_both():
+    # Half of it was filled; then all of it was, and the file let go of.
+    ticks = [tick(0, 100), tick(1, 64_100, file=16_000), tick(2, 128_100, spike=32_000)]
+    reading = peak.read_out(ticks, [Sharing(0, 0, 0, 0, 0, 0)])
+    assert reading.peak_bytes == 160_000 * 1024
+    assert (reading.private_bytes, reading.shared_bytes) == (128_000 * 1024, 32_000 * 1024)
+
+
+def a_mapped_file_as_floats(path):
+    return np.memmap(path, "int16").astype(float)[0]
+
+
+def test_private_and_mapped_parts_of_a_peak_are_told_apart(tmp_path):
+    np.ones(16 << 20, "int16").tofile(tmp_path / "file")
+    (run,) = read(a_mapped_file_as_floats, str(tmp_path / "file")).runs
+    assert run.private_bytes == pytest.approx(128 * MIB, abs=4 * MIB)
+    assert run.shared_bytes == pytest.approx(32 * MIB, abs=4 * MIB)
+
+
 def test_pages_that_two_processes_map_count_once():
     sharings = [Sharing(0, 0, 0, 0, 0, 0), Sharing(1, 1, 2000, 1000, 0, 0)]
     ticks = [tick(0, 500, processes=2), tick(1, 500, processes=2, file=2000)]
