@@ -159,7 +159,7 @@ class Growth:
         }
         heading = QUANTITIES[quantity].heading
         named = f"{heading} in {unit}" if unit else heading
-        labels = (_LABELS[self.axis], f"{named} (dots: runs)")
+        labels = (_LABELS[self.axis], f"{named} (dots: repeats)")
         title = f"{heading.capitalize()} against {_LABELS[self.axis].partition(' in ')[0]}"
         title = titled(title, self.caption)
         return plots.plot_growth(self.places, points, lines, labels, title)

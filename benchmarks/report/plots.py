@@ -73,7 +73,7 @@ def plot(
     axes.set_ylim(len(shown) - 0.5, -0.7)
     axes.grid(axis="x", alpha=0.3)
     axes.spines[["top", "right", "left"]].set_visible(False)
-    axes.set_xlabel(f"{known.heading} (dots: runs, line: median{scale})")
+    axes.set_xlabel(f"{known.heading} (dots: repeats, line: median{scale})")
     _explain(axes, [family for family in FAMILIES.values() if family in looks])
     missing = len(results) - len(shown)
     figure.suptitle(title + (f" ({missing} without figures)" if missing else ""))
@@ -133,7 +133,7 @@ def plot_lines(
     ]
     axes.set_xticks(range(len(rows[0])), [r.method.replace("_", "\n", 1) for r in rows[0]])
     scale = _set_scale(axes, "y", known, medians)
-    axes.set_ylabel(f"{known.heading} (dots: runs, line: median{scale})")
+    axes.set_ylabel(f"{known.heading} (dots: repeats, line: median{scale})")
     axes.grid(axis="y", alpha=0.3)
     axes.spines[["top", "right"]].set_visible(False)
     axes.legend()
