@@ -97,7 +97,8 @@ def second_call_no_report(fmri_path, folder=None):
 # An image in memory
 # ------------------
 # The hash of a loaded image is computed from all of its voxels. Here the masker only takes the
-# voxels of the mask, which is little work.
+# voxels of the mask, which is little work. A proxy image, such as ``load_img`` returns, was not
+# tried.
 
 
 def masked_loaded(fmri_path, memory=None):

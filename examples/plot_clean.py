@@ -61,7 +61,8 @@ def brain(fmri_path):
 # ------------
 # ``clean_img`` passes arguments that begin with ``clean__`` on to ``nilearn.signal.clean``, which
 # passes those that begin with ``butterworth__`` on to the filter. The filter loops over the voxels
-# unless ``copy`` is true: then it makes one call for all of them.
+# unless ``copy`` is true: then it makes one call for all of them. By nilearn's documentation, this
+# takes more memory.
 
 
 def image_cleaned(fmri_path, mask, at_once):
@@ -175,8 +176,8 @@ def masked_blocks(fmri_path):
 
 
 # %%
-# These are some twenty lines, and no faster, so they pay only where memory is short. Otherwise,
-# use ``clean_img`` with a mask and with the argument. As float32, values keep about seven digits.
+# These are more lines than one call, so they pay where memory is short. Otherwise, use
+# ``clean_img`` with a mask and with the argument. As float32, values keep about seven digits.
 
 # %%
 # What it costs
@@ -218,7 +219,7 @@ if __name__ == "__main__":
 
 # %%
 # For a run that is twice as long, the cleaned image is twice as large. What the blocks need
-# besides stays the same.
+# besides grows little.
 
 if __name__ == "__main__":
     print(compare([[masked_blocks]], form="x2", timed=False))

@@ -69,7 +69,7 @@ def masker_path(fmri_path):
 
 # %%
 # Given an image whose data were read before, the workers get its array as well. The maskers read
-# the file all the same.
+# the file all the same. (They would use the array of an array image, which was not tried.)
 
 
 def masker_loaded(fmri_path):

@@ -129,8 +129,9 @@ def twice_proxy(fmri_path):
 
 # %%
 # If the data were read before, with ``get_fdata``, the image that is handed over has an array.
-# ``joblib`` writes a large array to a file in memory that both workers map. That saves no reading:
-# nilearn does not use this array, and each worker reads the file all the same.
+# ``joblib`` writes an array of more than a megabyte to a file that both workers map, in
+# ``/dev/shm``, which is memory, if there is room. That saves no reading: nilearn does not use this
+# array, and each worker reads the file all the same.
 
 
 def twice_loaded(fmri_path):

@@ -97,8 +97,9 @@ def mean_file_reopened(fmri_path):
 # has nibabel read through it, and closes the file at the end.
 #
 # ``ArrayProxy`` returns the values as they are stored. The scaling of the header is applied once,
-# to the mean, instead of to each volume. Four volumes at a time are added up in float32, which is
-# fast, and these sums in float64, which is exact enough for any run.
+# to the mean, instead of to each volume: that is right for a mean or a sum, and for nothing else.
+# Four volumes at a time are added up in float32, which is fast, and these sums in float64, which
+# is exact enough for any run.
 
 
 def mean_isal(fmri_path):

@@ -81,7 +81,9 @@ def model_ols(fmri_path):
 
 # %%
 # To make the design matrix, ``FirstLevelModel`` has to know how many volumes there are, and reads
-# the whole run to find out. Given the matrix, it reads the run one time fewer.
+# the whole run to find out. Given the matrix, it reads the run one time fewer, and ignores
+# ``hrf_model``, ``drift_model``, ``high_pass``, ``slice_time_ref`` and ``t_r``: they have to be in
+# the matrix.
 
 
 def design_matrix(fmri_path):
@@ -172,8 +174,9 @@ def masked_ar1(fmri_path):
 
 # %%
 # This gives up the report, smoothing and resampling, leaving out volumes (``sample_masks``), and
-# the images of predicted signals, residuals and R². If you need one of these, or have enough
-# memory, use ``FirstLevelModel``.
+# the images of predicted signals, residuals and R². For a group analysis, take ``effect_size()``
+# and ``effect_variance()`` of the contrast besides ``z_score()``. If you need anything else, or
+# have enough memory, use ``FirstLevelModel``.
 
 # %%
 # What a fitted model keeps
@@ -264,7 +267,7 @@ if __name__ == "__main__":
     autoregressive.plot_memory_over_time()
 
 # %%
-# One process against two workers, which an earlier call has started.
+# One process against two workers, which an earlier call has started. Two workers are timed once.
 
 if __name__ == "__main__":
     print(compare(JOBS, form="short", runs=1))
@@ -276,7 +279,7 @@ if __name__ == "__main__":
     print(compare(KEPT, form="short", timed=False, runs=1))
 
 # %%
-# Four runs take the time of four models, whether they are fitted together or one by one.
+# Memory of four runs, fitted together or one by one. Time is not measured here.
 
 if __name__ == "__main__":
     print(compare(FOUR_RUNS, form="short", timed=False, runs=1))

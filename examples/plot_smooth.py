@@ -61,8 +61,8 @@ def by_volume(fmri_path):
 # Into a file
 # -----------
 # A smoothed run is usually saved. ``smooth_img`` keeps the header of the run, and where that says
-# int16, nibabel rounds the smoothed values to whole steps again when it saves them. Here both
-# methods save them as float32.
+# int16, nibabel saves the smoothed values with a new scaling, rounded to the steps that int16 has.
+# Here both methods save them as float32.
 
 
 def saved_at_once(fmri_path):

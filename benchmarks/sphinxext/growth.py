@@ -100,7 +100,9 @@ class ExtrapolationDirective(MeasuredDirective):
         lookup = pages.site()
         size = format_bytes(lookup.data.raw_bytes)
         text = (
-            f"Worked out for runs like {lookup.data.name}, {size} raw size each, and two workers."
+            f"Worked out for runs like {lookup.data.name}, {size} raw size each, and two workers "
+            "of Dask. The time of 1 run is that of each of many. Memory is taken to grow by the "
+            "signals alone."
         )
         return [table_node(table(lookup, counts), f"{text} {machine(lookup.provenance)}")]
 

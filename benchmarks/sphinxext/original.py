@@ -73,7 +73,11 @@ class PublishedDirective(MeasuredDirective):
             raise FigureError(f"Nothing was published of {' or '.join(names)}.")
         lookup = pages.site()
         ours = {name: lookup.find(*name.split(".")) for name in published}
-        text = f"{source_of(names)} Ours: {lookup.data.description} {machine(lookup.provenance)}"
+        files = " ".join(dict.fromkeys(lookup.data_of(name).description for name in names))
+        text = (
+            f"{source_of(names)} Ours: {files} {machine(lookup.provenance)} Only ratios within a "
+            "column compare."
+        )
         return [table_node(result_tables.of_published(ours, published), text)]
 
 

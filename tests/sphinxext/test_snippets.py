@@ -33,6 +33,9 @@ def my_function(path):
     return nib.load(path).get_fdata().mean()
 """
 
+#: Methods that the page shows before such code, which calls them.
+ABOVE = {"many_images-1": ("many_images", ["loop_paths", "failures"])}
+
 #: A function of the example around such code, which stands for one of the reader's.
 READERS_NAMES = re.compile(r"\bsmoothed\b")
 
@@ -86,6 +89,8 @@ def paste(tmp_path):
     """Return a function that runs code in a new interpreter, in a folder with a run."""
     save_run(tmp_path / "my_bold.nii.gz")
     save_run(tmp_path / "my_bold.nii")
+    (tmp_path / "my_dataset/sub-01/func").mkdir(parents=True)
+    save_run(tmp_path / "my_dataset/sub-01/func/sub-01_task-rest_bold.nii.gz")
 
     def run(code, *ipython):
         # What starts processes has to be in a file, under the guard, as their manuals say.
@@ -163,8 +168,17 @@ def test_lines_of_a_file_run_when_they_are_pasted(where, paste):
 def test_literal_code_runs_when_it_is_pasted(where, paste):
     code = READERS_NAMES.sub("my_function", PYTHON[where])
     lines = textwrap.indent(f"{code}\nprint('came to its end')", "    ")
-    printed = paste(f"{READERS}\n\nif __name__ == '__main__':\n{lines}")
+    above = READERS
+    if where in ABOVE:
+        task_name, functions = ABOVE[where]
+        above += pasted.together(EXAMPLES[task_name], functions)
+    printed = paste(f"{above}\n\nif __name__ == '__main__':\n{lines}")
     assert printed.endswith("came to its end\n")
+
+
+def test_the_script_for_a_data_set_leaves_the_signals_of_its_runs(paste, tmp_path):
+    test_literal_code_runs_when_it_is_pasted("many_images-1", paste)
+    assert len(list((tmp_path / "results").glob("sub-01_*_signals.npy"))) == 1
 
 
 @pytest.mark.parametrize("where", blocks(IPYTHON))

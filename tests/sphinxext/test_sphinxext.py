@@ -823,5 +823,6 @@ def test_published_figures_are_a_table_beside_ours(project, monkeypatch):
     assert warnings == ""
     assert re.search(r"slow\s*2\d\d ms\s*6\.56 s\s*[\d.]+ MiB\s*–", plain(page))
     assert "From a book. Ours: bold.nii.gz: 8 x 7 x 6 x 5 voxels" in plain(page)
+    assert "Only ratios within a column compare." in plain(page)
     _, warnings, _ = project("T\n=\n\n.. published:: other\n")
     assert "Nothing was published of other" in warnings
