@@ -59,6 +59,7 @@ SESSIONS = [
     (path.name, block)
     for path in (PROJECT / "README.md", DOC / "your_own_data.rst")
     for block in blocks(path, "ipython")
+    if "%measure" in block  # test_snippets runs the others
 ]
 
 
