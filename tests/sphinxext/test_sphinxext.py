@@ -732,6 +732,13 @@ Title
    Slow was slow.
 
 .. claim::
+   :value: small.slow.whole
+   :at-most: 1
+   :nilearn: >=1.0,<1.1
+
+   All memory was next to nothing.
+
+.. claim::
    :value: small.slow.time
    :changed-in: 1.1
 
@@ -759,6 +766,8 @@ def test_pages_show_what_changed_and_judge_claims_by_their_releases(two_releases
     assert "was measured twice. Between the two, no change was marked." in text
     assert re.search(r"→ 2\d\.\d", text)
     assert re.search(r"Slow was slow\.\s+nilearn >=1\.0,<1\.1\s+✓\s+holds\s+–\s+–", text)
+    # Under releases, methods share an interpreter.
+    assert re.search(r"next to nothing\.\s+nilearn >=1\.0,<1\.1\s+–\s+–\s+–", text)
     assert "Holds under the releases that it is about" in text
     assert text.count("Holds for the releases that were measured here") == 2
     assert re.search(r"Slow is slow under every release\. Contradicted under nilearn 1\.1", text)
