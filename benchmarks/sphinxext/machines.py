@@ -98,9 +98,8 @@ class MachineListDirective(MeasuredDirective):
             tuple(map(_described, every())),
         )
         text = (
-            "The gauge is off by at most so much on calls whose need is known, with what their "
-            "forks copy; a dash where the check is not stored with the results. Noisy are times "
-            "whose median is not known to a tenth."
+            "The gauge is off by at most so much on calls whose need is known, what their forks "
+            "copy included. Noisy are times whose median is not known to a tenth."
         )
         found: list[Node] = [table_node(table, text, identity="list-of-machines")]
         return [*found, nodes.paragraph("", alike(every()))]
