@@ -22,7 +22,9 @@ from benchmarks.releases import environments
 from benchmarks.releases.environments import Release
 from benchmarks.results.result import Result, Status
 from benchmarks.results.store import Store
-from benchmarks.sphinxext import original, pages
+from benchmarks.runner.known_calls import Known
+from benchmarks.runner.self_check import Check
+from benchmarks.sphinxext import measurements, original, pages
 from benchmarks.sphinxext import roofline as rates
 from benchmarks.tasks import chapter
 from benchmarks.tasks import task as task_module
@@ -835,3 +837,18 @@ def test_published_figures_are_a_table_beside_ours(project, monkeypatch):
     assert "From a book. Ours: bold.nii.gz: 8 x 7 x 6 x 5 voxels" in plain(page)
     _, warnings, _ = project("T\n=\n\n.. published:: other\n")
     assert "Nothing was published of other" in warnings
+
+
+def test_what_is_allowed_of_a_known_call_includes_its_forks():
+    for forks, fork_mib, allowed in (
+        (0, 0, "-1.00 to 1.00 MiB"),
+        (1, 0, "-1.00 to 5.00 MiB"),
+        (2, 1.5, "-1.00 to 4.00 MiB"),
+    ):
+        call = Known("call", len, (), 0, tree=True, forks=forks)
+        assert call.bound_bytes == MIB
+        check = Check(call, 0, fork_mib * MIB)
+        assert re.sub(r"\s", " ", measurements._allowed(check)) == allowed
+        highest = float(allowed.split()[2]) * MIB
+        assert replace(check, read_bytes=highest).is_kept
+        assert not replace(check, read_bytes=highest + 1).is_kept
