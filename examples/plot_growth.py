@@ -123,9 +123,9 @@ def two_jobs_cold(fmri_path):
 # What another MiB costs
 # ----------------------
 # The slope is the peak memory of another MiB of voxels, in MiB, and behind ± stands its standard
-# error, provided that it is a line. It is one from thirty-two MiB of raw size on; a shorter run may
-# need more than in proportion, and the page on the multiplier says why. What is streamed needs no
-# more memory for a longer run.
+# error, provided that it is a line. It is one from thirty-two MiB of raw size on. A shorter run
+# may need more than in proportion, and the page on the multiplier says why. What is streamed needs
+# no more memory for a longer run.
 
 LENGTHS = [[whole_get_fdata], [whole_mean_img, streamed_mean], [streamed_half]]
 JOBS = {1: one_job, 2: two_jobs, 4: four_jobs}
@@ -157,8 +157,8 @@ if __name__ == "__main__":
 # %%
 # What another worker costs
 # -------------------------
-# Each worker reads the run for itself. The slope is what another worker adds from two on, since one
-# job has no worker.
+# Each worker reads the run for itself. The slope is what another worker adds from two on, since
+# one job has no worker.
 
 if __name__ == "__main__":
     jobs = compare_jobs(JOBS, runs=3)

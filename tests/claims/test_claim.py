@@ -125,7 +125,11 @@ def test_value_and_bound_are_written_for_readers():
 
 @pytest.mark.parametrize(
     ("bounds", "value"),
-    [((0.9, 1.1), "1.00 (1 repeat)"), ((0.89, 1.2), "1.0 (1 repeat)"), ((None, 0.95), "1.00 (1 repeat)")],
+    [
+        ((0.9, 1.1), "1.00 (1 repeat)"),
+        ((0.89, 1.2), "1.0 (1 repeat)"),
+        ((None, 0.95), "1.00 (1 repeat)"),
+    ],
 )
 def test_a_ratio_whose_bound_is_near_one_has_a_digit_more(bounds, value):
     assert claim("t.large.peak / t.large.peak", *bounds).judge(find, {}, DATA)[1] == value

@@ -481,7 +481,9 @@ def test_the_mark_of_a_claim_opens_to_value_bound_and_runs_without_a_script(proj
     for place in places:
         assert page.count(f' id="{place}" popover>') == 1
     note = plain(re.search(rf' id="{places[1]}" popover>(.*?)</span></span>', page)[1])
-    assert re.match(r"Holds here: measured [\d\s]+ \(.* to .*\), claimed at least 2\. The ratio", note)
+    assert re.match(
+        r"Holds here: measured [\d\s]+ \(.* to .*\), claimed at least 2\. The ratio", note
+    )
     assert "The ratio is small.slow.time / small.quick.time. small.slow.time: " in note
     assert re.search(r"small\.slow\.time: 2\d\d ms \((2\d\d to 2\d\d ms in )?2 repeats\)", note)
     assert re.search(r"small\.quick\.time: [\d.]+ .s \(.* in \d+ repeats\)", note)
