@@ -137,7 +137,7 @@ def words(basis: Basis) -> str:
     alone, shared = (f"{margin(basis, count) - 1:.1%}" for count in (1, small_files.WORKERS))
     return (
         f"A request is all memory and {alone} more, or {shared} where workers share the work. "
-        f"That covers {COVERED:.0%} of results like those measured: one job in twenty may need more."
+        f"That covers {COVERED:.0%} of results like those measured; the others need more."
     )
 
 
