@@ -158,7 +158,8 @@ if __name__ == "__main__":
 # What another worker costs
 # -------------------------
 # Each worker reads the run for itself. The slope is what another worker adds from two on, since
-# one job has no worker.
+# one job has no worker. A tilde marks a peak that could only be bounded, because workers need not
+# peak at the same moment.
 
 if __name__ == "__main__":
     jobs = compare_jobs(JOBS, runs=3)

@@ -18,7 +18,7 @@ from benchmarks.releases import machines
 from benchmarks.releases.submission import STANDARD
 from benchmarks.report.result_tables import NONE, Column
 from benchmarks.report.table import Amount, Table, template
-from benchmarks.results import provenance
+from benchmarks.results import provenance, reference_store
 from benchmarks.results.quantities import QUANTITIES
 from benchmarks.tasks.chapter import SHOWN_WITH
 from benchmarks.units import format_bytes
@@ -117,13 +117,13 @@ class ClaimsOnMachinesDirective(MeasuredDirective):
 
 def alike(found: tuple[OnMachine, ...]) -> str:
     """Say how much the machines differ, and so how far it reaches that something holds on all."""
-    processors = sorted({one.provenance.cpu for one in found})
+    processors = sorted({reference_store.unlabelled(one.provenance.cpu) for one in found})
     virtual = sum(provenance.VIRTUAL in one.provenance.system for one in found)
     kinds = f"{len(processors)} kinds of processor: {', '.join(processors)}"
     if len(processors) == 1:
         kinds = f"one kind of processor, {processors[0]}"
     which = {0: "none", len(found): "every one"}.get(virtual, "some")
-    return f"So far these are results of {kinds}; {which} of them is from a virtual machine."
+    return f"So far these are results of {kinds}, and {which} of them is from a virtual machine."
 
 
 def _described(one: OnMachine) -> tuple[str, ...]:
