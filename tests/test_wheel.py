@@ -12,7 +12,6 @@ import zipfile
 from pathlib import Path
 
 import pytest
-import room
 import yaml
 from conftest import save_run
 
@@ -136,16 +135,14 @@ def test_it_predicts_from_the_reference_results(ask, tmp_path):
 
 def test_it_measures_a_file_and_keeps_the_results_of_the_reader_apart(ask, tmp_path):
     path = save_run(tmp_path / "bold.nii.gz", shape=(20, 20, 10, 8))
-    with room.alone():
-        answer = ask("fmri-bench", "run", "mean_over_time", path, "--runs", 1)
+    answer = ask("fmri-bench", "run", "mean_over_time", path, "--runs", 1)
     assert "mean_volume_by_volume" in answer.stdout, answer.stderr
     assert "limit" in answer.stdout
     assert [*(tmp_path / "data").rglob("*.json")]
 
 
 def test_it_measures_in_ipython(ask):
-    with room.alone():
-        answer = ask("python", "-m", "IPython", "--no-banner", input=MEASURED)
+    answer = ask("python", "-m", "IPython", "--no-banner", input=MEASURED)
     assert "peak" in answer.stdout, answer.stdout + answer.stderr
 
 

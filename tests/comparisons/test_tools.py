@@ -20,8 +20,6 @@ from benchmarks.runner import known_calls
 from benchmarks.tasks.chapter import ASKED_ABOUT
 from benchmarks.units import MIB
 
-pytestmark = pytest.mark.alone
-
 
 def fail():
     raise ValueError("on purpose")
@@ -126,9 +124,17 @@ def leave_one():
 
 
 ASKING = """
+import sys, time
+from pathlib import Path
 from benchmarks.comparisons import tool_scripts
 from benchmarks.runner import known_calls
-tool_scripts.increment_bytes("cgroup", known_calls.Call("long", known_calls.hold, (1, 20)))
+
+def long(mark):
+    if mark.exists():  # the first call warms up
+        time.sleep(20)
+    mark.touch()
+
+tool_scripts.increment_bytes("cgroup", known_calls.Call("long", long, (Path(sys.argv[1]),)))
 """
 
 
@@ -138,7 +144,8 @@ def asking(tmp_path):
     script = tmp_path / "asking.py"
     script.write_text(ASKING)
     known = left()
-    with subprocess.Popen([sys.executable, script], stderr=subprocess.DEVNULL) as process:
+    words = [sys.executable, script, tmp_path / "mark"]
+    with subprocess.Popen(words, stderr=subprocess.DEVNULL) as process:
         deadline = time.monotonic() + 60
         pids = []
         while not pids:
@@ -200,6 +207,7 @@ def test_why_no_cgroup_can_be_made_is_said(tmp_path, monkeypatch):
     assert tool_scripts.cgroup_refusal() == said.format("Permission denied")
 
 
+@pytest.mark.alone
 def test_the_time_magic_answers_about_a_busy_process():
     call = known_calls.Call("busy", known_calls._use_processor, ("", 0, 0.3))
     assert tool_scripts.time_magic_cpu_seconds(call) == pytest.approx(0.3, abs=0.1)

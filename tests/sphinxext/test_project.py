@@ -131,21 +131,18 @@ def test_figures_tables_and_claims_are_in_the_page(first):
 def test_nothing_is_measured_again_but_the_method_that_has_changed(project):
     before = times(project)
     write(project, example=EXAMPLE.replace("values.min()", "float(values.min())"))
-    with room.alone():
-        _, answer = built(project)
+    _, answer = built(project)
     assert answer.returncode == 0, answer.stderr
     after = times(project)
     assert {name for name in after if after[name] != before[name]} == {"least"}
-    with room.alone():
-        built(project)
+    built(project)
     assert times(project) == after
 
 
 def test_other_values_are_measured_anew(project):
     before = times(project)
     write(project, example=EXAMPLE.replace("1_000_000", "100_000"))
-    with room.alone():
-        built(project)
+    built(project)
     assert not set(times(project).values()) & set(before.values())
 
 
@@ -165,8 +162,7 @@ def test_results_of_another_machine_do_not_stand_beside_those_of_this_one(projec
     content["provenance"]["cpu"] = "Another"
     content["results"][-1]["task"] = "gone"
     (project / "measured.json").write_text(json.dumps(content))
-    with room.alone():
-        built(project)
+    built(project)
     assert "Another" not in (project / "measured.json").read_text()
     (kept,) = project.glob("measured-*.json")
     assert "Another" in kept.read_text()
