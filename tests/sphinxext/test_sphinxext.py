@@ -3,6 +3,7 @@ import io
 import json
 import re
 from dataclasses import replace
+from types import SimpleNamespace
 
 import pytest
 import room
@@ -24,7 +25,7 @@ from benchmarks.results.result import Result, Status
 from benchmarks.results.store import Store
 from benchmarks.runner.known_calls import Known
 from benchmarks.runner.self_check import Check
-from benchmarks.sphinxext import measurements, original, pages
+from benchmarks.sphinxext import machines, measurements, original, pages
 from benchmarks.sphinxext import roofline as rates
 from benchmarks.tasks import chapter
 from benchmarks.tasks import task as task_module
@@ -854,3 +855,24 @@ def test_what_is_allowed_of_a_known_call_includes_its_forks():
         highest = float(allowed.split()[2]) * MIB
         assert replace(check, read_bytes=highest).is_kept
         assert not replace(check, read_bytes=highest + 1).is_kept
+
+
+@pytest.mark.parametrize(
+    ("about", "said"),
+    [
+        (
+            (("A", True), ("Reference machine (A)", True)),
+            "one kind of processor, A, and every one",
+        ),
+        ((("A", True), ("B (2 GHz)", False)), "2 kinds of processor: A, B (2 GHz), and some"),
+        ((("A", False),), "one kind of processor, A, and none"),
+    ],
+)
+def test_how_much_machines_differ_is_said(about, said):
+    found = tuple(
+        SimpleNamespace(
+            provenance=SimpleNamespace(cpu=cpu, system="Linux" + ", virtual machine" * virtual)
+        )
+        for cpu, virtual in about
+    )
+    assert machines.alike(found).startswith(f"So far these are results of {said} of them is from")
