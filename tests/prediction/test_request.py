@@ -21,7 +21,7 @@ from benchmarks import __main__, files
 from benchmarks.errors import MethodError
 from benchmarks.images import header
 from benchmarks.images.image import Image
-from benchmarks.prediction import predict, request, small_files
+from benchmarks.prediction import predict, proof, request, small_files
 from benchmarks.prediction.basis import Basis
 from benchmarks.prediction.proof import Proof
 from benchmarks.prediction.request import Pair, Share
@@ -86,6 +86,14 @@ def test_what_is_off_by_much_is_named(basis):
         "More than would have been requested: a.off on f, 2.00 times.",
     ]
     assert (found.within, found.covered) == (0.5, 0.5)
+
+
+def test_of_many_that_are_off_those_are_named_that_are_off_most(basis):
+    pairs = tuple(Pair("a", f"m{n}", "f", 2 + n / 10, 1) for n in range(10))
+    off = Proof(pairs, basis).remarks[0]
+    assert off.startswith("Off by more: a.m9 on f, 2.90 times; a.m8 on f, 2.80 times")
+    assert off.endswith("; 2 others are less far off.")
+    assert off.count(" on f") == proof.MOST_NAMED
 
 
 @pytest.mark.parametrize(("count", "covering"), [(19, "–"), (20, "20.0")])
