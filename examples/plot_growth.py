@@ -80,7 +80,8 @@ def streamed_half(fmri_path):
 # %%
 # More workers
 # ------------
-# One, two or four workers read the same run at the same time, and each returns a number.
+# Two or four workers read the same run at the same time, and each returns a number. With
+# ``n_jobs=1``, joblib starts no worker, and the process itself does the work.
 
 
 def mean_of_all(fmri_path):
@@ -121,8 +122,10 @@ def two_jobs_cold(fmri_path):
 # %%
 # What another MiB costs
 # ----------------------
-# The slope is the peak memory of another MiB of voxels, in MiB. What is streamed needs no more
-# memory for a longer run.
+# The slope is the peak memory of another MiB of voxels, in MiB, and behind ± stands its standard
+# error, provided that it is a line. It is one from thirty-two MiB of raw size on. A shorter run
+# may need more than in proportion, and the page on the multiplier says why. What is streamed needs
+# no more memory for a longer run.
 
 LENGTHS = [[whole_get_fdata], [whole_mean_img, streamed_mean], [streamed_half]]
 JOBS = {1: one_job, 2: two_jobs, 4: four_jobs}
@@ -143,7 +146,9 @@ if __name__ == "__main__":
     lengths.plot("peak")
 
 # %%
-# The time grows with the run in every case. The slope is the time of another MiB of voxels, in ms.
+# The time grows with the run in every case, but scatters more where the whole run is in memory: a
+# tilde marks times that are noisy. The slope is the time of another MiB of voxels, in ms, by all
+# lengths and repeats.
 
 if __name__ == "__main__":
     print(lengths.table("time").text())
@@ -152,7 +157,9 @@ if __name__ == "__main__":
 # %%
 # What another worker costs
 # -------------------------
-# Each worker reads the run for itself. The slope is what another worker adds.
+# Each worker reads the run for itself. The slope is what another worker adds from two on, since
+# one job has no worker. A tilde marks a peak that could only be bounded, because workers need not
+# peak at the same moment.
 
 if __name__ == "__main__":
     jobs = compare_jobs(JOBS, runs=3)
@@ -167,8 +174,9 @@ if __name__ == "__main__":
     print(compare(STARTING, form="short", runs=3))
 
 # %%
-# A line through the peaks. Workers that do not peak at the same moment need less than the sum of
-# their peaks.
+# A line through the peaks, from two workers on. Workers that do not peak at the same moment need
+# less than the sum of their peaks. Nobody sees to it that they do not: request the whole share and
+# an interpreter for each.
 
 if __name__ == "__main__":
     jobs.plot("peak")

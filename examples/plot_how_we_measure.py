@@ -45,6 +45,9 @@ The page :doc:`/how_we_measure` says how the figures of this site come about.
 # call, so that it is read anew. Where no cgroup can be made, there is no such column, and a line
 # at the end says why.
 #
+# Our gauge finds any spike, however short, of a process that lives for some milliseconds. One that
+# ends sooner may be missed. Each tool was asked once about each call.
+#
 # The second table has two methods of the chapter. Nobody knows beforehand what they need.
 #
 # The line below the tables is about processor time. ``%time`` does not see the time of workers
@@ -61,7 +64,8 @@ if __name__ == "__main__":
 # -----------------------------
 # Each process that measures is forked from one that has imported nibabel and nilearn already. Here
 # two methods are measured in such forks, and in interpreters that were started for one call each,
-# in turns.
+# in turns. The figures are medians of three repeats. Both methods read a short run; much shorter
+# calls, and methods with workers, are not compared.
 
 if __name__ == "__main__":
     from benchmarks import compare_interpreters

@@ -21,6 +21,7 @@ NOT_RUN = {
     r"make html FMRI=\S+ MEMORY_LIMIT=": "takes minutes; that a build knows both limits is tested",
     r"make html MEASURE=0$": "takes a minute; make test builds so where there is no site",
     r"python my_workflow\.py ": "is for the reader's own copy of the script",
+    r"pip install ": "needs a network; the tests need these packages, too",
     r"make install$": "needs a network; make html and make test install by the same rule",
     r"make releases": "needs a network, and takes an hour; a workflow does it each week",
     r"make dist$": "tests/test_wheel.py builds and checks both, and runs what is installed",
@@ -58,6 +59,7 @@ SESSIONS = [
     (path.name, block)
     for path in (PROJECT / "README.md", DOC / "your_own_data.rst")
     for block in blocks(path, "ipython")
+    if "%measure" in block  # test_snippets runs the others
 ]
 
 

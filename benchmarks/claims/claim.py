@@ -11,7 +11,7 @@ from benchmarks.errors import AbsentError, FigureError
 from benchmarks.results.quantities import QUANTITIES
 from benchmarks.results.result import Word
 from benchmarks.results.store import CONVERTER
-from benchmarks.units import format_range
+from benchmarks.units import format_range, significant
 
 from .expressions import Expression
 
@@ -24,6 +24,9 @@ if TYPE_CHECKING:
 
 #: What a claim says of a figure that no release changed.
 NEVER = "no release"
+
+#: Of ratios whose bound is as near to 1 as this, two digits could not tell which side they are on.
+_NEAR_ONE = 0.1 + 1e-9
 
 
 class Verdict(Word):
@@ -100,10 +103,7 @@ class Claim:
 
     def _exactly(self, value: float) -> str:
         """Write a bound without rounding it, unless it has a unit."""
-        plain = len(self.expression.terms) > 1 or self.expression.terms[0].quantity.endswith(
-            "multiplier"
-        )
-        return f"{value:g}" if plain else self.expression.write(value)
+        return f"{value:g}" if self._is_plain else self.expression.write(value)
 
     def applies(self, packages: Mapping[str, str], data: Dataset) -> bool:
         """Tell whether the claim is about the file and the releases that were measured."""
@@ -131,8 +131,7 @@ class Claim:
         said = []
         for term in dict.fromkeys(self.expression.terms):
             sample = find(term.task, term.method).quantity(term.quantity)
-            write, count = QUANTITIES[term.quantity].write, len(sample.values)
-            runs = f"{count} repeat{'s' if count > 1 else ''}"
+            write, runs = QUANTITIES[term.quantity].write, _repeats(len(sample.values))
             if write(sample.low) != write(sample.high):
                 runs = f"{format_range(write, sample.low, sample.high)} in {runs}"
             said.append(f"{term}: {write(sample.median)} ({runs})")
@@ -145,9 +144,28 @@ class Claim:
             same = observed == self.equals
             return (Verdict.HOLDS if same else Verdict.CONTRADICTED), observed
         value = self.expression.evaluate(find)
-        write = self.expression.write
-        spread = format_range(write, value.low, value.high)
-        return self.verdict(value), f"{write(value.median)} ({spread})"
+        # One repeat has no range, and shows nothing of how far another would be from it.
+        spread = format_range(self._written, value.low, value.high)
+        if self._most_repeats(find) == 1:
+            spread = _repeats(1)
+        return self.verdict(value), f"{self._written(value.median)} ({spread})"
+
+    def _written(self, value: float) -> str:
+        """Write a value: where a bound is near 1, so that it can be told from 1."""
+        bounds = [bound for bound in (self.at_least, self.at_most) if bound is not None]
+        if self._is_plain and any(abs(bound - 1) <= _NEAR_ONE for bound in bounds):
+            return significant(value)
+        return self.expression.write(value)
+
+    def _most_repeats(self, find: Callable[[str, str], Result]) -> int:
+        samples = (find(t.task, t.method).quantity(t.quantity) for t in self.expression.terms)
+        return max(len(sample.values) for sample in samples)
+
+    @property
+    def _is_plain(self) -> bool:
+        """Whether the figure has no unit."""
+        first, *others = self.expression.terms
+        return bool(others) or first.quantity.endswith("multiplier")
 
     def verdict(self, value: Interval) -> Verdict:
         """Judge the claim: by the whole spread, never by the median alone."""
@@ -157,3 +175,7 @@ class Claim:
         if (below is None or value.low >= below) and (above is None or value.high <= above):
             return Verdict.HOLDS
         return Verdict.UNDECIDED
+
+
+def _repeats(count: int) -> str:
+    return f"{count} repeat{'s' if count > 1 else ''}"

@@ -110,6 +110,8 @@ def _machine(*, fixed: bool, joint: str = " here") -> str:
 
 def of_release(claim: Claim, under: Under) -> Judgement:
     """Judge a claim by one release; what it says nothing of, or was not measured, is elsewhere."""
+    if any(term.quantity in under.unsaid for term in claim.expression.terms):
+        return Judgement(Verdict.ELSEWHERE)
     try:
         verdict, value = claim.judge(under.find, under.provenance.packages, under.data)
         if verdict is Verdict.ELSEWHERE:

@@ -171,6 +171,9 @@ class Lookup:
 class Under(Lookup):
     """The results under one release of each of some packages; claims are about the first one."""
 
+    #: Quantities that say nothing of a method here, so that claims about them are not judged.
+    unsaid: frozenset[str] = frozenset()
+
     def __init__(
         self, name: str, stores: dict[str, Store[Any]], packages: tuple[str, ...], advice: str
     ) -> None:

@@ -9,7 +9,7 @@ import numpy as np
 
 from benchmarks.images import variants
 from benchmarks.report.captions import caption, titled
-from benchmarks.report.result_tables import NONE, Column
+from benchmarks.report.result_tables import NONE, Column, marked
 from benchmarks.report.table import Table
 from benchmarks.results.quantities import QUANTITIES
 from benchmarks.units import MIB, format_bytes, significant
@@ -38,6 +38,11 @@ _LABELS = {RAW_SIZE: "raw size in MiB", WORKERS: "workers", IMAGES: "images"}
 #: Two points make a line, but say nothing of its error.
 LEAST_POINTS = 3
 
+#: From where on there is a line. The C library may keep arrays of less than 32 MiB when they are
+#: freed (glibc's ``DEFAULT_MMAP_THRESHOLD_MAX``), so that short runs need more than in proportion;
+#: and with ``n_jobs=1``, joblib works in the process itself, and starts no worker.
+STRAIGHT_FROM = {RAW_SIZE: 32.0, WORKERS: 2.0}
+
 #: By the name of a quantity: the unit of its slope, and how large that is. What does not grow
 #: along a line has none: more workers than cores get through no more images.
 UNITS = {
@@ -49,6 +54,8 @@ UNITS = {
 
 #: What is printed of a growth without being asked for.
 _SHOWN = ("time", "peak")
+
+_OF_MEMORY = {"peak", "whole"}
 
 
 @dataclass(frozen=True)
@@ -95,7 +102,7 @@ class Growth:
     caption: str
 
     def slope(self, row: str, quantity: str) -> Slope | None:
-        """Return the line through all runs of a row.
+        """Return the line through the runs of a row, from where on there is a line.
 
         Parameters
         ----------
@@ -113,27 +120,48 @@ class Growth:
         results = self.rows[row]
         if not UNITS[quantity][0] or any(result.failed for result in results):
             return None
+        fitted = self.fitted(quantity)
         points = [
             (place, value / UNITS[quantity][1])
             for place, result in zip(self.places, results, strict=True)
             for value in result.quantity(quantity).values
+            if place in fitted
         ]
         if len(points) < LEAST_POINTS:
             return None
         xs, ys = zip(*points, strict=True)
         return Slope.through(xs, ys)
 
+    def fitted(self, quantity: str) -> tuple[float, ...]:
+        """Return the places that a line goes through: all if too few are beyond its start."""
+        grows_late = self.axis == WORKERS or quantity in _OF_MEMORY
+        start = STRAIGHT_FROM.get(self.axis, 0.0) if grows_late else 0.0
+        beyond = tuple(place for place in self.places if place >= start)
+        return beyond if len(beyond) > 1 else self.places
+
+    def words(self, quantity: str) -> str:
+        """Say what the slope is, and what stands behind it; empty for a table without any."""
+        if not any(self.slope(row, quantity) for row in self.rows):
+            return ""
+        fitted = self.fitted(quantity)
+        unit = " workers" if self.axis == WORKERS else ""
+        start = f" from {self._heading(fitted[0])}{unit} on" if fitted != self.places else ""
+        return (
+            f"The last column is the slope of a line through all repeats{start}, and behind ± its "
+            "standard error, provided that it is a line."
+        )
+
+    def _heading(self, place: float) -> str:
+        return format_bytes(place * MIB) if self.axis == RAW_SIZE else f"{place:g}"
+
     def table(self, quantity: str) -> Table:
         """Return the table of one quantity: its medians, and the slope with its error if any."""
         unit = UNITS[quantity][0]
         column = Column(quantity, [result for results in self.rows.values() for result in results])
-        places = [
-            format_bytes(place * MIB) if self.axis == RAW_SIZE else f"{place:g}"
-            for place in self.places
-        ]
+        places = [self._heading(place) for place in self.places]
         rows = []
         for name, results in self.rows.items():
-            cells = [column.cell(result) for result in results]
+            cells = [marked(column, result) for result in results]
             slope = [str(self.slope(name, quantity) or NONE)] if unit else []
             rows.append((name, *cells, *slope))
         last = [f"{unit} for each {self.axis}"] if unit else []
@@ -152,14 +180,16 @@ class Growth:
             for name, row in self.rows.items()
             if all(not result.failed for result in row)
         }
+        # Without any worker there is none of what one costs; a run of no length has a fixed part.
+        first = self.fitted(quantity)[0] if self.axis == WORKERS else 0.0
         lines = {
-            name: (slope.start, slope.value)
+            name: (first, slope.start, slope.value)
             for name in points
             if (slope := self.slope(name, quantity))
         }
         heading = QUANTITIES[quantity].heading
         named = f"{heading} in {unit}" if unit else heading
-        labels = (_LABELS[self.axis], f"{named} (dots: runs)")
+        labels = (_LABELS[self.axis], f"{named} (dots: repeats)")
         title = f"{heading.capitalize()} against {_LABELS[self.axis].partition(' in ')[0]}"
         title = titled(title, self.caption)
         return plots.plot_growth(self.places, points, lines, labels, title)

@@ -136,31 +136,44 @@ def words(basis: Basis) -> str:
     """Say by how much requests are more than predictions."""
     alone, shared = (f"{margin(basis, count) - 1:.1%}" for count in (1, small_files.WORKERS))
     return (
-        f"A request is all memory and {alone} more, or {shared} where workers share the work: "
-        f"that covers {COVERED:.0%} of what was measured."
+        f"A request is all memory and {alone} more, or {shared} where workers share the work. "
+        f"That covers {COVERED:.0%} of results like those measured; the others need more."
     )
 
 
-@functools.cache
-def handing_out_bytes() -> float:
-    """Return what it takes to hand work to others, besides one interpreter more (bytes).
+@dataclass(frozen=True)
+class HandingOut:
+    """What it takes to hand work to others, bytes."""
 
-    Measured on many images, by the reference machine: two workers more need so much more. What
-    two take is then without them what the process needs that hands out the work, and what joblib
-    starts besides; an interpreter of it is taken off. 0 where that was not measured.
+    #: What the process that hands it out needs besides an interpreter, and what joblib starts.
+    once_bytes: float = 0.0
+    #: What each worker needs besides an interpreter and its share.
+    each_bytes: float = 0.0
+
+
+@functools.cache
+def handing_out() -> HandingOut:
+    """Return what it takes to hand work to others; nothing where that was not measured.
+
+    Measured on many images, by the reference machine. Half of what two workers more need is what
+    each needs; above what one process needs that does the work alone, that is `each_bytes`. What
+    two take without themselves is an interpreter, and `once_bytes`.
     """
     many = MANY_IMAGES
     path = reference_store.path_of(reference_store.name_of(many.form))
     if not path.exists():
-        return 0.0
+        return HandingOut()
     store = reference_store.opened(path, Image)
     names = many.one_process, many.two_processes, many.four_processes
     found = [result for name in names if (result := store.get(many.task, name))]
     if len(found) < len(names) or not all(result.memory_runs for result in found):
-        return 0.0
+        return HandingOut()
     one, two, four = (result.whole_bytes.median for result in found)
     interpreter = one - found[0].peak_bytes.median
-    return max(0.0, 2 * two - four - interpreter)
+    return HandingOut(
+        once_bytes=max(0.0, 2 * two - four - interpreter),
+        each_bytes=max(0.0, (four - two) / 2 - one),
+    )
 
 
 @dataclass(frozen=True)
@@ -183,16 +196,28 @@ class Share:
         return cls(whole_bytes, interpreter, costs.workers, margin(basis, costs.workers))
 
     def request_bytes(self, jobs: int) -> float:
-        """Return what to request for so many at a time: n x (interpreter + share) + one."""
-        one = self.interpreter_bytes + handing_out_bytes() if jobs > 1 else 0.0
-        return self.margin * (jobs * self.whole_bytes + one)
+        """Return what to request for so many at a time.
+
+        That is n x (interpreter + share + what each worker needs besides), and what hands out.
+        """
+        if jobs == 1:
+            return self.margin * self.whole_bytes
+        return self.margin * (jobs * self._each_bytes + self._once_bytes)
+
+    @property
+    def _each_bytes(self) -> float:
+        return self.whole_bytes + handing_out().each_bytes
+
+    @property
+    def _once_bytes(self) -> float:
+        return self.interpreter_bytes + handing_out().once_bytes
 
     def most(self, usable_bytes: float, processors: float) -> int:
         """Return how many fit into memory, and have a processor for each process."""
         if self.request_bytes(1) > usable_bytes:
             return 0
-        left = usable_bytes / self.margin - self.interpreter_bytes - handing_out_bytes()
-        by_memory = max(1, math.floor(left / self.whole_bytes))
+        left = usable_bytes / self.margin - self._once_bytes
+        by_memory = max(1, math.floor(left / self._each_bytes))
         return min(by_memory, max(1, math.floor(processors / self.workers)))
 
 

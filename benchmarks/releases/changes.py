@@ -50,6 +50,12 @@ class Change:
     words: str
 
 
+class UnderRelease(Under):
+    """The results under one release: methods share an interpreter, which has imported for all."""
+
+    unsaid = frozenset({"whole"})
+
+
 @dataclass(frozen=True)
 class Across:
     """All releases, oldest first."""
@@ -299,7 +305,7 @@ def reference() -> list[Under]:
 
 
 def _under(name: str, stores: dict[str, Store[Image]]) -> list[Under]:
-    return [Under(name, stores, _PACKAGES, ADVICE)] if "" in stores else []
+    return [UnderRelease(name, stores, _PACKAGES, ADVICE)] if "" in stores else []
 
 
 def _changed(path: Path) -> float:

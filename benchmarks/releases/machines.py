@@ -85,6 +85,7 @@ def _of_reference() -> list[OnMachine]:
     found = [OnMachine(title, _file_title("", site.image), stores)]
     for under in changes.reference():
         one = OnMachine(title, _file_title("", under.data), under.stores)
+        one.unsaid = under.unsaid
         if one.release not in {other.release for other in found}:
             found.append(one)
     return found

@@ -73,7 +73,7 @@ def plot(
     axes.set_ylim(len(shown) - 0.5, -0.7)
     axes.grid(axis="x", alpha=0.3)
     axes.spines[["top", "right", "left"]].set_visible(False)
-    axes.set_xlabel(f"{known.heading} (dots: runs, line: median{scale})")
+    axes.set_xlabel(f"{known.heading} (dots: repeats, line: median{scale})")
     _explain(axes, [family for family in FAMILIES.values() if family in looks])
     missing = len(results) - len(shown)
     figure.suptitle(title + (f" ({missing} without figures)" if missing else ""))
@@ -133,7 +133,7 @@ def plot_lines(
     ]
     axes.set_xticks(range(len(rows[0])), [r.method.replace("_", "\n", 1) for r in rows[0]])
     scale = _set_scale(axes, "y", known, medians)
-    axes.set_ylabel(f"{known.heading} (dots: runs, line: median{scale})")
+    axes.set_ylabel(f"{known.heading} (dots: repeats, line: median{scale})")
     axes.grid(axis="y", alpha=0.3)
     axes.spines[["top", "right"]].set_visible(False)
     axes.legend()
@@ -159,11 +159,14 @@ def _draw_line(
 def plot_growth(
     places: Sequence[float],
     points: Mapping[str, Sequence[Sequence[float]]],
-    lines: Mapping[str, tuple[float, float]],
+    lines: Mapping[str, tuple[float, float, float]],
     labels: tuple[str, str],
     title: str,
 ) -> Figure:
-    """Draw how rows grow: runs as dots, and lines by start and slope, or else through medians."""
+    """Draw how rows grow: runs as dots, and a line for each: through medians, unless it is given.
+
+    Lines are given by the place from which they are drawn, by their height at 0, and their slope.
+    """
     figure, axes = plt.subplots(figsize=(WIDTH_INCHES, 3.8), layout="constrained")
     looks = itertools.cycle(LOOKS)
     for (name, values), (colour, dot, line) in zip(points.items(), looks, strict=False):
@@ -171,8 +174,9 @@ def plot_growth(
             axes.plot([place] * len(runs), runs, dot, color=colour, alpha=0.5)
         ends, heights = places, [statistics.median_high(runs) for runs in values]
         if name in lines:
-            start, slope = lines[name]
-            ends, heights = [0, max(places)], [start, start + slope * max(places)]
+            first, start, slope = lines[name]
+            ends = [first, max(places)]
+            heights = [start + slope * place for place in ends]
         axes.plot(ends, heights, line, marker=dot, markevery=[-1], color=colour, label=name)
     axes.set(xlim=(0, None), ylim=(0, None), xlabel=labels[0], ylabel=labels[1])
     axes.locator_params(axis="x", integer=True)

@@ -48,14 +48,15 @@ _MAPPED_FROM = 0.05
 class Column:
     """One quantity of several results, in the unit that fits them.
 
-    The least is looked for among methods that return the same; without methods, nothing is marked.
+    The least is looked for among methods that return the same, unless all of them need nothing;
+    without methods, nothing is marked.
     """
 
     def __init__(
         self, quantity: str, results: Sequence[Result], methods: Sequence[Method] = ()
     ) -> None:
         self.known = QUANTITIES[quantity]
-        self._quantity = quantity
+        self.quantity = quantity
         self._groups = {method.name: method.group for method in methods}
         self._samples = {id(result): self._sample(result) for result in results}
         medians = [sample.median for sample in self._samples.values() if sample]
@@ -68,7 +69,7 @@ class Column:
         return f"{self.known.heading} ({self._unit})" if self._unit else self.known.heading
 
     def _sample(self, result: Result) -> Sample | None:
-        sample = result.quantity(self._quantity) if not result.failed else None
+        sample = result.quantity(self.quantity) if not result.failed else None
         return sample if sample and sample.values else None
 
     def _least(self, results: Sequence[Result]) -> dict[int, float]:
@@ -80,7 +81,7 @@ class Column:
                 members.setdefault(self._groups[result.method], []).append(sample)
         bounds = {}
         for group, samples in members.items():
-            if len(samples) > 1:
+            if len(samples) > 1 and any(s.median > self.known.smallest for s in samples):
                 least = min(samples, key=lambda sample: sample.median)
                 bounds[group] = max(least.interval[1], least.median + self.known.smallest)
         return bounds
@@ -97,7 +98,7 @@ class Column:
         bound = self._bounds.get(self._groups.get(result.method, -1))
         least = bound is not None and sample.interval[0] <= bound
         text = mark + self._written(sample.median)
-        if self._quantity == "multiplier" and _maps_files(result):
+        if self.quantity == "multiplier" and _maps_files(result):
             mapped = result.mapped_multiplier.median
             text += f" + {self._written(mapped)} mapped"
         return Amount(text, sample.median, least=least)
@@ -174,12 +175,17 @@ def _maps_files(result: Result) -> bool:
 def _measured(result: Result, columns: Mapping[str, Column]) -> list[Cell]:
     if result.failed:
         return [Label(status(result), remark=_sentence(result.message)), *[NONE] * len(columns)]
-    said = {"time": _noise(result), "peak": _blur(result)}
-    cells = [
-        replace(cell, remark=_sentence(said.get(name, ""))) if isinstance(cell, Amount) else cell
-        for name, cell in ((name, column.cell(result)) for name, column in columns.items())
-    ]
+    cells = [marked(column, result) for column in columns.values()]
     return [cells[0], columns["time"].range(result), *cells[1:]]
+
+
+def marked(column: Column, result: Result) -> Cell:
+    """Return the median, with what is to be said of it where it is noisy or blurred."""
+    cell = column.cell(result)
+    if not isinstance(cell, Amount):
+        return cell
+    said = {"time": _noise, "peak": _blur}.get(column.quantity)
+    return replace(cell, remark=_sentence(said(result)) if said else "")
 
 
 def of_published(

@@ -35,6 +35,9 @@ LOG_FROM = 30.0
 
 LEAST_MARK = "◂"
 
+#: What a heading does not say by itself; on a page, it is shown under the pointer.
+EXPLAINED = {"x limit": "The time, divided by the least that this machine should need for it."}
+
 #: Stands before a figure that is to be taken with care.
 NOISY_MARK = "~"
 
@@ -155,6 +158,7 @@ class Table:
             table=self,
             all_families=FAMILIES,
             least_mark=LEAST_MARK,
+            explained=EXPLAINED,
             caption=caption,
             classes=" ".join(["measurements", *classes]),
             identity=identity,

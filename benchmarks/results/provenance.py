@@ -26,6 +26,8 @@ from benchmarks.units import GIB, format_bytes
 #: Packages whose release can change a figure, as far as they are installed.
 PACKAGES = ("nibabel", "nilearn", "numpy", "scipy", "joblib", "isal", "indexed_gzip")
 
+#: How the system of a virtual machine ends.
+VIRTUAL = "virtual machine"
 
 #: Environment variables that set how many threads numerical libraries use.
 THREAD_SETTINGS = ("OMP_NUM_THREADS", "OPENBLAS_NUM_THREADS", "MKL_NUM_THREADS")
@@ -104,7 +106,7 @@ def installed_packages() -> dict[str, str]:
 def _virtual() -> str:
     with contextlib.suppress(OSError):
         if re.search(r"^flags\b.*\bhypervisor\b", Path("/proc/cpuinfo").read_text(), re.MULTILINE):
-            return ", virtual machine"
+            return f", {VIRTUAL}"
     return ""
 
 

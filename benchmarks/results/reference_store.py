@@ -49,6 +49,11 @@ class Reference(Store[D]):
         raise StoreError(f"{self.path} belongs to the project. {ADVICE}")
 
 
+def unlabelled(cpu: str) -> str:
+    """Return the processor of a machine without what tells the reference machine."""
+    return cpu.removeprefix(f"{LABEL} (").removesuffix(")") if cpu.startswith(LABEL) else cpu
+
+
 def name_of(variant: str, release: str = "") -> str:
     """Return the name of the file of a variant, such as ``run@short``, under a release."""
     name = f"{_RUN}@{variant}" if variant else _RUN

@@ -82,6 +82,7 @@ class PredictedDirective(MeasuredDirective):
 
 def _content(basis: Basis) -> dict[str, Any]:
     """Return all that the script needs, as JSON can hold it."""
+    handing_out = request.handing_out()
     return {
         "bytes": {name: np.dtype(name).itemsize for name in TYPES},
         "kinds": {
@@ -94,7 +95,7 @@ def _content(basis: Basis) -> dict[str, Any]:
             kind: [_method(costs, basis) for costs in basis.of_kind(kind)]
             for kind in small_files.KINDS
         },
-        "handing_out": request.handing_out_bytes(),
+        "handing_out": {"once": handing_out.once_bytes, "each": handing_out.each_bytes},
         "usable": machine.USABLE_FRACTION,
         "tight": predict.TIGHT_FROM,
         "basis": f"{request.words(basis)} {basis.words}",

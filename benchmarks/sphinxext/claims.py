@@ -100,7 +100,9 @@ class ClaimDirective(MeasuredDirective):
         else:
             line += f": it is about {claim.scope}." if claim.scope else "."
         place = nodes.make_id(f"claim-{self.env.docname}-{number}")
-        about = {"verdict": found.verdict, "lines": [line, *found.runs], "place": place}
+        is_ratio = found.runs and len(claim.expression.terms) > 1
+        ratio = [f"The ratio is {claim.expression}."] if is_ratio else []
+        about = {"verdict": found.verdict, "lines": [line, *ratio, *found.runs], "place": place}
         return ClaimMark("", f"[{line}]", classes=["claim-mark"], **about)
 
     def _claim(self) -> Claim:

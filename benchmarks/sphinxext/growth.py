@@ -62,7 +62,8 @@ class GrowthDirective(MeasuredDirective):
             raise FigureError(f"There is no growth of {quantity!r}; there are: {known}.")
         found = self._growth()
         heading = QUANTITIES[quantity].heading.capitalize()
-        return [table_node(found.table(quantity), f"{heading}. {found.caption}")]
+        text = f"{heading}. {found.caption} {found.words(quantity)}".strip()
+        return [table_node(found.table(quantity), text)]
 
     def _growth(self) -> growth.Growth:
         if "workers" in self.options:

@@ -18,6 +18,7 @@ from benchmarks.releases import machines
 from benchmarks.releases.submission import STANDARD
 from benchmarks.report.result_tables import NONE, Column
 from benchmarks.report.table import Amount, Table, template
+from benchmarks.results import provenance, reference_store
 from benchmarks.results.quantities import QUANTITIES
 from benchmarks.tasks.chapter import SHOWN_WITH
 from benchmarks.units import format_bytes
@@ -97,10 +98,11 @@ class MachineListDirective(MeasuredDirective):
             tuple(map(_described, every())),
         )
         text = (
-            "The gauge is off by at most so much on calls whose need is known. Noisy are times "
-            "whose median is not known to a tenth."
+            "The gauge is off by at most so much on calls whose need is known, what their forks "
+            "copy included. Noisy are times whose median is not known to a tenth."
         )
-        return [table_node(table, text, identity="list-of-machines")]
+        found: list[Node] = [table_node(table, text, identity="list-of-machines")]
+        return [*found, nodes.paragraph("", alike(every()))]
 
 
 class ClaimsOnMachinesDirective(MeasuredDirective):
@@ -111,6 +113,17 @@ class ClaimsOnMachinesDirective(MeasuredDirective):
         every()
         pages.this_page(self.env).listed = ""
         return [ClaimsOnMachines()]
+
+
+def alike(found: tuple[OnMachine, ...]) -> str:
+    """Say how much the machines differ, and so how far it reaches that something holds on all."""
+    processors = sorted({reference_store.unlabelled(one.provenance.cpu) for one in found})
+    virtual = sum(provenance.VIRTUAL in one.provenance.system for one in found)
+    kinds = f"{len(processors)} kinds of processor: {', '.join(processors)}"
+    if len(processors) == 1:
+        kinds = f"one kind of processor, {processors[0]}"
+    which = {0: "none", len(found): "every one"}.get(virtual, "some")
+    return f"So far these are results of {kinds}, and {which} of them is from a virtual machine."
 
 
 def _described(one: OnMachine) -> tuple[str, ...]:
@@ -140,7 +153,7 @@ def content(found: tuple[OnMachine, ...]) -> dict[str, Any]:
                 "task": task.partition("@")[0],
                 "name": f"{task}.{method}",
                 "group": f"{task} {group}",
-                "cells": [_cell(_get(one, task, method)) for one in found],
+                "cells": [_cell(_get(one, task, method), one.unsaid) for one in found],
             }
             for task, method, group in rows
         ],
@@ -178,7 +191,7 @@ def _get(one: OnMachine, task: str, method: str) -> Result | None:
         return None
 
 
-def _cell(result: Result | None) -> Any:
+def _cell(result: Result | None, unsaid: frozenset[str]) -> Any:
     """Return median, least and largest run by quantity; a word where a method has no figures."""
     if result is None:
         return None
@@ -186,7 +199,7 @@ def _cell(result: Result | None) -> Any:
         return str(result.status)
     found: dict[str, Any] = {"noisy": result.is_noisy}
     for name in SHOWN:
-        if (sample := result.quantity(name)).values:
+        if (sample := result.quantity(name)).values and name not in unsaid:
             smallest = QUANTITIES[name].smallest if name in {"whole", "peak"} else 0.0
             three = (max(v, smallest) for v in (sample.median, sample.low, sample.high))
             found[name] = [float(f"{value:.{_DIGITS}g}") for value in three]
@@ -246,7 +259,7 @@ def _claims(claims: list[Claim], found: tuple[OnMachine, ...]) -> list[Node]:
         )
         for claim, verdicts, everywhere in judged
     )
-    titles = (f"{one.machine}; {one.file}" for one in columns)
+    titles = (f"{one.machine}; {one.file}; {one.release}" for one in columns)
     table = Table(("statement", "holds on all", *titles), tuple(rows))
     holding = sum(everywhere for *_, everywhere in judged)
     said = (

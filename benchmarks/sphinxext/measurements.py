@@ -18,8 +18,9 @@ from benchmarks.report import result_tables
 from benchmarks.report.captions import caption, machine
 from benchmarks.report.table import Table
 from benchmarks.results.quantities import QUANTITIES
+from benchmarks.runner import self_check
 from benchmarks.tasks.task import example_paths, program_version, task_named
-from benchmarks.units import format_bytes
+from benchmarks.units import format_bytes, format_range
 
 from . import pages
 from .pages import MeasuredDirective, MeasuredRole, table_node
@@ -29,6 +30,8 @@ if TYPE_CHECKING:
 
     from docutils.nodes import Node
     from sphinx.application import Sphinx
+
+    from benchmarks.runner.self_check import Check
 
 
 class FigureRole(MeasuredRole):
@@ -114,6 +117,7 @@ class ProvenanceDirective(MeasuredDirective):
         checks = pages.lookup().gauge_checks()
         errors = [abs(check.error_bytes) for check in checks]
         error = f"at most {format_bytes(max(errors, default=0))} on {len(checks)} known calls"
+        timed = [r for r in results if r.time_runs and not r.failed]
         time_runs = {len(r.time_runs) for r in results if not r.failed}
         memory_runs = {len(r.memory_runs) for r in results if not r.failed}
         rows = [
@@ -122,6 +126,7 @@ class ProvenanceDirective(MeasuredDirective):
             ("Error of the gauge", error if checks else "not checked: the gauge is coarse"),
             ("Measured", f"from {dates[0]} to {dates[-1]}"),
             ("Repeats", f"{_range(time_runs)} for time, {_range(memory_runs)} for memory"),
+            ("Noisy", f"the times of {sum(r.is_noisy for r in timed)} of {len(timed)} methods"),
         ]
         if isinstance(pages.lookup(), Site):  # else it would be that of this package
             commits = ", ".join(sorted({r.commit for r in results}))
@@ -152,12 +157,19 @@ class GaugeDirective(MeasuredDirective):
                 format_bytes(check.call.peak_bytes),
                 format_bytes(check.read_bytes),
                 format_bytes(check.error_bytes),
-                format_bytes(check.call.bound_bytes),
+                _allowed(check),
             )
             for check in checks
         ]
         table = Table(("call", "needs", "read", "error", "allowed"), tuple(rows))
         return [table_node(table, f"Known calls on {lookup.provenance.cpu}.")]
+
+
+def _allowed(check: Check) -> str:
+    """Write between what the error of a known call may lie, with what its forks copy."""
+    bound = check.call.bound_bytes
+    own = check.call.forks * (check.fork_bytes or self_check.MOST_FORK_BYTES)
+    return format_range(format_bytes, -bound, bound + own)
 
 
 def _programs(task_names: Iterable[str]) -> str:

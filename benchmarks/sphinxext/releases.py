@@ -117,7 +117,12 @@ def _claims(claims: list[Claim]) -> list[Node]:
     ]
     listed = nodes.bullet_list()
     listed += [nodes.list_item("", nodes.paragraph("", text)) for text in others]
-    none = "No release contradicts a statement of this site that another one confirms."
+    none = (
+        "No statement of this site is contradicted under one release and not under another with a "
+        f"change of its figures marked between the two. A {SIGNS[Verdict.CONTRADICTED]} without "
+        "such a change comes from the run, which may be shorter than that of the site, or from "
+        "chance."
+    )
     return [node, listed if others else nodes.paragraph("", none)]
 
 

@@ -15,21 +15,27 @@ function verdict(asked, free, data) {
   return asked > data.tight * free ? tight : fits;
 }
 
-// What so many files at a time have to request: n x (interpreter + share) + one, and a margin.
+// What so many files at a time have to request: n x (interpreter + share + what each worker needs
+// besides), what hands out the work, and a margin.
 function request(line, jobs, data) {
-  return line.margin * (jobs * line.whole + (jobs > 1 ? one(line, data) : 0));
+  const needs = jobs === 1 ? line.whole : jobs * each(line, data) + once(line, data);
+  return line.margin * needs;
 }
 
-// One interpreter more, which hands out the work.
-function one(line, data) {
+function each(line, data) {
+  return line.whole + data.handing_out.each;
+}
+
+// One interpreter more, which hands out the work, and what joblib starts besides.
+function once(line, data) {
   const processes = line.workers === 1 ? 1 : line.workers + 1;
-  return Math.max(0, line.whole - line.bytes) / processes + data.handing_out;
+  return Math.max(0, line.whole - line.bytes) / processes + data.handing_out.once;
 }
 
 function atOnce(line, free, processors, data) {
   const usable = data.usable * free;
   if (request(line, 1, data) > usable) return 0;
-  const byMemory = Math.floor((usable / line.margin - one(line, data)) / line.whole);
+  const byMemory = Math.floor((usable / line.margin - once(line, data)) / each(line, data));
   return Math.min(Math.max(1, byMemory), Math.max(1, Math.floor(processors / line.workers)));
 }
 

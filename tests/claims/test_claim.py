@@ -117,8 +117,22 @@ def test_a_claim_says_which_files_it_is_about():
 def test_value_and_bound_are_written_for_readers():
     _, value = claim("t.slow.time / t.quick.time", at_least=4).judge(find, {}, DATA)
     assert value == "10 (4.0 to 12)"
+    _, value = claim("t.large.multiplier", at_least=4).judge(find, {}, DATA)
+    assert value == "5.0 (1 repeat)"
     bound = claim("t.slow.time", at_least=4, at_most=20).bound
     assert bound.replace("\N{NO-BREAK SPACE}", " ") == "at least 4.00 s and at most 20.0 s"
+
+
+@pytest.mark.parametrize(
+    ("bounds", "value"),
+    [
+        ((0.9, 1.1), "1.00 (1 repeat)"),
+        ((0.89, 1.2), "1.0 (1 repeat)"),
+        ((None, 0.95), "1.00 (1 repeat)"),
+    ],
+)
+def test_a_ratio_whose_bound_is_near_one_has_a_digit_more(bounds, value):
+    assert claim("t.large.peak / t.large.peak", *bounds).judge(find, {}, DATA)[1] == value
 
 
 @pytest.mark.parametrize(

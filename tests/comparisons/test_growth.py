@@ -93,6 +93,41 @@ def test_the_table_has_every_length_and_the_slope():
     assert "A file." in str(grown)
 
 
+def grown(axis, places, peaks):
+    return Growth(axis, places, {"row": tuple(result("row", peak) for peak in peaks)}, "A file.")
+
+
+def test_a_line_begins_where_arrays_are_given_back():
+    found = grown(growth.RAW_SIZE, (16, 32, 64, 128), (96, 160, 320, 640))
+    assert found.table("peak").texts[0][-1] == "5.00 ± 0.00"
+    assert "of a line through all repeats from 32.0 MiB on" in plain(found.words("peak"))
+    # Time has no such beginning, and a line through less than two lengths is none.
+    assert found.fitted("time") == found.places
+    assert " on," not in found.words("time")
+    small = grown(growth.RAW_SIZE, (4, 8, 16, 32), (24, 48, 96, 160))
+    assert small.fitted("peak") == small.places
+
+
+def test_one_job_is_no_worker():
+    found = grown(growth.WORKERS, (1, 2, 4), (100, 130, 250))
+    assert found.slope("row", "peak").value == pytest.approx(60)
+    assert "from 2 workers on" in found.words("peak")
+    (line,) = (line for line in found.plot("peak").axes[0].lines if len(line.get_xdata()) == 2)
+    assert list(line.get_xdata()) == [2, 4]
+
+
+def test_a_noisy_time_is_marked(monkeypatch):
+    monkeypatch.setattr("benchmarks.results.result.NOISY_FROM", 0.1)
+    noisy = replace(result("row", 1), time_runs=tuple(TimeRun(s, 0, 0) for s in (1, 1, 2)))
+    found = Growth(growth.IMAGES, (2, 4), {"row": (noisy, result("row", 1, 2.0))}, "A file.")
+    assert found.table("time").texts[0][1].startswith("~")
+    assert not found.table("time").texts[0][2].startswith("~")
+
+
+def plain(text):
+    return re.sub(r"\s", " ", text)
+
+
 def test_two_runs_are_no_slope():
     rows = {"t": (result("a", 1), result("b", 2))}
     once = {

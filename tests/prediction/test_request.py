@@ -21,10 +21,11 @@ from benchmarks import __main__, files
 from benchmarks.errors import MethodError
 from benchmarks.images import header
 from benchmarks.images.image import Image
-from benchmarks.prediction import predict, request, small_files
+from benchmarks.prediction import predict, proof, request, small_files
 from benchmarks.prediction.basis import Basis
 from benchmarks.prediction.proof import Proof
 from benchmarks.prediction.request import Pair, Share
+from benchmarks.results import reference_store
 from benchmarks.tasks import chapter, pasted
 from benchmarks.tasks.task import example_paths, names_by_group
 from benchmarks.units import GIB, MIB
@@ -87,6 +88,21 @@ def test_what_is_off_by_much_is_named(basis):
     assert (found.within, found.covered) == (0.5, 0.5)
 
 
+def test_of_many_that_are_off_those_are_named_that_are_off_most(basis):
+    pairs = tuple(Pair("a", f"m{n}", "f", 2 + n / 10, 1) for n in range(10))
+    off = Proof(pairs, basis).remarks[0]
+    assert off.startswith("Off by more: a.m9 on f, 2.90 times; a.m8 on f, 2.80 times")
+    assert off.endswith("; 2 others are less far off.")
+    assert off.count(" on f") == proof.MOST_NAMED
+
+
+@pytest.mark.parametrize(("count", "covering"), [(19, "–"), (20, "20.0")])
+def test_few_results_have_no_percentile(basis, count, covering):
+    pairs = tuple(Pair("a", f"m{n}", "f", float(n), 1) for n in range(1, count + 1))
+    table = Proof(pairs, basis).table()
+    assert dict(zip(table.headings, table.rows[0], strict=True))["95% below"] == covering
+
+
 def test_a_request_is_all_memory_and_the_margin(basis):
     found = row(predicted(basis), "mean_over_time.mean_isal")
     assert found.request_bytes == pytest.approx(found.whole_bytes * request.margin(basis, 1))
@@ -97,11 +113,25 @@ def test_several_at_a_time_need_each_its_interpreter_and_share_and_one_more(basi
     one = row(predicted(basis), "mean_over_time.mean_isal")
     three = row(predicted(basis, jobs=3), "mean_over_time.mean_isal")
     interpreter = one.whole_bytes - one.peak_bytes
-    handing_out = request.handing_out_bytes()
-    assert 0 < handing_out < 100 * MIB
-    expected = 3 * one.whole_bytes + interpreter + handing_out
+    handing_out = request.handing_out()
+    assert 0 < handing_out.each_bytes < handing_out.once_bytes < 100 * MIB
+    workers = 3 * (one.whole_bytes + handing_out.each_bytes)
+    expected = workers + interpreter + handing_out.once_bytes
     assert three.request_bytes == pytest.approx(request.margin(basis, 1) * expected)
     assert three.processors == 3
+
+
+def test_the_rule_gives_what_two_and_four_workers_took_on_the_reference():
+    many = chapter.MANY_IMAGES
+    store = reference_store.opened(
+        reference_store.path_of(reference_store.name_of(many.form)), Image
+    )
+    names = many.one_process, many.two_processes, many.four_processes
+    one, *others = (store.get(many.task, name) for name in names)
+    whole = one.whole_bytes.median
+    share = Share(whole, whole - one.peak_bytes.median, 1, 1.0)
+    for jobs, result in zip((2, 4), others, strict=True):
+        assert share.request_bytes(jobs) == pytest.approx(result.whole_bytes.median, rel=0.01)
 
 
 @given(
@@ -207,9 +237,9 @@ def test_lines_for_slurm_are_about_one_way_that_works(tmp_path, basis):
 def test_handing_out_takes_nothing_where_it_was_not_measured(monkeypatch):
     many = replace(chapter.MANY_IMAGES, form="gone")
     monkeypatch.setattr(request, "MANY_IMAGES", many)
-    request.handing_out_bytes.cache_clear()
-    assert request.handing_out_bytes() == 0
-    request.handing_out_bytes.cache_clear()
+    request.handing_out.cache_clear()
+    assert request.handing_out() == request.HandingOut(0, 0)
+    request.handing_out.cache_clear()
 
 
 # In a cgroup that the kernel enforces.

@@ -74,6 +74,14 @@ def test_the_least_is_marked_with_what_the_runs_cannot_tell_from_it():
     assert not any(row[1].least for row in result_tables.of_results(near).rows)
 
 
+def test_where_all_need_nothing_none_is_the_least():
+    none = [result(name, [1.0], 0) for name in ("one", "two")]
+    methods = [Method(name, len, "", "") for name in ("one", "two")]
+    assert not any(row[3].least for row in result_tables.of_results(none, methods).rows)
+    some = [none[0], result("two", [1.0], 5)]
+    assert [row[3].least for row in result_tables.of_results(some, methods).rows] == [True, False]
+
+
 def test_the_least_possible_stands_below_what_it_bounds():
     near = [dataclasses.replace(one, least_seconds=0.5, least_bytes=MIB) for one in RESULTS[:2]]
     table = result_tables.of_results(near)
@@ -241,7 +249,7 @@ def test_nothing_to_draw_is_an_empty_plot_that_says_so():
 
 def test_every_row_of_a_growth_is_drawn_however_many_there_are():
     points = {f"row {n}": [[1.0], [2.0]] for n in range(6)}
-    lines = dict.fromkeys(points, (0.0, 1.0))
+    lines = dict.fromkeys(points, (0.0, 0.0, 1.0))
     figure = plots.plot_growth([1, 2], points, lines, ("x", "y"), "Growth")
     (axes,) = figure.axes
     assert [text.get_text() for text in axes.get_legend().get_texts()] == list(points)

@@ -3,6 +3,7 @@ import io
 import json
 import re
 from dataclasses import replace
+from types import SimpleNamespace
 
 import pytest
 import room
@@ -22,7 +23,9 @@ from benchmarks.releases import environments
 from benchmarks.releases.environments import Release
 from benchmarks.results.result import Result, Status
 from benchmarks.results.store import Store
-from benchmarks.sphinxext import original, pages
+from benchmarks.runner.known_calls import Known
+from benchmarks.runner.self_check import Check
+from benchmarks.sphinxext import machines, measurements, original, pages
 from benchmarks.sphinxext import roofline as rates
 from benchmarks.tasks import chapter
 from benchmarks.tasks import task as task_module
@@ -479,7 +482,10 @@ def test_the_mark_of_a_claim_opens_to_value_bound_and_runs_without_a_script(proj
     for place in places:
         assert page.count(f' id="{place}" popover>') == 1
     note = plain(re.search(rf' id="{places[1]}" popover>(.*?)</span></span>', page)[1])
-    assert re.match(r"Holds here: measured [\d\s]+ \(.* to .*\), claimed at least 2\. small", note)
+    assert re.match(
+        r"Holds here: measured [\d\s]+ \(.* to .*\), claimed at least 2\. The ratio", note
+    )
+    assert "The ratio is small.slow.time / small.quick.time. small.slow.time: " in note
     assert re.search(r"small\.slow\.time: 2\d\d ms \((2\d\d to 2\d\d ms in )?2 repeats\)", note)
     assert re.search(r"small\.quick\.time: [\d.]+ .s \(.* in \d+ repeats\)", note)
 
@@ -731,6 +737,13 @@ Title
    Slow was slow.
 
 .. claim::
+   :value: small.slow.whole
+   :at-most: 1
+   :nilearn: >=1.0,<1.1
+
+   All memory was next to nothing.
+
+.. claim::
    :value: small.slow.time
    :changed-in: 1.1
 
@@ -758,6 +771,8 @@ def test_pages_show_what_changed_and_judge_claims_by_their_releases(two_releases
     assert "was measured twice. Between the two, no change was marked." in text
     assert re.search(r"→ 2\d\.\d", text)
     assert re.search(r"Slow was slow\.\s+nilearn >=1\.0,<1\.1\s+✓\s+holds\s+–\s+–", text)
+    # Under releases, methods share an interpreter.
+    assert re.search(r"next to nothing\.\s+nilearn >=1\.0,<1\.1\s+–\s+–\s+–", text)
     assert "Holds under the releases that it is about" in text
     assert text.count("Holds for the releases that were measured here") == 2
     assert re.search(r"Slow is slow under every release\. Contradicted under nilearn 1\.1", text)
@@ -826,3 +841,39 @@ def test_published_figures_are_a_table_beside_ours(project, monkeypatch):
     assert "Only ratios within a column compare." in plain(page)
     _, warnings, _ = project("T\n=\n\n.. published:: other\n")
     assert "Nothing was published of other" in warnings
+
+
+def test_what_is_allowed_of_a_known_call_includes_its_forks():
+    for forks, fork_mib, allowed in (
+        (0, 0, "-1.00 to 1.00 MiB"),
+        (1, 0, "-1.00 to 5.00 MiB"),
+        (2, 1.5, "-1.00 to 4.00 MiB"),
+    ):
+        call = Known("call", len, (), 0, tree=True, forks=forks)
+        assert call.bound_bytes == MIB
+        check = Check(call, 0, fork_mib * MIB)
+        assert re.sub(r"\s", " ", measurements._allowed(check)) == allowed
+        highest = float(allowed.split()[2]) * MIB
+        assert replace(check, read_bytes=highest).is_kept
+        assert not replace(check, read_bytes=highest + 1).is_kept
+
+
+@pytest.mark.parametrize(
+    ("about", "said"),
+    [
+        (
+            (("A", True), ("Reference machine (A)", True)),
+            "one kind of processor, A, and every one",
+        ),
+        ((("A", True), ("B (2 GHz)", False)), "2 kinds of processor: A, B (2 GHz), and some"),
+        ((("A", False),), "one kind of processor, A, and none"),
+    ],
+)
+def test_how_much_machines_differ_is_said(about, said):
+    found = tuple(
+        SimpleNamespace(
+            provenance=SimpleNamespace(cpu=cpu, system="Linux" + ", virtual machine" * virtual)
+        )
+        for cpu, virtual in about
+    )
+    assert machines.alike(found).startswith(f"So far these are results of {said} of them is from")
