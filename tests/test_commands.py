@@ -1,5 +1,6 @@
 """Every command of README.md and of the pages runs as it is pasted, in a fresh clone."""
 
+import functools
 import os
 import re
 import shutil
@@ -9,6 +10,7 @@ import textwrap
 from pathlib import Path
 
 import pytest
+import room
 from conftest import save_run
 
 from benchmarks.files import DOC, EXAMPLES, PROJECT
@@ -78,26 +80,30 @@ def clone(tmp_path_factory):
             shutil.copy(PROJECT / name, folder / name)
     (folder / ".venv").symlink_to(sys.prefix)
     save_run(folder / "my_bold.nii.gz", shape=(20, 20, 10, 16))
+    with room.alone():  # the gauge is checked once, and its check is then known
+        answer = carried_out(folder, [".venv/bin/fmri-bench", "run", "load", "my_bold.nii.gz"])
+    assert answer.returncode == 0, answer.stderr
     return folder
+
+
+def carried_out(folder, command, **options):
+    """Run a command in a clone."""
+    return subprocess.run(
+        command,
+        cwd=folder,
+        # The environment knows this package by the place that it was installed from.
+        env=os.environ | {"PYTHONPATH": str(folder), "RUNS": "1"},
+        capture_output=True,
+        text=True,
+        check=False,
+        **options,
+    )
 
 
 @pytest.fixture
 def ran(clone):
     """Return a function that runs a command, or what is given to one, in the clone."""
-
-    def run(command, **options):
-        return subprocess.run(
-            command,
-            cwd=clone,
-            # The environment knows this package by the place that it was installed from.
-            env=os.environ | {"PYTHONPATH": str(clone), "RUNS": "1"},
-            capture_output=True,
-            text=True,
-            check=False,
-            **options,
-        )
-
-    return run
+    return functools.partial(carried_out, clone)
 
 
 @pytest.mark.parametrize(("document", "command"), ONCE)

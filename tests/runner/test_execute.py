@@ -221,9 +221,9 @@ def places():
 
 
 def is_of_another(path):
-    """Tell whether a folder is of a keeper at work for somebody else on this machine."""
-    keeper = re.match(r"fmri-bench-(\d+)-", path.name)
-    return bool(keeper) and int(keeper[1]) in psutil.pids()
+    """Tell whether it is of a keeper, or of joblib's workers, at work for somebody else here."""
+    owner = re.match(r"(?:fmri-bench|sem\.loky)-(\d+)-", path.name)
+    return bool(owner) and int(owner[1]) in psutil.pids()
 
 
 @pytest.fixture(autouse=True)
