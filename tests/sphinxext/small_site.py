@@ -1,9 +1,29 @@
 """A small site whose figures were measured once, for several tests."""
 
+import contextlib
 import shutil
+
+import pytest
+import room
+from conftest import save_run
 
 from benchmarks import files
 from benchmarks.tasks import task as task_module
+
+
+@contextlib.contextmanager
+def measuring(folder, example):
+    """Have an example and a run in use in a folder, alone; give the run and the functions."""
+    (folder / "examples").mkdir()
+    (folder / "examples" / "plot_small.py").write_text(example)
+    fmri_path = save_run(folder / "bold.nii.gz")
+    with room.alone(), pytest.MonkeyPatch.context() as patch:
+        patch.setattr(files, "EXAMPLES", folder / "examples")
+        patch.setenv("FMRI_BENCH_RESULTS", str(folder / "results"))
+        patch.setenv("FMRI_BENCH_CACHE", str(folder / "cache"))
+        task_module.task_named.cache_clear()
+        functions = [method.function for method in task_module.task_named("small").methods]
+        yield fmri_path, functions
 
 
 def entered(measured, folder, monkeypatch):

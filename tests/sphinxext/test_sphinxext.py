@@ -6,10 +6,8 @@ from dataclasses import replace
 from types import SimpleNamespace
 
 import pytest
-import room
 import small_site
 import sphinx
-from conftest import save_run
 from sphinx.application import Sphinx
 from sphinx.errors import ConfigError
 from sphinx.util.docutils import docutils_namespace, patch_docutils
@@ -78,16 +76,10 @@ It took :measured:`small.slow.time`, or :ratio:`small.slow.time / small.quick.ti
 def measured(tmp_path_factory):
     """Measure a small task once for all tests here."""
     folder = tmp_path_factory.mktemp("measured")
-    (folder / "examples").mkdir()
-    (folder / "examples" / "plot_small.py").write_text(EXAMPLE)
-    fmri_path = save_run(folder / "bold.nii.gz")
-    with room.alone(), pytest.MonkeyPatch.context() as patch:
-        patch.setattr(files, "EXAMPLES", folder / "examples")
-        patch.setenv("FMRI_BENCH_RESULTS", str(folder / "results"))
-        patch.setenv("FMRI_BENCH_CACHE", str(folder / "cache"))
-        task_module.task_named.cache_clear()
-        task = task_module.task_named("small")
-        quick, slow, number = (method.function for method in task.methods)
+    with (
+        small_site.measuring(folder, EXAMPLE) as (fmri_path, (quick, slow, number)),
+        pytest.MonkeyPatch.context() as patch,
+    ):
         compare([quick, slow], fmri_path, runs=2)
         compare([number], fmri_path, runs=1, timed=False)
         compare([[number], [quick]], fmri_path, runs=1, form="nii")
@@ -594,8 +586,6 @@ def _times(seconds):
 def check(project, tmp_path, monkeypatch):
     """Return a function that builds a page and runs the command that judges its claims."""
     from click.testing import CliRunner
-
-    from benchmarks import files
 
     monkeypatch.setattr(files, "CLAIMS", tmp_path / "claims.json")
     monkeypatch.setattr(files, "DOC", tmp_path / "source")

@@ -6,14 +6,12 @@ import shutil
 import zlib
 
 import pytest
-import room
 import small_site
-from conftest import save_run
 from docutils import nodes
 from sphinx.application import Sphinx
 from sphinx.util.docutils import docutils_namespace, patch_docutils
 
-from benchmarks import compare, files
+from benchmarks import compare
 from benchmarks.images import variants
 from benchmarks.sphinxext import chapter
 from benchmarks.tasks import task as task_module
@@ -240,15 +238,7 @@ def built_elsewhere(folder, written, monkeypatch):
 def measured(tmp_path_factory):
     """Measure a small task once for all tests here."""
     folder = tmp_path_factory.mktemp("measured")
-    (folder / "examples").mkdir()
-    (folder / "examples" / "plot_small.py").write_text(EXAMPLE)
-    fmri_path = save_run(folder / "bold.nii.gz")
-    with room.alone(), pytest.MonkeyPatch.context() as patch:
-        patch.setattr(files, "EXAMPLES", folder / "examples")
-        patch.setenv("FMRI_BENCH_RESULTS", str(folder / "results"))
-        patch.setenv("FMRI_BENCH_CACHE", str(folder / "cache"))
-        task_module.task_named.cache_clear()
-        quick, slow = (method.function for method in task_module.task_named("small").methods)
+    with small_site.measuring(folder, EXAMPLE) as (fmri_path, (quick, slow)):
         compare([quick, slow], fmri_path, runs=1)
         for name in ("short", *variants.LONGER):
             compare([quick], fmri_path, runs=1, form=name)
