@@ -122,8 +122,8 @@ def two_jobs_cold(fmri_path):
 # %%
 # What another MiB costs
 # ----------------------
-# The slope is the peak memory of another MiB of voxels, in MiB, and behind ± stands its standard
-# error, provided that it is a line. It is one from thirty-two MiB of raw size on. A shorter run
+# The slope is what another MiB of voxels adds to the peak, in MiB, ± its standard error, which
+# assumes that the points lie on a line. They do from a raw size of thirty-two MiB on; a shorter run
 # may need more than in proportion, and the page on the multiplier says why. What is streamed needs
 # no more memory for a longer run.
 

@@ -147,8 +147,8 @@ class Growth:
         unit = " workers" if self.axis == WORKERS else ""
         start = f" from {self._heading(fitted[0])}{unit} on" if fitted != self.places else ""
         return (
-            f"The last column is the slope of a line through all repeats{start}, and behind ± its "
-            "standard error, provided that it is a line."
+            f"The last column is the slope of a line through all repeats{start}, ± its standard "
+            "error, which assumes that the points lie on a line."
         )
 
     def _heading(self, place: float) -> str:
