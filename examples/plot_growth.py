@@ -123,9 +123,9 @@ def two_jobs_cold(fmri_path):
 # What another MiB costs
 # ----------------------
 # The slope is what another MiB of voxels adds to the peak, in MiB, ± its standard error, which
-# assumes that the points lie on a line. They do from a raw size of thirty-two MiB on; a shorter run
-# may need more than in proportion, and the page on the multiplier says why. What is streamed needs
-# no more memory for a longer run.
+# assumes that the points lie on a line. They do from a raw size of thirty-two MiB on; a shorter
+# run may need more than in proportion, and the page on the multiplier says why. What is streamed
+# needs no more memory for a longer run.
 
 LENGTHS = [[whole_get_fdata], [whole_mean_img, streamed_mean], [streamed_half]]
 JOBS = {1: one_job, 2: two_jobs, 4: four_jobs}
