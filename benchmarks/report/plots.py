@@ -190,7 +190,7 @@ def plot_growth(
 def plot_heat(table: Table, values: Sequence[Sequence[float]], title: str) -> Figure:
     """Draw a table as a heat map: values are what the colours follow, NaN without a figure."""
     names = table.headings[1:]
-    size = WIDTH_INCHES, 1.8 + 0.4 * len(table.rows)
+    size = WIDTH_INCHES, 1.8 + 0.55 * len(table.rows)
     figure, axes = plt.subplots(figsize=size, layout="constrained")
     axes.imshow(values, cmap="Blues", aspect="auto", vmin=0)
     axes.set_xticks(range(len(names)), [name.replace("_", "\n") for name in names], fontsize=8)
@@ -200,7 +200,8 @@ def plot_heat(table: Table, values: Sequence[Sequence[float]], title: str) -> Fi
         for x, text in enumerate(row[1:]):
             dark = values[y][x] > 0.6 * largest
             colour = "white" if dark else "black"
-            written = text.replace(" + ", "\n+ ")  # what is mapped stands below the rest
+            # What is mapped stands below the rest: in one line, it would run into the next cell.
+            written = text.replace(" + ", "\n+ ").replace(" mapped", "\nmapped")
             axes.text(x, y, written, ha="center", va="center", color=colour, fontsize=8)
     figure.suptitle(title)
     return figure
