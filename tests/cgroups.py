@@ -2,10 +2,11 @@
 
 import contextlib
 import os
+import shutil
 import signal
 import time
 
-from benchmarks.gauge import bounds
+from benchmarks.gauge import bounds, shared_memory
 
 
 @contextlib.contextmanager
@@ -65,3 +66,13 @@ def command(folders, *words):
     """Return the words of a command that runs others in cgroups."""
     enter = "".join(f"echo $$ > {folder}/cgroup.procs; " for folder in folders)
     return ["/bin/sh", "-ec", f'{enter} exec "$@"', "sh", *map(str, words)]
+
+
+def remove_what_workers_left(pid):
+    """Remove what joblib shares among workers of a process, and its tracker, that was ended."""
+    for pattern in (f"sem.loky-{pid}-*", f"joblib_memmapping_folder_{pid}_*"):
+        for path in shared_memory.FOLDER.glob(pattern):
+            if path.is_dir():
+                shutil.rmtree(path)
+            else:
+                path.unlink()

@@ -11,7 +11,7 @@ from pathlib import Path
 
 import pytest
 from cgroups import command as in_cgroups
-from cgroups import limited
+from cgroups import limited, remove_what_workers_left
 from click.testing import CliRunner
 from conftest import save_run
 from hypothesis import given
@@ -283,12 +283,15 @@ def run_in(limit_bytes, name, fmri_path):
         # Not a pipe: workers of a process that was ended would hold it open.
         with limited(*limits) as folders, said.open("w") as stream:
             words = in_cgroups(folders, sys.executable, script)
-            ran = subprocess.run(
-                words, env=environment, stderr=stream, check=False, timeout=JOB_SECONDS
-            )
+            with subprocess.Popen(words, env=environment, stderr=stream) as job:
+                try:
+                    job.wait(JOB_SECONDS)
+                finally:
+                    job.kill()  # which does nothing where it has ended
     except OSError as error:
         pytest.skip(f"no cgroup with a limit can be made here: {error}")
-    return ran.returncode, said.read_text()
+    remove_what_workers_left(job.pid)
+    return job.returncode, said.read_text()
 
 
 @pytest.mark.alone

@@ -209,15 +209,19 @@ def test_whatever_a_method_does_it_leaves_nothing(function, bounds, status, mess
     assert result.status == status
     assert result.message.replace("\N{NO-BREAK SPACE}", " ").startswith(message)
     assert children() <= helpers
-    assert places() == before
+    assert left_since(before) == set()
     left = [p for p in psutil.process_iter(["cmdline"]) if "time.sleep(600)" in str(p.info)]
     assert not left
 
 
 def places():
     """Return what is in the folders that methods leave things in."""
-    folders = ("/dev/shm", os.environ["TMPDIR"])
-    return {path for name in folders for path in Path(name).iterdir() if not is_of_another(path)}
+    return {path for name in ("/dev/shm", os.environ["TMPDIR"]) for path in Path(name).iterdir()}
+
+
+def left_since(before):
+    """Return what is new in these folders."""
+    return {path for path in places() - before if not is_of_another(path)}
 
 
 def is_of_another(path):
@@ -304,7 +308,8 @@ def test_a_cold_cache_is_made_checked_and_recorded():
         outcome = execute.carry_out(prepare(replace(order, cold_paths=(str(path),))))
         assert outcome.returned[-1].sums[0] <= conditions.COLD_FRACTION
         outcome = execute.carry_out(prepare(order))
-        assert outcome.returned[-1].sums[0] == 1.0
+        # The system may drop a page again when it needs the memory.
+        assert outcome.returned[-1].sums[0] >= 0.9
         result = measure(cached_before_reading, str(path), runs=1, cache="cold")
         assert (result.cache, result.status) == ("cold", "ok")
         assert result.time_runs[0].calls == 1
@@ -356,9 +361,9 @@ def test_a_kill_of_the_runner_ends_its_workers_at_once(tmp_path):
     process.wait()
     _, alive = psutil.wait_procs([worker], timeout=10)
     assert not alive or worker.status() == psutil.STATUS_ZOMBIE
-    while not places() <= before and time.monotonic() < deadline:
+    while left_since(before) and time.monotonic() < deadline:
         time.sleep(0.01)  # the keeper removes folders after it has ended the worker
-    assert places() <= before
+    assert left_since(before) == set()
 
 
 def test_missing_runs_are_spread_over_few_interpreters():
