@@ -8,13 +8,13 @@ Methods of this site were measured under several releases, on one machine and on
 took turns, so that a machine that becomes slower does so for all of them.
 """
 
-# sphinx_gallery_thumbnail_path = '_static/thumbnails/across_releases.svg'
-
 # %%
 # What changed
 # ------------
 # The table has every figure that changed, and the release that changed it. The page
 # :doc:`/releases` says when a difference counts as a change.
+
+# sphinx_gallery_thumbnail_path = '_static/thumbnails/across_releases.svg'
 
 if __name__ == "__main__":
     from benchmarks import compare_releases

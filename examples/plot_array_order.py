@@ -17,14 +17,14 @@ for the order of the file instead <https://github.com/Project-MONAI/MONAI/pull/8
 The chapter says what follows from it: :ref:`chapter_array_order`.
 """
 
-# sphinx_gallery_thumbnail_path = '_static/thumbnails/array_order.svg'
-
 # %%
 # In the order of the file
 # ------------------------
 # ``get_fdata`` returns float64; ``np.asanyarray`` of ``dataobj`` returns the type of the file if
 # that has no scaling. Both keep the order of the file. A plain file without scaling is only mapped
 # by the second, so that nothing is read yet.
+
+# sphinx_gallery_thumbnail_path = '_static/thumbnails/array_order.svg'
 
 import nibabel as nib
 import numpy as np

@@ -13,14 +13,14 @@ The page also compares two methods for cleaned signals, and two for maps that ov
 The chapter says what follows from it: :ref:`chapter_atlas`.
 """
 
-# sphinx_gallery_thumbnail_path = '_static/thumbnails/atlas_signals.svg'
-
 # %%
 # An atlas
 # --------
 # The atlas is made from the run itself, so that any file will do: the brighter voxels are split
 # into a hundred regions. Its voxels are half as wide as those of the run, since an atlas is rarely
 # on the grid of a run. To use your own atlas, set the environment variable ``ATLAS`` to its path.
+
+# sphinx_gallery_thumbnail_path = '_static/thumbnails/atlas_signals.svg'
 
 import os
 

@@ -9,14 +9,14 @@ plain and compressed, whole numbers and floats, scaled and unscaled. From these 
 follows what a larger file would need, and only the header of that file has to be read.
 """
 
-# sphinx_gallery_thumbnail_path = '_static/thumbnails/before_you_start.svg'
-
 # %%
 # For the run of this page
 # ------------------------
 # ``predict`` takes the path of your file; without one, it takes the run of this site. The leanest
 # method of each task comes first. The last column says whether the method fits into the memory
 # that is free on this machine. How close the predictions come is on the page :doc:`/will_it_fit`.
+
+# sphinx_gallery_thumbnail_path = '_static/thumbnails/before_you_start.svg'
 
 if __name__ == "__main__":
     from benchmarks import predict

@@ -12,13 +12,13 @@ large.
 The chapter says what follows from it: :ref:`chapter_caching`.
 """
 
-# sphinx_gallery_thumbnail_path = '_static/thumbnails/caching.svg'
-
 # %%
 # Without a cache
 # ---------------
 # A masker smooths the run, takes the signals of the voxels in a mask, and cleans them. The mask
 # holds the brightest tenth of the voxels, so that any file will do.
+
+# sphinx_gallery_thumbnail_path = '_static/thumbnails/caching.svg'
 
 import getpass
 import tempfile

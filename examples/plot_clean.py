@@ -15,8 +15,6 @@ file is.
 The chapter says what follows from it: :ref:`chapter_clean`.
 """
 
-# sphinx_gallery_thumbnail_path = '_static/thumbnails/clean.svg'
-
 # %%
 # What is removed
 # ---------------
@@ -26,6 +24,8 @@ The chapter says what follows from it: :ref:`chapter_clean`.
 # or fewer if the run is shorter than that. It has to know the time between volumes, which
 # ``repetition_time`` takes from the header; if yours has none, or a wrong one, give the seconds
 # yourself.
+
+# sphinx_gallery_thumbnail_path = '_static/thumbnails/clean.svg'
 
 import nibabel as nib
 import numpy as np

@@ -11,13 +11,13 @@ beginning up to that place.
 The chapter says what follows from it: :ref:`chapter_extracting`.
 """
 
-# sphinx_gallery_thumbnail_path = '_static/thumbnails/extract_volume.svg'
-
 # %%
 # Through the proxy
 # -----------------
 # The ``dataobj`` of a proxy image reads what is asked for, and no more, whichever library opened
 # the file. Both functions below return an array.
+
+# sphinx_gallery_thumbnail_path = '_static/thumbnails/extract_volume.svg'
 
 import getpass
 import tempfile

@@ -17,12 +17,12 @@ cannot be dropped, and makes a cold file faster than it would be elsewhere.
 The chapter says what follows from it: :ref:`chapter_first_read`.
 """
 
-# sphinx_gallery_thumbnail_path = '_static/thumbnails/first_read.svg'
-
 # %%
 # Opening
 # -------
 # Opening reads the header and no voxel.
+
+# sphinx_gallery_thumbnail_path = '_static/thumbnails/first_read.svg'
 
 import nibabel as nib
 import numpy as np

@@ -11,18 +11,18 @@ another MiB of voxels costs.
 The page :doc:`/memory_multiplier` says what follows from it.
 """
 
-# sphinx_gallery_thumbnail_path = '_static/thumbnails/growth.svg'
-
 # %%
 # Everything in memory
 # --------------------
 # ``get_fdata`` reads the whole run.
 
+# sphinx_gallery_thumbnail_path = '_static/thumbnails/growth.svg'
+
 import tempfile
 
 import nibabel as nib
 import numpy as np
-from joblib import Parallel, delayed
+from joblib import Parallel, cpu_count, delayed
 from nilearn.image import mean_img
 
 from benchmarks.recipes import float32_header, imported, opened_image, whole_file
@@ -105,6 +105,37 @@ def four_jobs(fmri_path):
 
 
 # %%
+# On a machine with more cores, a worker for each of them follows.
+
+
+def all_jobs(fmri_path):
+    """Read the run in a worker for each core."""
+    return Parallel(n_jobs=-1)(delayed(mean_of_all)(fmri_path) for _ in range(cpu_count()))
+
+
+# %%
+# Threads do the same in one process.
+
+
+def two_threads(fmri_path):
+    """Read the run in two threads."""
+    jobs = (delayed(mean_of_all)(fmri_path) for _ in range(2))
+    return Parallel(n_jobs=2, prefer="threads")(jobs)
+
+
+def four_threads(fmri_path):
+    """Read the run in four threads."""
+    jobs = (delayed(mean_of_all)(fmri_path) for _ in range(4))
+    return Parallel(n_jobs=4, prefer="threads")(jobs)
+
+
+def all_threads(fmri_path):
+    """Read the run in a thread for each core."""
+    jobs = (delayed(mean_of_all)(fmri_path) for _ in range(cpu_count()))
+    return Parallel(n_jobs=-1, prefer="threads")(jobs)
+
+
+# %%
 # joblib keeps its workers for the next call, so that they are there before each of these calls.
 # The first call in a script has to start them.
 
@@ -128,10 +159,18 @@ def two_jobs_cold(fmri_path):
 # needs no more memory for a longer run.
 
 LENGTHS = [[whole_get_fdata], [whole_mean_img, streamed_mean], [streamed_half]]
-JOBS = {1: one_job, 2: two_jobs, 4: four_jobs}
+JOBS = {1: one_job, 2: two_jobs, 4: four_jobs, -1: all_jobs}
+THREADS = {1: one_job, 2: two_threads, 4: four_threads, -1: all_threads}
 STARTING = [[start_workers], [two_jobs_cold]]
 COLD_WORKERS = ["start_workers", "two_jobs_cold"]
-METHODS = [*LENGTHS, [one_job], [two_jobs, two_jobs_cold], [four_jobs], [start_workers]]
+METHODS = [
+    *LENGTHS,
+    [one_job],
+    [two_jobs, two_jobs_cold, two_threads],
+    [four_jobs, four_threads],
+    [all_jobs, all_threads],
+    [start_workers],
+]
 
 if __name__ == "__main__":
     from benchmarks import compare, compare_jobs, compare_lengths
@@ -166,6 +205,30 @@ if __name__ == "__main__":
     print(jobs.table("peak").text())
     print(jobs.table("whole").text())
     print(jobs.table("time").text())
+
+# %%
+# What another core is worth
+# --------------------------
+# Every worker reads one run, so that the time for each run says how many workers get through the
+# most. The last row is what the cores with a worker did, of what they would do if none of them
+# waited for another: for memory, for the parent process, or for a core.
+
+if __name__ == "__main__":
+    print(jobs.scaling().text())
+
+# %%
+# The same with threads.
+
+if __name__ == "__main__":
+    threads = compare_jobs(THREADS, runs=3)
+    print(threads.scaling().text())
+
+# %%
+# One pass over the volumes, ``streamed_mean``, reads the shortest run in one process, with one
+# core. Workers get through more runs than that once their time for each run, above, is less.
+
+if __name__ == "__main__":
+    print(compare([[streamed_mean]], form="short", runs=3))
 
 # %%
 # Starting two workers, and a call that has to start them.

@@ -11,8 +11,6 @@ shows what each of them says.
 The page :doc:`/how_we_measure` says how the figures of this site come about.
 """
 
-# sphinx_gallery_thumbnail_path = '_static/thumbnails/how_we_measure.svg'
-
 # %%
 # Measure a call of your own
 # --------------------------
@@ -25,6 +23,8 @@ The page :doc:`/how_we_measure` says how the figures of this site come about.
 #
 #     result = measure(my_function, "my_bold.nii.gz")
 #     print(result.wall_seconds.median, result.peak_bytes.median, result.kept_bytes.median)
+
+# sphinx_gallery_thumbnail_path = '_static/thumbnails/how_we_measure.svg'
 
 # %%
 # What other tools say

@@ -11,14 +11,14 @@ what nibabel and nilearn offer.
 The chapter says what follows from it: :ref:`chapter_loading`.
 """
 
-# sphinx_gallery_thumbnail_path = '_static/thumbnails/load.svg'
-
 # %%
 # Opening the file
 # ----------------
 # Both libraries open an image from its path. Neither of the functions below reads a voxel yet, as
 # the measurements at the end of the page show. nilearn's function also accepts an image, or a list
 # of paths, and checks its input first.
+
+# sphinx_gallery_thumbnail_path = '_static/thumbnails/load.svg'
 
 import nibabel as nib
 import numpy as np

@@ -15,8 +15,6 @@ into memory however large your file is.
 The chapter says what follows from it: :ref:`chapter_many_images`.
 """
 
-# sphinx_gallery_thumbnail_path = '_static/thumbnails/many_images.svg'
-
 # %%
 # One image
 # ---------
@@ -27,6 +25,8 @@ The chapter says what follows from it: :ref:`chapter_many_images`.
 # The mean image is saved and not returned, since whatever a worker returns has to be sent back.
 # The signals are small enough to be returned. They are saved as well, and last: where they are,
 # the run is done. ``whole_file`` moves each file to its place once it is complete.
+
+# sphinx_gallery_thumbnail_path = '_static/thumbnails/many_images.svg'
 
 import multiprocessing
 import os

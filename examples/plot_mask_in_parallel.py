@@ -14,13 +14,13 @@ your file is.
 The chapter says what follows from it: :ref:`chapter_masks`.
 """
 
-# sphinx_gallery_thumbnail_path = '_static/thumbnails/mask_in_parallel.svg'
-
 # %%
 # Three masks
 # -----------
 # The masks are made from the run itself, so that any file will do. The brighter voxels are split
 # into thirds.
+
+# sphinx_gallery_thumbnail_path = '_static/thumbnails/mask_in_parallel.svg'
 
 from multiprocessing.shared_memory import SharedMemory
 

@@ -14,12 +14,12 @@ your file is.
 The chapter says what follows from it: :ref:`chapter_in_parallel`.
 """
 
-# sphinx_gallery_thumbnail_path = '_static/thumbnails/math_in_parallel.svg'
-
 # %%
 # Once
 # ----
 # For comparison, the operation is done once. It makes no difference which library opens the file.
+
+# sphinx_gallery_thumbnail_path = '_static/thumbnails/math_in_parallel.svg'
 
 import tempfile
 

@@ -11,12 +11,12 @@ grow volume by volume.
 The chapter says what follows from it: :ref:`chapter_mean_over_time`.
 """
 
-# sphinx_gallery_thumbnail_path = '_static/thumbnails/mean_over_time.svg'
-
 # %%
 # With nilearn
 # ------------
 # ``mean_img`` takes an image or a path. Here the image comes from nilearn's own loader.
+
+# sphinx_gallery_thumbnail_path = '_static/thumbnails/mean_over_time.svg'
 
 import math
 import subprocess

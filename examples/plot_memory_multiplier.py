@@ -12,12 +12,12 @@ work.
 The page :doc:`/memory_multiplier` says what follows from it.
 """
 
-# sphinx_gallery_thumbnail_path = '_static/thumbnails/memory_multiplier.svg'
-
 # %%
 # Four methods to read
 # --------------------
 # nilearn's ``mean_img`` takes the path.
+
+# sphinx_gallery_thumbnail_path = '_static/thumbnails/memory_multiplier.svg'
 
 import nibabel as nib
 import numpy as np

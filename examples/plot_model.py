@@ -11,8 +11,6 @@ page compares its settings, and masks the run volume by volume before the model 
 The chapter says what follows from it: :ref:`chapter_models`.
 """
 
-# sphinx_gallery_thumbnail_path = '_static/thumbnails/model.svg'
-
 # %%
 # A mask and a design
 # -------------------
@@ -20,6 +18,8 @@ The chapter says what follows from it: :ref:`chapter_models`.
 # of the voxels. The design has a block of five volumes in every ten, and one confound. Put your
 # own in their place. ``repetition_time`` takes the time between volumes from the header, or two
 # seconds if there is none; if yours is missing or wrong, give the seconds yourself.
+
+# sphinx_gallery_thumbnail_path = '_static/thumbnails/model.svg'
 
 import nibabel as nib
 import numpy as np

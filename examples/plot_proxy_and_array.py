@@ -10,12 +10,12 @@ with the versions of nibabel and nilearn in the caption.
 The chapter says what follows from it: :ref:`chapter_proxies`.
 """
 
-# sphinx_gallery_thumbnail_path = '_static/thumbnails/proxy_and_array.svg'
-
 # %%
 # After opening
 # -------------
 # Is what was opened a proxy image, and does it keep its data in memory?
+
+# sphinx_gallery_thumbnail_path = '_static/thumbnails/proxy_and_array.svg'
 
 import pickle
 

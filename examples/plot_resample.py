@@ -16,8 +16,6 @@ it is measured on the first volumes of the run, and memory on four times as many
 The chapter says what follows from it: :ref:`chapter_resampling`.
 """
 
-# sphinx_gallery_thumbnail_path = '_static/thumbnails/resample.svg'
-
 # %%
 # All at once
 # -----------
@@ -27,6 +25,8 @@ The chapter says what follows from it: :ref:`chapter_resampling`.
 # ``resample_img`` takes the grid as an affine and a shape, and does the same but for one thing: by
 # default it clips the new values to the range of the old ones, which is that of the whole run. In
 # a loop it would clip each volume to its own range. ``resample_to_img`` does not clip.
+
+# sphinx_gallery_thumbnail_path = '_static/thumbnails/resample.svg'
 
 import math
 import tempfile

@@ -13,12 +13,12 @@ size of your file is.
 The chapter says what follows from it: :ref:`chapter_reuse`.
 """
 
-# sphinx_gallery_thumbnail_path = '_static/thumbnails/reuse.svg'
-
 # %%
 # Three functions
 # ---------------
 # Each of them needs every voxel, and returns a single volume.
+
+# sphinx_gallery_thumbnail_path = '_static/thumbnails/reuse.svg'
 
 import tempfile
 from unittest import mock

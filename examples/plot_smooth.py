@@ -14,13 +14,13 @@ All of it is measured on the first volumes of the run, and memory on four times 
 The chapter says what follows from it: :ref:`chapter_smoothing`.
 """
 
-# sphinx_gallery_thumbnail_path = '_static/thumbnails/smooth.svg'
-
 # %%
 # All at once
 # -----------
 # This is the call that nilearn's documentation shows. The width of the filter is its full width at
 # half maximum, in mm. Voxels that are not finite become 0.
+
+# sphinx_gallery_thumbnail_path = '_static/thumbnails/smooth.svg'
 
 import tempfile
 

@@ -16,8 +16,6 @@ So nothing has to be added to your code.
 The page :doc:`/your_own_data` shows what else you can measure on your own file.
 """
 
-# sphinx_gallery_thumbnail_path = '_static/thumbnails/your_own_workflow.svg'
-
 # %%
 # Your function
 # -------------
@@ -25,6 +23,8 @@ The page :doc:`/your_own_data` shows what else you can measure on your own file.
 # everything that is imported or defined in the same file. It is called more than once, so if it
 # writes a file, have it write into the folder for temporary files. Here it maps the temporal
 # signal-to-noise ratio: the mean of each voxel divided by its standard deviation.
+
+# sphinx_gallery_thumbnail_path = '_static/thumbnails/your_own_workflow.svg'
 
 import nibabel as nib
 import numpy as np

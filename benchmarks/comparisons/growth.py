@@ -52,6 +52,9 @@ UNITS = {
     "throughput": ("", 1.0),
 }
 
+#: In the place of a number of workers: one for each core.
+ALL_CORES = -1
+
 #: What is printed of a growth without being asked for.
 _SHOWN = ("time", "peak")
 
@@ -94,12 +97,15 @@ class Growth:
         The results at these places, by the name of the row.
     caption : str
         The file and the machine, in one line.
+    cores : float
+        How many cores the workers had; 0 where nothing is said of workers.
     """
 
     axis: str
     places: tuple[float, ...]
     rows: dict[str, tuple[Result, ...]]
     caption: str
+    cores: float = 0.0
 
     def slope(self, row: str, quantity: str) -> Slope | None:
         """Return the line through the runs of a row, from where on there is a line.
@@ -166,6 +172,35 @@ class Growth:
             rows.append((name, *cells, *slope))
         last = [f"{unit} for each {self.axis}"] if unit else []
         return Table((column.heading, *places, *last), tuple(rows))
+
+    def scaling(self) -> Table:
+        """Return what more workers are worth: time for each run, and use made of the cores.
+
+        The last row is the speed, relative to that with the least workers, of what it would be if
+        every core that has a worker did as much as one did there.
+        """
+        (results,) = self.rows.values()
+        noise = ["~" if result.is_noisy else "" for result in results]
+        # Each worker has a run of its own, unless the images are handed out among all of them.
+        runs = [
+            result.images if result.images > 1 else place
+            for place, result in zip(self.places, results, strict=True)
+        ]
+        each = [r.wall_seconds.median / n for r, n in zip(results, runs, strict=True)]
+        speeds = [each[0] / seconds for seconds in each]
+        busy = [min(place, self.cores) / min(self.places[0], self.cores) for place in self.places]
+        rows = {
+            "ms for each run": [seconds / UNITS["time"][1] for seconds in each],
+            f"times as fast as {self._heading(self.places[0])}": speeds,
+            "use of the cores (%)": [100 * s / n for s, n in zip(speeds, busy, strict=True)],
+        }
+        return Table(
+            ("workers", *map(self._heading, self.places)),
+            tuple(
+                (name, *(m + significant(v, 2) for m, v in zip(noise, values, strict=True)))
+                for name, values in rows.items()
+            ),
+        )
 
     def __str__(self) -> str:
         return "\n\n".join([*(self.table(quantity).text() for quantity in _SHOWN), self.caption])
@@ -259,7 +294,8 @@ def compare_jobs(
     Parameters
     ----------
     methods : mapping
-        By the number of workers: a function of the path, or the paths.
+        By the number of workers: a function of the path, or the paths. The function under -1 has a
+        worker for each core, and is shown if these are more than all other numbers.
     form : str
         One of `benchmarks.images.variants.VARIANTS`; by default the first volumes of the run.
     runs : int, optional
@@ -271,11 +307,17 @@ def compare_jobs(
         As `benchmarks.compare`.
     """
     found = compare([[function] for function in methods.values()], form=form, runs=runs)
-    return of_jobs(tuple(methods), found.results, found.caption)
+    return of_jobs(tuple(methods), found.results, found.caption, found.provenance.cores)
 
 
-def of_jobs(workers: Sequence[int], results: Sequence[Result], caption: str) -> Growth:
+def of_jobs(
+    workers: Sequence[int], results: Sequence[Result], caption: str, cores: float
+) -> Growth:
     """Gather the results of one work, one for each number of workers."""
     shared = results[0].images > 1
-    row = "images shared by all workers" if shared else "the same work in each worker"
-    return Growth(WORKERS, tuple(map(float, workers)), {row: tuple(results)}, caption)
+    row = "images shared by all" if shared else "the same work for each"
+    found = {float(n): result for n, result in zip(workers, results, strict=True)}
+    on_all = found.pop(float(ALL_CORES), None)
+    if on_all and int(cores) > max(found):
+        found[float(int(cores))] = on_all
+    return Growth(WORKERS, tuple(found), {row: tuple(found.values())}, caption, cores)

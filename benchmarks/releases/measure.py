@@ -41,6 +41,7 @@ ADVICE = files.advice(
 #: The interpreters of a method under each release, one a turn. What differs from one interpreter
 #: to the next, such as where its memory lies, is then no difference between releases.
 TURNS = (Batch(time=2, memory=2),) * 2
+COLD_TURNS = (Batch(time=2, memory=1),) * 2
 UNTIMED_TURNS = (Batch(memory=1),)
 
 #: What an environment is asked for.
@@ -60,13 +61,16 @@ class Session:
 
 @dataclass(frozen=True)
 class _Shared:
-    """Methods of a task that share an interpreter: all or none may import `HIDDEN_PACKAGE`."""
+    """Methods of a task that share an interpreter, which is to be the same for all of them."""
 
     task: Task
     methods: tuple[Method, ...]
     image: Image
     form: str
+    #: Whether `HIDDEN_PACKAGE` cannot be imported.
     hidden: bool
+    #: Whether each call has to start its workers.
+    cold_workers: bool
 
     def begun(self) -> Results:
         """Return empty results."""
@@ -81,7 +85,8 @@ class _Shared:
 
     def missing_of(self, result: Result) -> tuple[Batch, ...]:
         """Return the turns that a result still needs."""
-        turns = TURNS if chapter.about(self.task.name).timed else UNTIMED_TURNS
+        timed = COLD_TURNS if self.cold_workers else TURNS
+        turns = timed if chapter.about(self.task.name).timed else UNTIMED_TURNS
         return () if result.failed else turns[len(result.memory_runs) // turns[0].memory :]
 
     def missing(self, results: Results) -> tuple[Batch, ...]:
@@ -165,15 +170,15 @@ def _shared(images: dict[str, Image]) -> list[_Shared]:
             continue
         task = tasks.from_example(tasks.example_paths()[name])
         # They share an interpreter: to import nilearn takes longer than most of them.
-        alike: dict[tuple[str, bool], list[Method]] = {}
+        alike: dict[tuple[str, bool, bool], list[Method]] = {}
         for method in task.methods:
             form = chapter.form_of(name, method.name)
             hidden = not source.uses(method.function, HIDDEN_PACKAGE)
             if not method.program and method.takes(images[form].path):
-                alike.setdefault((form, hidden), []).append(method)
+                alike.setdefault((form, hidden, method.cold_workers), []).append(method)
         found += [
-            _Shared(task, tuple(methods), images[form], form, hidden)
-            for (form, hidden), methods in alike.items()
+            _Shared(task, tuple(methods), images[form], form, hidden, cold_workers)
+            for (form, hidden, cold_workers), methods in alike.items()
         ]
     return found
 
@@ -208,7 +213,13 @@ def _outcomes(
     # The worker reads the example itself: what a function refers to may lie elsewhere in another
     # release.
     calls = tuple((shared.methods[index].name, str(shared.image.path)) for index in indices)
-    order = Order(Named(str(shared.task.path)), calls, batch, reduced=True)
+    order = Order(
+        Named(str(shared.task.path)),
+        calls,
+        batch,
+        cold_workers=shared.cold_workers,
+        reduced=True,
+    )
     imports = source.imports(*(shared.methods[index].function for index in indices))
     prepared = prepare(order, hidden=shared.hidden, python=str(session.python), imports=imports)
     outcome = execute.carry_out(prepared)

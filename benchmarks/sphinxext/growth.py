@@ -42,7 +42,8 @@ _FLOAT64_BYTES = 8
 class GrowthDirective(MeasuredDirective):
     """``.. growth:: growth``: a quantity at each length of the run, and the slope.
 
-    With ``:images:``, by number of images; ``:workers: 1 2 4``, by method, on a ``:form:``.
+    With ``:images:``, by number of images; ``:workers: 1 2 4``, by method, on a ``:form:``; a
+    method under -1 has a worker for each core.
     """
 
     required_arguments = 1
@@ -83,7 +84,7 @@ class GrowthDirective(MeasuredDirective):
         if len(workers) != len(results):
             raise FigureError(f"{len(workers)} numbers of workers, {len(results)} methods.")
         text = caption(lookup.data_of(task), lookup.provenance)
-        return growth.of_jobs(workers, results, text)
+        return growth.of_jobs(workers, results, text, lookup.provenance.cores)
 
 
 class ExtrapolationDirective(MeasuredDirective):

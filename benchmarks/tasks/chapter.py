@@ -101,16 +101,19 @@ TASKS = {
     ),
     "atlas_signals": About(
         {"": _ALL, "resample_atlas": None},
+        released="short",
         unpredicted=("masker_no_report", "resample_atlas", "masker_cleaned", "one_pass_cleaned"),
     ),
     "clean": About(
         {"": _ADDED_UP, "some_as_usual": _ALL, "some_at_once": _ALL},
+        released="short",
         unpredicted=("some_as_usual", "some_at_once", "whole_at_once", "masked_float32"),
     ),
     "smooth": About(unpredicted=("saved_at_once",)),
     "resample": About(unpredicted=("atlas_to_run",)),
     "array_order": About(predicted=False),
     "model": About(
+        released="short",
         unpredicted=(
             "model_ols_design",
             "model_ar1_two_jobs",

@@ -97,10 +97,10 @@ TOO_WIDE = """() => {
   }).map((element) => element.outerHTML.slice(0, 120));
 }"""
 
-#: Tables that are wider than the box that scrolls them.
-SCROLLED = """() => [...document.querySelectorAll("article .table-wrapper")]
+#: Tables and code that are wider than the box that scrolls them.
+SCROLLED = """() => [...document.querySelectorAll("article :is(.table-wrapper, .highlight pre)")]
   .filter((box) => box.scrollWidth > box.clientWidth)
-  .map((box) => `${box.querySelector("thead").textContent}: ${box.scrollWidth}`)"""
+  .map((box) => `${(box.querySelector("thead") ?? box).textContent}: ${box.scrollWidth}`)"""
 
 #: Captions that are cut off at the right, in the order of their tables.
 CUT_OFF = """() => [...document.querySelectorAll("article .table-wrapper caption")]
@@ -117,7 +117,7 @@ def too_wide(page):
 
 
 def scrolled(page):
-    """Return the tables that are seen in part only, until they are scrolled."""
+    """Return the tables and the code that are seen in part only, until they are scrolled."""
     return page.evaluate(SCROLLED)
 
 

@@ -116,6 +116,38 @@ def test_one_job_is_no_worker():
     assert list(line.get_xdata()) == [2, 4]
 
 
+def jobs(seconds, cores, workers=(1, 2, 4, -1)):
+    found = [result("job", 1, value) for value in seconds]
+    return growth.of_jobs(workers, found, "A file.", cores)
+
+
+def test_a_worker_for_each_core_is_shown_where_they_are_more():
+    few, many = (jobs((0.1, 0.1, 0.2, 0.4), cores) for cores in (2, 16))
+    assert few.places == (1, 2, 4)
+    assert many.places == (1, 2, 4, 16)
+    assert many.table("time").headings[1:-1] == ("1", "2", "4", "16")
+
+
+def test_scaling_is_told_from_waiting_for_a_core():
+    # Two cores: two workers share nothing, and four of them take turns.
+    table = jobs((0.1, 0.1, 0.2, 0.4), 2).scaling()
+    assert table.headings == ("workers", "1", "2", "4")
+    assert [row[1:] for row in table.texts] == [
+        ("100", "50", "50"),
+        ("1.0", "2.0", "2.0"),
+        ("100", "100", "100"),
+    ]
+    # Of sixteen cores, all wait for one memory that serves four.
+    table = jobs((0.1, 0.1, 0.1, 0.4), 16).scaling()
+    assert [row[-1] for row in table.texts] == ["25", "4.0", "25"]
+
+
+def test_images_that_are_handed_out_are_counted_once():
+    found = [replace(result("job", 1, value), images=4) for value in (0.4, 0.25)]
+    table = growth.of_jobs((1, 2), found, "A file.", 2).scaling()
+    assert [row[1:] for row in table.texts] == [("100", "62"), ("1.0", "1.6"), ("100", "80")]
+
+
 def test_a_noisy_time_is_marked(monkeypatch):
     monkeypatch.setattr("benchmarks.results.result.NOISY_FROM", 0.1)
     noisy = replace(result("row", 1), time_runs=tuple(TimeRun(s, 0, 0) for s in (1, 1, 2)))
@@ -193,7 +225,7 @@ def test_workers_that_share_images_say_so(example, fmri_path, monkeypatch):
     monkeypatch.setenv("FMRI", str(fmri_path))
     (sizes,) = example(MANY)
     found = compare_jobs({1: sizes}, form="images4", runs=1)
-    assert list(found.rows) == ["images shared by all workers"]
+    assert list(found.rows) == ["images shared by all"]
     assert found.table("throughput").headings[0] == "images per minute"
     assert found.caption.startswith("4 copies of ")
 

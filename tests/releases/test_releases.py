@@ -34,6 +34,7 @@ import os
 import time
 import nibabel as nib
 import numpy as np
+from joblib import Parallel, delayed
 
 def quick(fmri_path):
     return nib.load(fmri_path)
@@ -51,7 +52,16 @@ def not_in_the_first(fmri_path):
 def other_in_the_last(fmri_path):
     return 40 if os.environ["RELEASE"] == "1.2" else 3
 
-METHODS = [[quick, slow_before], [not_in_the_first], [other_in_the_last]]
+SEEN = set()
+
+def in_new_workers(fmri_path):
+    workers = set(Parallel(n_jobs=2)(delayed(os.getpid)() for _ in range(2)))
+    new = not workers & SEEN
+    SEEN.update(workers)
+    return new
+
+COLD_WORKERS = ["in_new_workers"]
+METHODS = [[quick, slow_before], [not_in_the_first], [other_in_the_last], [in_new_workers]]
 """
 
 
@@ -115,17 +125,21 @@ def runs_of(release):
 
 def test_every_release_is_measured_and_what_it_cannot_run_is_recorded(three):
     all_runs = len(measure.TURNS) * 2
-    done = (all_runs, all_runs, "ok")
+    done, cold = (all_runs, all_runs, "ok"), (all_runs, len(measure.COLD_TURNS), "ok")
+    warm = ("quick", "slow_before", "not_in_the_first", "other_in_the_last")
+    expected = dict.fromkeys(warm, done) | {"in_new_workers": cold}
     for release in three[1:]:
-        assert runs_of(release) == dict.fromkeys(
-            ("quick", "slow_before", "not_in_the_first", "other_in_the_last"), done
-        )
-    first = runs_of(three[0])
-    assert first.pop("not_in_the_first") == (0, 0, "raised")
-    assert set(first.values()) == {done}
+        assert runs_of(release) == expected
+    assert runs_of(three[0]) == expected | {"not_in_the_first": (0, 0, "raised")}
     across = Across.in_use()
     failed = across.under[0].find("small", "not_in_the_first")
     assert failed.message == "raised ImportError: cannot import name 'new'"
+
+
+@pytest.mark.usefixtures("three")
+def test_a_call_that_has_to_start_its_workers_does():
+    for release in Across.in_use().under:
+        assert release.find("small", "in_new_workers").returned.text == "True"
 
 
 @pytest.mark.usefixtures("three")
