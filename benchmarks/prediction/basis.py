@@ -36,10 +36,14 @@ class Basis:
     store: Store[Image]
     #: Times are multiplied by it; None where the rates of this machine are not measured.
     slowness: float | None = 1.0
+    #: What predictions for files of a kind rest on that is not in the store.
+    others: Basis | None = None
 
     @classmethod
     def of(cls, here: Provenance) -> Basis:
         """Return what predictions rest on: this machine's own small files, if they are up to date.
+
+        For files of a kind that was not measured here, it is the reference results.
 
         Parameters
         ----------
@@ -51,7 +55,7 @@ class Basis:
         StoreError
             Results cannot be read.
         """
-        return _own(here) or cls(_of_reference(), _slowness(here))
+        return _own(here) or _scaled(here)
 
     @classmethod
     def of_reference(cls) -> Basis:
@@ -62,6 +66,13 @@ class Basis:
     def words(self) -> str:
         """Where the figures come from, in sentences."""
         provenance = self.store.provenance
+        if self.others:
+            own = [kind for kind in small_files.KINDS if self.for_kind(kind) is self]
+            kinds = ", ".join(kind.replace("_", " ") for kind in own)
+            where = (
+                f"For files of the kind {kinds}, the figures rest on this machine's small files."
+            )
+            return f"{where} For the others: {self.others.words}"
         if self.slowness == 1:
             where = provenance.cpu if self.store.is_reference else "this machine"
             return f"The figures rest on what small files took on {where}."
@@ -71,9 +82,13 @@ class Basis:
         factor = format_ratio(self.slowness)
         return f"{said} So are times, multiplied by {factor}, the ratio of the machines' rates."
 
+    def for_kind(self, kind: str) -> Basis:
+        """Return what predictions for files of a kind rest on (from `small_files.kind_of`)."""
+        return self.others if self.others and not _fitted(self.store, kind) else self
+
     def of_kind(self, kind: str) -> list[Costs]:
-        """Return what each method needs for files of a kind (from `small_files.kind_of`)."""
-        return _of_kind(self, kind)
+        """Return what each method needs for files of a kind."""
+        return _of_kind(self.for_kind(kind), kind)
 
 
 @functools.lru_cache(maxsize=4 * len(small_files.KINDS))
@@ -103,8 +118,17 @@ def _own(here: Provenance) -> Basis | None:
         found, image, _ = read(path, Image)
         if _is_here(found, here):
             store = Store(path.parent, image, found, path)
-            return Basis(store) if _changed(path) >= edited else None
+            return _with_others(store, here) if _changed(path) >= edited else None
     return None
+
+
+def _with_others(store: Store[Image], here: Provenance) -> Basis:
+    has_all = all(_fitted(store, kind) for kind in small_files.KINDS)
+    return Basis(store, others=None if has_all else _scaled(here))
+
+
+def _scaled(here: Provenance) -> Basis:
+    return Basis(_of_reference(), _slowness(here))
 
 
 def _slowness(here: Provenance) -> float | None:

@@ -1,4 +1,4 @@
-"""Measure every method on small files of every kind, for predictions."""
+"""Measure every method on small files, of one kind or of every kind, for predictions."""
 
 from __future__ import annotations
 
@@ -80,13 +80,17 @@ class _Job:
         return list(outcome.each(len(calls)))
 
 
-def calibrate(fmri_path: str | os.PathLike[str] | None = None) -> Store[Image]:
-    """Measure what is not measured yet on small files of the run.
+def calibrate(
+    fmri_path: str | os.PathLike[str] | None = None, *, every_kind: bool = False
+) -> Store[Image]:
+    """Measure what is not measured yet on small files of the run, of the kind that it is.
 
     Parameters
     ----------
     fmri_path : path, optional
         The run; by default what `benchmarks.images.choose` finds.
+    every_kind : bool
+        Whether small files of all other kinds are measured as well.
 
     Returns
     -------
@@ -103,27 +107,34 @@ def calibrate(fmri_path: str | os.PathLike[str] | None = None) -> Store[Image]:
     store = workspace.small_files()
     if store.is_reference:
         return store
-    jobs = _jobs(workspace.image)
-    _measure_missing(jobs, workspace.image, store)
-    wanted = {
-        (cost_model.name(job.task, size), job.method.name)
-        for job in [*jobs, *(_unseen(job, workspace.image) for job in jobs)]
-        for size in job.images
-    }
-    # Of methods that are gone, and of sizes that are no longer asked for. Besides, that the file
-    # is written says that all of it is up to date.
-    store.put(dropped=[r for r in store.all() if (r.task, r.method) not in wanted])
+    image = workspace.image
+    kinds = small_files.KINDS if every_kind else (small_files.kind(image),)
+    _measure_missing(_jobs(image, kinds), image, store)
+    # Of methods that are gone or were edited, and of sizes that are no longer asked for. Besides,
+    # that the file is written says that all of it is up to date.
+    store.put(dropped=_outdated(store, image))
     return store
+
+
+def _outdated(store: Store[Image], image: Image) -> list[Result]:
+    """Return stored results that are not of the methods as they are, on files as they are made."""
+    jobs = _jobs(image, small_files.KINDS)
+    valid = {
+        (result.task, result.method): result.source_sha256
+        for job in [*jobs, *(_unseen(job, image) for job in jobs)]
+        for result in job.begun()
+    }
+    return [r for r in store.all() if valid.get((r.task, r.method)) != r.source_sha256]
 
 
 def prove(fmri_path: str | os.PathLike[str] | None = None) -> Proof:
     """Measure the memory of every method on files that no fit has seen, beside predictions.
 
-    Parameters and errors are those of `calibrate`, which goes first.
+    Parameters and errors are those of `calibrate`, which goes first, for every kind.
     """
-    store = calibrate(fmri_path)
+    store = calibrate(fmri_path, every_kind=True)
     if not store.is_reference:
-        jobs = [_unseen(job, store.data) for job in _jobs(store.data)]
+        jobs = [_unseen(job, store.data) for job in _jobs(store.data, small_files.KINDS)]
         _measure_missing(jobs, store.data, store)
     return Proof.of([store], Basis(store))
 
@@ -144,10 +155,10 @@ def predict(fmri_path: str | os.PathLike[str] | None = None) -> Predictions:
     return of_workspace(Workspace.chosen(fmri_path))
 
 
-def _jobs(image: Image) -> list[_Job]:
+def _jobs(image: Image, kinds: Sequence[str]) -> list[_Job]:
     """Return what is measured: methods that somebody would choose for one image."""
-    return [
-        _job(task, method, image)
+    found = [
+        _job(task, method, image, kinds)
         for name, path in tasks.example_paths().items()
         if chapter.about(name).predicted
         for task in (tasks.from_example(path),)
@@ -155,9 +166,10 @@ def _jobs(image: Image) -> list[_Job]:
         if not (method.cold_workers or method.cache == "cold")
         and method.name not in chapter.about(name).unpredicted
     ]
+    return [job for job in found if job.images]  # some take no file of these kinds
 
 
-def _job(task: Task, method: Method, image: Image) -> _Job:
+def _job(task: Task, method: Method, image: Image, kinds: Sequence[str]) -> _Job:
     if source.uses(method.function, HIDDEN_PACKAGE):
         names = small_files.UNPACKED
     elif source.uses(method.function, "joblib"):
@@ -166,7 +178,7 @@ def _job(task: Task, method: Method, image: Image) -> _Job:
         names = small_files.READ_AGAIN
     else:
         names = small_files.USUAL
-    return _Job(task.name, method, small_files.planned(image, names, method.ending))
+    return _Job(task.name, method, small_files.planned(image, names, method.ending, kinds))
 
 
 def _unseen(job: _Job, image: Image) -> _Job:

@@ -208,6 +208,7 @@ def of_image(
         jobs,
     )
     kind = small_files.kind(image)
+    basis = basis.for_kind(kind)
     rows = [of_costs(costs, image, basis, here) for costs in basis.of_kind(kind)]
     rows.sort(key=lambda row: (row.task, row.peak_bytes or 0))
     return Predictions(image, basis, kind, here.free_bytes, tuple(_with_others(rows)), jobs)

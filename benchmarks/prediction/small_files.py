@@ -96,12 +96,14 @@ def workers(names: Iterable[str]) -> int:
     return WORKERS if sizes == set(HANDED_OVER) else 1
 
 
-def planned(image: Image, sizes: Sequence[str], ending: str = "") -> dict[str, Image]:
+def planned(
+    image: Image, sizes: Sequence[str], ending: str = "", kinds: Sequence[str] = KINDS
+) -> dict[str, Image]:
     """Return the small files to make of an image, by kind and size, as ``scaled_nii_gz_long``."""
     return {
-        f"{voxels}_{written}_{size}": _planned(image, voxels, written, size)
-        for voxels in VOXELS
-        for written in ENDINGS
+        f"{kind}_{size}": _planned(image, voxels, written, size)
+        for kind in kinds
+        for voxels, _, written in (kind.partition("_"),)
         for size in sizes
         if not ending or ending == f".{written.replace('_', '.')}"
     }

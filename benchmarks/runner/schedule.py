@@ -45,7 +45,8 @@ RUNS_EACH = 3
 
 #: The runs of a method are spread over so many templates: how memory happens to be laid out in
 #: one of them is a bias of its own (Mytkowicz et al. 2009, doi:10.1145/1508284.1508275). Workers
-#: lay out theirs anew each time: the runs that are left after the first then share a template.
+#: lay out theirs anew each time: the runs that are left after the first then share a template, and
+#: those of a method that starts its workers anew for each run share an interpreter.
 LAYOUTS = 3
 
 
@@ -134,19 +135,29 @@ class Plan:
         if result.failed:
             return []
         is_cold = method.cold_workers or method.cache == "cold"
-        memory = COLD_MEMORY_RUNS if is_cold else MEMORY_RUNS
-        return missing(result, self.runs, timed=self.timed, weighed=method.weighed, memory=memory)
+        return missing(
+            result,
+            self.runs,
+            timed=self.timed,
+            weighed=method.weighed,
+            memory=COLD_MEMORY_RUNS if is_cold else MEMORY_RUNS,
+            together=method.cold_workers,
+        )
 
 
-def missing(
+def missing(  # noqa: PLR0913 - all that methods differ in
     result: Result,
     runs: int,
     *,
     timed: bool = True,
     weighed: bool = True,
     memory: int = MEMORY_RUNS,
+    together: bool = False,
 ) -> list[Batch]:
-    """Return what a result still needs, an interpreter each; raises MethodError if runs < 1."""
+    """Return what a result still needs, an interpreter each, or all runs in one.
+
+    Raises MethodError if runs < 1.
+    """
     if runs < 1:
         raise MethodError(f"runs is {runs}; there must be at least 1.")
     sharp = sum(run.is_sharp for run in result.memory_runs)
@@ -157,7 +168,7 @@ def missing(
     more = MOST_TIME_RUNS - len(result.time_runs)
     if timed and not weigh + time and runs > 1 and more > 0 and _is_worth_more_runs(result):
         return [Batch(time=more)]
-    each = RUNS_EACH if result.has_workers else 0
+    each = runs if together else RUNS_EACH if result.has_workers else 0
     return _batches((time, each or _each(runs)), (weigh, each or _each(enough)))
 
 

@@ -8,7 +8,7 @@ from conftest import save_run
 from benchmarks.gauge.readings import TimeRun
 from benchmarks.images.workspace import Workspace
 from benchmarks.prediction import basis as bases
-from benchmarks.prediction import predict, roofline
+from benchmarks.prediction import predict, roofline, small_files
 from benchmarks.prediction.basis import Basis
 from benchmarks.results.result import Result
 
@@ -68,7 +68,7 @@ def test_rates_of_other_versions_and_of_older_kernels_say_nothing(workspace, mon
 
 def test_small_files_of_this_machine_come_first_until_an_example_changes(workspace, monkeypatch):
     small = workspace.small_files()
-    small.put(Result("load@int16_nii_gz_small", "mine"))
+    small.put(*Basis.of_reference().store.all())
     monkeypatch.setattr(bases, "example_paths", dict)
     found = Basis.of(workspace.store.provenance)
     assert found.store.path == small.path
@@ -78,6 +78,24 @@ def test_small_files_of_this_machine_come_first_until_an_example_changes(workspa
     os.utime(edited, (small.path.stat().st_mtime + 10,) * 2)
     monkeypatch.setattr(bases, "example_paths", lambda: {"edited": edited})
     assert Basis.of(workspace.store.provenance).store.is_reference
+
+
+def test_kinds_that_were_not_measured_here_are_those_of_the_reference(workspace, monkeypatch):
+    reference = Basis.of_reference()
+    here = workspace.small_files()
+    here.put(*[r for r in reference.store.all() if f"@{KIND}_" in r.task])
+    monkeypatch.setattr(bases, "example_paths", dict)
+    found = Basis.of(workspace.store.provenance)
+    assert found.for_kind(KIND).store.path == here.path
+    assert peak_of(found) == peak_of(reference)
+    other = small_files.KINDS[-1]
+    assert other != KIND
+    assert found.for_kind(other).store.is_reference
+    assert found.of_kind(other) == reference.of_kind(other)
+    assert found.words.startswith("For files of the kind int16 nii gz, the figures rest on")
+    assert "For the others: Peaks are those of small files on another machine" in found.words
+    # Of one file it is known which they are.
+    assert "another machine" not in predict.of_image(workspace.image, found).caption
 
 
 def test_what_is_shown_says_what_it_rests_on(workspace):

@@ -149,6 +149,35 @@ def test_what_is_measured_is_not_measured_again(project, monkeypatch):
     }
 
 
+def test_small_files_are_of_the_kind_of_the_file_unless_all_are_asked_for(
+    project, tmp_path, monkeypatch
+):
+    planned = []
+    monkeypatch.setenv("FMRI_BENCH_RESULTS", str(tmp_path / "results"))
+    monkeypatch.setattr(calibrate, "_measure", lambda jobs, *_: planned.extend(jobs))
+
+    def kinds():
+        return {name.rpartition("_")[0] for job in planned for name in job.images}
+
+    calibrate.calibrate(project / "bold.nii.gz")
+    assert kinds() == {"int16_nii_gz"}
+    command("calibrate", project / "bold.nii.gz", "--all")
+    assert kinds() == set(small_files.KINDS)
+
+
+def test_what_was_measured_of_a_method_before_it_was_edited_is_dropped(project, tmp_path):
+    shutil.copytree(project / "results", tmp_path / "results")
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setenv("FMRI_BENCH_RESULTS", str(tmp_path / "results"))
+        store = calibrate.calibrate(project / "bold.nii.gz")
+        old = [replace(r, source_sha256="of an older method") for r in store.all()]
+        store.put(*[r for r in old if r.method == "whole" and "@scaled_" in r.task])
+        store = calibrate.calibrate(project / "bold.nii.gz")
+    there = {r.task for r in store.all() if r.method == "whole"}
+    assert any("@int16_nii_gz" in name for name in there)
+    assert not any("@scaled_" in name for name in there)
+
+
 def test_files_that_no_fit_has_seen_prove_predictions_and_are_kept(project):
     store = calibrate.calibrate(project / "bold.nii.gz")
     proof = Proof.of([store], Basis(store))

@@ -379,6 +379,13 @@ def test_missing_runs_are_spread_over_few_interpreters():
     ]
 
 
+def test_runs_that_start_their_workers_share_an_interpreter():
+    none = Result("t", "m")
+    assert schedule.missing(none, 5, memory=1, together=True) == [Batch(5, 1, 1)]
+    begun = Result("t", "m", time_runs=(TimeRun(1, 1, 0),) * 2, memory_runs=(sharp(),))
+    assert schedule.missing(begun, 5, memory=1, together=True) == [Batch(3, 0, 1)]
+
+
 def test_runs_that_are_left_come_from_the_templates_that_had_none():
     first, *others = schedule.missing(Result("t", "m"), 5)
     runs = (TimeRun(1, 1, 0),) * first.time
