@@ -226,7 +226,10 @@ def _observed(result: Result) -> str:
     """Return what can be compared of what a method returned, or why it has no figures."""
     if result.failed:
         return f"{status(result)}: {result.message}"
-    return result.returned.text if result.returned and result.returned.text else "an array"
+    returned = result.returned
+    if returned is None or (returned.kind == "array" and not returned.text):
+        return "an array"
+    return returned.text or returned.kind
 
 
 def _are_near(one: Result, two: Result) -> bool:

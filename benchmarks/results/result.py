@@ -243,8 +243,8 @@ class Result:
         self._refuse_failed()
         if self.returned is None:
             raise FigureError("There is no value: no run of this method has finished.")
-        text = f"{self.returned.dtype} array of shape {self.returned.shape}"
-        return self.returned.text or text
+        array = f"{self.returned.dtype} array of shape {self.returned.shape}"
+        return self.returned.text or (array if self.returned.dtype else self.returned.kind)
 
     def _refuse_failed(self) -> None:
         if self.failed:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
@@ -26,6 +27,8 @@ MOST_TEXT = 200
 #: Affines that differ by less than this many mm (or mm per voxel) are the same.
 AFFINE_TOLERANCE = 1e-4
 
+_ADDRESS = re.compile(r" at 0x[0-9A-Fa-f]+")
+
 
 @dataclass(frozen=True)
 class Returned:
@@ -43,7 +46,8 @@ class Returned:
     sample: tuple[float, ...] = ()
     #: The 16 values of an image's affine, in mm; empty for an array.
     affine: tuple[float, ...] = ()
-    #: What a value that is neither an image nor an array looks like in Python.
+    #: What a value that is neither an image nor an array looks like in Python, if it has a look of
+    #: its own.
     text: str = ""
 
 
@@ -84,7 +88,9 @@ def reduce(value: Any) -> Returned:
 
 
 def _text(value: Any) -> str:
-    return repr(value.item() if isinstance(value, np.generic) else value)[:MOST_TEXT]
+    text = repr(value.item() if isinstance(value, np.generic) else value)
+    # An address is another one in each process, and says nothing of the value.
+    return "" if _ADDRESS.search(text) else text[:MOST_TEXT]
 
 
 def _is_array(value: Any) -> bool:

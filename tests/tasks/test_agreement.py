@@ -5,6 +5,7 @@ import numpy as np
 import pytest
 
 from benchmarks.errors import DisagreementError
+from benchmarks.results.result import Result
 from benchmarks.tasks import agreement
 
 ARRAY = np.random.default_rng(0).normal(1000, 10, (9, 8, 7, 6))
@@ -81,3 +82,10 @@ def test_what_no_array_can_be_made_of_is_written_down():
     reduced = agreement.reduce(({"a": 1}, np.ones(3)))
     assert (reduced.kind, reduced.shape) == ("tuple", ())
     assert "array" in reduced.text
+
+
+def test_an_address_says_nothing_of_a_value():
+    one, other = (agreement.reduce(object()) for _ in range(2))
+    assert one == other
+    assert (one.kind, one.text) == ("object", "")
+    assert replace(Result("t", "m"), returned=one).observed == "object"
