@@ -80,6 +80,26 @@ if __name__ == "__main__":
     across.plot("mask_in_parallel", "peak")
 
 # %%
+# Signals, cleaning and models
+# ----------------------------
+# Their peaks, on the first volumes of the run. First the signals of an atlas.
+
+if __name__ == "__main__":
+    across.plot("atlas_signals", "peak")
+
+# %%
+# Cleaning a run.
+
+if __name__ == "__main__":
+    across.plot("clean", "peak")
+
+# %%
+# First-level models.
+
+if __name__ == "__main__":
+    across.plot("model", "peak")
+
+# %%
 # Measure it yourself
 # -------------------
 # This page shows figures of the machine and the run in its captions. To measure on your own:
