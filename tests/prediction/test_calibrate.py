@@ -433,11 +433,11 @@ def test_a_method_with_a_new_size_is_measured_on_all_of_them(project, monkeypatc
     shutil.copytree(project / "results", tmp_path / "results")
     monkeypatch.setenv("FMRI_BENCH_RESULTS", str(tmp_path / "results"))
     store = Workspace.chosen(project / "bold.nii.gz").small_files()
-    gone = store.get("small@float32_nii_wide", "failing")
+    gone = store.get("small@int16_nii_gz_wide", "failing")
     store.put(dropped=[gone])
     asked = []
     real = execute.carry_out
     monkeypatch.setattr(execute, "carry_out", lambda *a: asked.append(a) or real(*a))
     again = calibrate.calibrate(project / "bold.nii.gz")
     assert len(asked) == 1  # it fails in its first interpreter
-    assert again.get("small@float32_nii_wide", "failing").status == "raised"
+    assert again.get("small@int16_nii_gz_wide", "failing").status == "raised"
