@@ -67,7 +67,7 @@ class Basis:
         """Where the figures come from, in sentences."""
         provenance = self.store.provenance
         if self.others:
-            own = [kind for kind in small_files.KINDS if self.for_kind(kind) is self]
+            own = [kind for kind in small_files.KINDS if _fitted(self.store, kind)]
             kinds = ", ".join(kind.replace("_", " ") for kind in own)
             where = (
                 f"For files of the kind {kinds}, the figures rest on this machine's small files."
@@ -84,7 +84,9 @@ class Basis:
 
     def for_kind(self, kind: str) -> Basis:
         """Return what predictions for files of a kind rest on (from `small_files.kind_of`)."""
-        return self.others if self.others and not _fitted(self.store, kind) else self
+        if self.others and not _fitted(self.store, kind):
+            return self.others
+        return replace(self, others=None)
 
     def of_kind(self, kind: str) -> list[Costs]:
         """Return what each method needs for files of a kind."""
