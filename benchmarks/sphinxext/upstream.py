@@ -21,6 +21,7 @@ from pygments.lexers import get_all_lexers  # type: ignore[import-untyped]
 from sphinx import addnodes
 from sphinx.builders import Builder
 from sphinx.util import logging
+from sphinx.util.nodes import process_only_nodes
 
 from benchmarks.claims.claim import Verdict
 from benchmarks.report.captions import caption
@@ -110,7 +111,9 @@ class UpstreamBuilder(Builder):
         if docname not in self._wanted():
             return
         page = Page(self, docname, {self.get_target_uri(name) for name in self._wanted()})
-        text = page.written(self.env.get_doctree(docname))
+        found = self.env.get_doctree(docname)
+        process_only_nodes(found, self.tags)
+        text = page.written(found)
         path = Path(self.outdir, docname).with_suffix(".rst")
         path.parent.mkdir(parents=True, exist_ok=True)
         path.write_text(text, encoding="utf-8")

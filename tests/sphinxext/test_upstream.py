@@ -47,6 +47,14 @@ A run of :func:`nilearn.image.mean_img` took :measured:`small.slow_one.time`, wh
 :ratio:`small.slow_one.time / small.quick.time` times as long. :doc:`other` says more, and so does
 nibabel's page on :doc:`images <nibabel:images_and_memory>`; see also :ref:`below <the_rest>`.
 
+.. only:: upstream
+
+   This is for others.
+
+.. only:: not upstream
+
+   This is for the site.
+
 .. measurements:: small
 
 .. claim:: small
@@ -287,6 +295,8 @@ def test_figures_are_written_out_and_nothing_of_ours_is_left(site):
     assert set(re.findall(r"^ *\.\. ([a-z-]+)::", text, re.MULTILINE)) <= KNOWN
     roles = set(re.findall(r"(:[a-z:]+:)`", text))
     assert roles == {":func:", ":doc:", ":ref:"}
+    assert "This is for others." in text
+    assert "This is for the site." not in text
     assert (folder / "images" / "drawn.png").read_bytes() == b"a drawing"
 
 
