@@ -183,7 +183,7 @@ def _names(code: CodeType) -> set[str]:
 
 def _code_without_prose(function: FunctionType) -> str:
     try:
-        tree = ast.parse(textwrap.dedent(inspect.getsource(function)))
+        tree = _tree(function)
     except (OSError, SyntaxError) as error:
         raise MethodError(
             f"The source of {function.__name__} cannot be read ({error}). Define it with def "
@@ -193,6 +193,22 @@ def _code_without_prose(function: FunctionType) -> str:
         if isinstance(node, ast.FunctionDef) and ast.get_docstring(node) is not None:
             node.body = node.body[1:]
     return _dumped(tree)
+
+
+def _tree(function: FunctionType) -> ast.Module:
+    """Return the code of a function; raises OSError or SyntaxError if there is none."""
+    tree = ast.parse(textwrap.dedent(inspect.getsource(function)))
+    # From Python 3.13 on, whatever is executed without a file has the lines behind -c for its own.
+    if not any(_is_of(function, node) for node in ast.walk(tree)):
+        raise OSError("another code goes by the name of its file")
+    return tree
+
+
+def _is_of(function: FunctionType, node: ast.AST) -> bool:
+    """Tell whether a piece of code may be where a function is defined."""
+    if isinstance(node, ast.Lambda):
+        return function.__code__.co_name == "<lambda>"
+    return isinstance(node, ast.FunctionDef) and node.name == function.__code__.co_name
 
 
 def _dumped(node: Any) -> str:
