@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING
 
@@ -180,13 +181,17 @@ class Growth:
         every core that has a worker did as much as one did there.
         """
         (results,) = self.rows.values()
-        noise = ["~" if result.is_noisy else "" for result in results]
         # Each worker has a run of its own, unless the images are handed out among all of them.
         runs = [
             result.images if result.images > 1 else place
             for place, result in zip(self.places, results, strict=True)
         ]
-        each = [r.wall_seconds.median / n for r, n in zip(results, runs, strict=True)]
+        timed = [not result.failed and bool(result.time_runs) for result in results]
+        each = [
+            result.wall_seconds.median / count if is_timed else math.nan
+            for result, count, is_timed in zip(results, runs, timed, strict=True)
+        ]
+        noise = ["~" if t and r.is_noisy else "" for t, r in zip(timed, results, strict=True)]
         speeds = [each[0] / seconds for seconds in each]
         busy = [min(place, self.cores) / min(self.places[0], self.cores) for place in self.places]
         rows = {
@@ -196,10 +201,7 @@ class Growth:
         }
         return Table(
             ("workers", *map(self._heading, self.places)),
-            tuple(
-                (name, *(m + significant(v, 2) for m, v in zip(noise, values, strict=True)))
-                for name, values in rows.items()
-            ),
+            tuple((name, *map(_noted, noise, values)) for name, values in rows.items()),
         )
 
     def __str__(self) -> str:
@@ -228,6 +230,10 @@ class Growth:
         title = f"{heading.capitalize()} against {_LABELS[self.axis].partition(' in ')[0]}"
         title = titled(title, self.caption)
         return plots.plot_growth(self.places, points, lines, labels, title)
+
+
+def _noted(mark: str, value: float) -> str:
+    return str(NONE) if math.isnan(value) else f"{mark}{significant(value, 2)}"
 
 
 def of_lengths(found: Sequence[tuple[Image, Iterable[Result]]], caption: str) -> Growth:

@@ -198,17 +198,18 @@ def _code_without_prose(function: FunctionType) -> str:
 def _tree(function: FunctionType) -> ast.Module:
     """Return the code of a function; raises OSError or SyntaxError if there is none."""
     tree = ast.parse(textwrap.dedent(inspect.getsource(function)))
+    name = inspect.unwrap(function).__code__.co_name
     # From Python 3.13 on, whatever is executed without a file has the lines behind -c for its own.
-    if not any(_is_of(function, node) for node in ast.walk(tree)):
+    if not any(_is_named(node, name) for node in ast.walk(tree)):
         raise OSError("another code goes by the name of its file")
     return tree
 
 
-def _is_of(function: FunctionType, node: ast.AST) -> bool:
-    """Tell whether a piece of code may be where a function is defined."""
+def _is_named(node: ast.AST, name: str) -> bool:
+    """Tell whether a piece of code defines a function of a name, as code objects have it."""
     if isinstance(node, ast.Lambda):
-        return function.__code__.co_name == "<lambda>"
-    return isinstance(node, ast.FunctionDef) and node.name == function.__code__.co_name
+        return name == "<lambda>"
+    return isinstance(node, (ast.FunctionDef, ast.AsyncFunctionDef)) and node.name == name
 
 
 def _dumped(node: Any) -> str:

@@ -142,6 +142,16 @@ def test_scaling_is_told_from_waiting_for_a_core():
     assert [row[-1] for row in table.texts] == ["25", "4.0", "25"]
 
 
+def test_what_failed_has_no_share_in_the_scaling():
+    found = [result("job", 1), Result("growth", "job", status="raised"), result("job", 1)]
+    table = growth.of_jobs((1, 2, 4), found, "A file.", 2).scaling()
+    assert [row[1:] for row in table.texts] == [
+        ("10", "–", "2.5"),
+        ("1.0", "–", "4.0"),
+        ("100", "–", "200"),
+    ]
+
+
 def test_images_that_are_handed_out_are_counted_once():
     found = [replace(result("job", 1, value), images=4) for value in (0.4, 0.25)]
     table = growth.of_jobs((1, 2), found, "A file.", 2).scaling()
