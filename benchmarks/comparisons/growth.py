@@ -233,7 +233,7 @@ class Growth:
 
 
 def _noted(mark: str, value: float) -> str:
-    return str(NONE) if math.isnan(value) else f"{mark}{significant(value, 2)}"
+    return NONE if math.isnan(value) else f"{mark}{significant(value, 2)}"
 
 
 def of_lengths(found: Sequence[tuple[Image, Iterable[Result]]], caption: str) -> Growth:

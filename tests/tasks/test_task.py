@@ -1,3 +1,4 @@
+import functools
 import re
 
 import pytest
@@ -229,3 +230,18 @@ def test_what_is_recommended_is_what_the_page_of_choices_shows():
         if method.family == "recommended"
     }
     assert found == shown
+
+
+def test_a_decorated_function_has_the_source_that_was_written():
+    def wrapped(function):
+        @functools.wraps(function)
+        def wrapper(fmri_path):
+            return function(fmri_path)
+
+        return wrapper
+
+    @wrapped
+    def decorated(fmri_path):
+        return len(fmri_path)
+
+    assert len(sources.source_sha256(decorated)) == 64
