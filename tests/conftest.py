@@ -4,11 +4,13 @@ import platform
 import runpy
 import sys
 import textwrap
+from importlib import metadata
 
 import nibabel as nib
 import numpy as np
 import pytest
 import room
+from packaging.version import Version
 
 from benchmarks.runner import self_check
 
@@ -18,6 +20,12 @@ SHAPE = (8, 7, 6, 5)
 LONGEST = "test_commands.py"
 
 NO_CHROMIUM = "there is no Chromium to look at the pages with"
+
+
+def since_nilearn(release, before):
+    """Return a mark for what nilearn does since a release; `before` says what it did till then."""
+    older = Version(metadata.version("nilearn")) < Version(release)
+    return pytest.mark.skipif(older, reason=f"before nilearn {release}, {before}")
 
 
 def pytest_collection_modifyitems(items):

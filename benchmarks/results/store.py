@@ -48,6 +48,7 @@ _ADVICE = "Move it away and measure again, or put back a sound copy."
 UNREADABLE = (AttributeError, KeyError, TypeError, ValueError, cattrs.ForbiddenExtraKeysError)
 
 Key = tuple[str, str, str]
+_Identity = tuple[int, int, int]
 D = TypeVar("D", bound=Dataset)
 
 
@@ -109,6 +110,10 @@ class Store(Generic[D]):
         self.path = path or folder / f"{data.label}-{provenance.digest[:8]}.json"
         self.data = data
         self.provenance = provenance
+        #: Which file was read or written last: it is not read again before it is another.
+        self._known: _Identity | None = None
+        #: What was written of each result, so that the next time only what is new is encoded.
+        self._lines: dict[Key, tuple[Result, str]] = {}
 
     def get(self, task: str, method: str, cache: str = "warm") -> Result | None:
         """Return the stored result of a method, or None."""
@@ -160,12 +165,15 @@ class Store(Generic[D]):
             self.path.parent.mkdir(parents=True, exist_ok=True)  # for the lock
             with locked(self.path.parent):
                 # Another process may have put its results since this one last read.
-                self._results = self._read()
+                if self._known is None or self._known != _identity(self.path):
+                    self._results = self._read()
                 self._results |= {key_of(result): result for result in results}
                 for result in dropped:
                     self._results.pop(key_of(result), None)
+                self._known = None
                 with written_whole(self.path) as file:
-                    file.write(encoded(self.provenance, self.data, self.all()))
+                    file.write(_content_of(self.provenance, self.data, self._encoded()))
+                self._known = _identity(self.path)
         except OSError as error:
             raise StoreError(
                 f"The results cannot be written to {self.path}: {error.strerror or error}. "
@@ -177,6 +185,12 @@ class Store(Generic[D]):
     def _results(self) -> dict[Key, Result]:
         # A build that only compares digests does not wait for this.
         return self._read()
+
+    def _encoded(self) -> list[str]:
+        for key, result in self._results.items():
+            if key not in self._lines or self._lines[key][0] is not result:
+                self._lines[key] = (result, _line(result))
+        return [self._lines[key][1] for key in sorted(self._results)]
 
     def _read(self) -> dict[Key, Result]:
         if not self.path.exists():
@@ -192,8 +206,14 @@ def at(path: Path, kind: type[D]) -> Store[D]:
 
 def encoded(provenance: Provenance, data: Dataset, results: Iterable[Result]) -> bytes:
     """Return the content of a results file."""
-    ordered = sorted(results, key=key_of)
-    entries = (json.dumps(CONVERTER.unstructure(result)) for result in ordered)
+    return _content_of(provenance, data, map(_line, sorted(results, key=key_of)))
+
+
+def _line(result: Result) -> str:
+    return json.dumps(CONVERTER.unstructure(result))
+
+
+def _content_of(provenance: Provenance, data: Dataset, entries: Iterable[str]) -> bytes:
     head = {"schema": SCHEMA, "provenance": asdict(provenance), "data": data.entry()}
     parts = [f'"{name}": {json.dumps(value)}' for name, value in head.items()]
     # A line for each result: short files, and differences that can be read.
@@ -248,6 +268,14 @@ def without_series(result: Result) -> Result:
         for run in result.memory_runs
     )
     return replace(result, memory_runs=runs)
+
+
+def _identity(path: Path) -> _Identity | None:
+    """Return what tells a file from another under its name; None without one."""
+    with contextlib.suppress(FileNotFoundError):
+        found = path.stat()
+        return found.st_ino, found.st_mtime_ns, found.st_size
+    return None
 
 
 def key_of(result: Result) -> Key:

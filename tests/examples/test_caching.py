@@ -30,13 +30,16 @@ def saved(folder, kind):
 @pytest.fixture
 def extracted(monkeypatch):
     """Return a list that grows with each time a masker reads an image."""
-    seen, original = [], nifti_masker.filter_and_extract
+    name = "filter_and_extract"
+    if not hasattr(nifti_masker, name):  # before nilearn 0.12
+        name = f"_{name}"
+    seen, original = [], getattr(nifti_masker, name)
 
     def noted(*args, **kwargs):
         seen.append(args[0])
         return original(*args, **kwargs)
 
-    monkeypatch.setattr(nifti_masker, "filter_and_extract", noted)
+    monkeypatch.setattr(nifti_masker, name, noted)
     return seen
 
 

@@ -100,6 +100,18 @@ def test_two_processes_do_not_lose_each_others_results(store):
     other.put(replace(RESULT, method="native"))
     names = {result.method for result in Store(store.path.parent, DATA, HERE).all()}
     assert names == {"get_fdata", "native"}
+    store.put(replace(RESULT, method="third"))
+    store.put(replace(RESULT, method="fourth"))
+    names = {result.method for result in Store(store.path.parent, DATA, HERE).all()}
+    assert names == {"get_fdata", "native", "third", "fourth"}
+
+
+def test_a_file_that_nobody_else_wrote_is_not_read_again(store, monkeypatch):
+    store.put(RESULT)
+    monkeypatch.setattr(Store, "_read", lambda _: pytest.fail("It was read again."))
+    store.put(replace(RESULT, method="native"), dropped=[RESULT])
+    monkeypatch.undo()
+    assert repr(at(store.path, Image).all()) == repr([replace(RESULT, method="native")])
 
 
 @pytest.mark.parametrize(
