@@ -16,21 +16,21 @@ from benchmarks.runner import self_check
 
 SHAPE = (8, 7, 6, 5)
 
-#: The file of tests that takes longest.
-LONGEST = "test_commands.py"
+#: The files of tests that take longest.
+LONGEST = {"test_commands.py", "test_pages.py", "test_examples.py"}
 
 NO_CHROMIUM = "there is no Chromium to look at the pages with"
 
 
-def since_nilearn(release, before):
-    """Return a mark for what nilearn does since a release; `before` says what it did till then."""
-    older = Version(metadata.version("nilearn")) < Version(release)
-    return pytest.mark.skipif(older, reason=f"before nilearn {release}, {before}")
+def since(package, release, before):
+    """Return a mark for what a package does since a release; `before` is what it did till then."""
+    older = Version(metadata.version(package)) < Version(release)
+    return pytest.mark.skipif(older, reason=f"before {package} {release}, {before}")
 
 
 def pytest_collection_modifyitems(items):
-    """Start with what runs alone, so that others wait for it together, then what is longest."""
-    items.sort(key=lambda item: (not item.get_closest_marker("alone"), item.path.name != LONGEST))
+    """Start with what is longest, so that nothing waits for it in the end."""
+    items.sort(key=lambda item: item.path.name not in LONGEST)
 
 
 @pytest.hookimpl(wrapper=True)

@@ -87,12 +87,13 @@ def clone(tmp_path_factory):
 
 
 def carried_out(folder, command, **options):
-    """Run a command in a clone."""
+    """Run a command in a clone, which keeps its results from one command to the next."""
+    own = {name: value for name, value in os.environ.items() if name != "FMRI_BENCH_RESULTS"}
     return subprocess.run(
         command,
         cwd=folder,
         # The environment knows this package by the place that it was installed from.
-        env=os.environ | {"PYTHONPATH": str(folder), "RUNS": "1"},
+        env=own | {"PYTHONPATH": str(folder), "XDG_DATA_HOME": str(folder / "data"), "RUNS": "1"},
         capture_output=True,
         text=True,
         check=False,

@@ -18,7 +18,7 @@ import nibabel as nib
 import numpy as np
 import pytest
 from click.testing import CliRunner
-from conftest import save_run
+from conftest import save_run, since
 
 from benchmarks import __main__ as command_line
 from benchmarks.comparisons import cluster
@@ -33,6 +33,7 @@ from benchmarks.units import MIB
 
 OBSERVED = (MANY.sent, MANY.sent_images, MANY.broken)
 EXAMPLE = EXAMPLES / "plot_many_images.py"
+ENDS = since("distributed", "2026.8", "workers that never get started were waited for without end")
 LOCAL = {"loop_paths", "loop_images", "joblib_paths", "joblib_images"}
 
 
@@ -283,7 +284,7 @@ def test_a_run_that_ends_its_worker_is_named_and_the_others_come_through(paths):
 
 
 # A worker that never gets started, and one that is ended by every image.
-@pytest.mark.parametrize("memory", [40 * MIB, 115 * MIB])
+@pytest.mark.parametrize("memory", [pytest.param(40 * MIB, marks=ENDS), 115 * MIB])
 def test_too_little_memory_ends_in_a_sentence(tmp_path, memory):
     large = save_run(tmp_path / "large.nii", shape=(64, 64, 40, 60))
     found = script(

@@ -4,7 +4,7 @@ import tempfile
 import nibabel as nib
 import numpy as np
 import pytest
-from conftest import save_run
+from conftest import save_run, since
 from kinds import FILES
 
 from benchmarks.files import EXAMPLES
@@ -30,6 +30,7 @@ def test_an_image_made_for_reuse_has_the_header_and_the_values_of_the_run(
     assert nib.is_proxy(made.dataobj) == (maker == "saved_image")
 
 
+@since("nilearn", "0.13.1", "what it has read of an image stays with it")
 def test_nilearn_reads_an_array_image_never_and_a_loaded_one_once_more(fmri_path):
     assert EXAMPLE["reads_of_three"](fmri_path) == (3, 1, 0, 3)
 

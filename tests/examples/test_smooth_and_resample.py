@@ -7,7 +7,7 @@ import kinds
 import nibabel as nib
 import numpy as np
 import pytest
-from conftest import save_run, since_nilearn
+from conftest import save_run, since
 from nilearn.image import resample_to_img, smooth_img
 
 from benchmarks.tasks import task as tasks
@@ -97,7 +97,7 @@ def test_resampled_volume_by_volume_is_what_nilearn_returns_at_once(run):
     assert np.abs(as_float32(found)[np.isfinite(as_float32(found))]).max() > 500
 
 
-@since_nilearn("0.13", "what it resamples has lost the repetition time")
+@since("nilearn", "0.13", "what it resamples has lost the repetition time")
 def test_a_resampled_run_has_the_header_that_nilearn_gives_it_but_for_the_type(run):
     at_once, img = RESAMPLE["at_once"](run), nib.load(run)
     found = RESAMPLE["saved_by_volume"](run)

@@ -491,7 +491,7 @@ def test_a_claim_does_not_join_what_stands_for_an_absent_figure(project):
 def test_other_builders_have_the_verdict_in_brackets(project, builder):
     page, warnings, _ = project(JOINED, builder=builder, project="figures")
     assert warnings == ""
-    text = re.sub(r"\\DUrole\{[\w-]+\}|[\\{}]", "", page)
+    text = re.sub(r"\\DUrole\{[\w,-]+\}|[\\{}]", "", page)
     text = re.sub(r"[\s~\xa0]+", " ", text)
     assert re.search(
         r"as fast\. ?\[Holds here: measured [\d\s]+ \(.*?, claimed at least 2\.\] It", text
