@@ -5,6 +5,7 @@ from __future__ import annotations
 import contextlib
 import json
 import os
+import re
 import subprocess
 import sys
 import tempfile
@@ -26,6 +27,10 @@ if TYPE_CHECKING:
     from benchmarks.results.result import Result
 
     from .lookup import Lookup, Under
+
+
+#: The last line of a traceback, which says what was wrong.
+_RAISED = re.compile(r"^ *([\w.]*(?:Error|Exception): .+)$", re.MULTILINE)
 
 
 class Releases(Protocol):
@@ -251,13 +256,15 @@ def collected_claims() -> list[Claim]:
         words += ["-D", f"measured_claims_file={target}", str(files.DOC), folder]
         answer = subprocess.run(
             [sys.executable, "-m", "sphinx", *words],
-            env=os.environ | {"MEASURE": "0"},
+            # Where Sphinx fails, it leaves a log in the folder of temporary files.
+            env=os.environ | {"MEASURE": "0", "TMPDIR": folder},
             capture_output=True,
             text=True,
             check=False,
         )
         if answer.returncode or not target.exists():
-            raise FigureError(f"The pages cannot be read: {answer.stderr.strip()[-300:]}")
+            lines = _RAISED.findall(answer.stderr) or [answer.stderr.strip()]
+            raise FigureError(f"The pages cannot be read: {lines[-1]}")
         return _read(target)
 
 

@@ -6,6 +6,8 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from benchmarks import files
+from benchmarks.claims import judge
 from benchmarks.claims.claim import Claim, Verdict
 from benchmarks.claims.expressions import Expression
 from benchmarks.errors import AbsentError, FigureError
@@ -184,3 +186,16 @@ def test_a_claim_needs_a_bound_and_a_version_range():
 def test_a_claim_survives_json():
     original = claim("t.slow.time / t.quick.time", 4, 5, (("nilearn", ">=0.13.1"),))
     assert again(original) == original
+
+
+def test_pages_that_cannot_be_read_are_a_sentence_and_leave_no_log(tmp_path, monkeypatch):
+    for name, folder in (("PROJECT", "project"), ("DOC", "doc")):
+        (tmp_path / folder).mkdir()
+        monkeypatch.setattr(files, name, tmp_path / folder)
+    monkeypatch.setattr(files, "CLAIMS", tmp_path / "claims.json")
+    (tmp_path / "project" / "conf.py").write_text("raise OSError('there is no room')\n")
+    monkeypatch.setenv("TMPDIR", str(tmp_path))
+    left = set(tmp_path.iterdir())
+    with pytest.raises(FigureError, match=r"cannot be read: OSError: there is no room$"):
+        judge.collected_claims()
+    assert set(tmp_path.iterdir()) == left
