@@ -145,7 +145,7 @@ def run(results, fmri_path, monkeypatch):
 # one by its script, and one in a notebook.
 def test_the_measure_command_runs_the_example(run):
     answer = subprocess.run(
-        [sys.executable, "-m", "benchmarks", "measure", "load", "your_own_workflow"],
+        [sys.executable, "-m", "benchmarks", "measure", "load", "smooth"],
         env=os.environ | {"FMRI": str(run)},
         cwd=PROJECT,
         capture_output=True,
@@ -153,7 +153,7 @@ def test_the_measure_command_runs_the_example(run):
         check=False,
     )
     assert answer.returncode == 0, answer.stderr
-    for name in ("nilearn_load_img", "get_fdata", "my_leaner_function"):
+    for name in ("nilearn_load_img", "get_fdata", "saved_by_volume"):
         assert name in answer.stdout
 
 
