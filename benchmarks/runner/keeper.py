@@ -244,18 +244,23 @@ class Run:
 
     def _end_tree(self) -> int:
         """End whatever is left of the tree; return how many did not end by themselves."""
-        if self._ended:
-            # Trackers of shared memory come last: they remove what the others leave.
-            _kill(pid for pid in self._living() if not procfs.is_tracker(pid))
-        deadline = time.monotonic() + GRACE_SECONDS
-        while (left := self._living()) and time.monotonic() < deadline:
-            time.sleep(IDLE_SECONDS)
+        left = set() if self._ended else self._left()
+        # Trackers of shared memory come last: they remove what the others leave.
+        _kill(pid for pid in self._living() if not procfs.is_tracker(pid))
+        left |= self._left()
         while living := self._living():
             _kill(living)
             time.sleep(TICK_SECONDS)
         if self._watch:
             self._watch.close()
         return len(left)
+
+    def _left(self) -> set[int]:
+        """Return the processes of the run that have not ended after some time."""
+        deadline = time.monotonic() + GRACE_SECONDS
+        while (left := self._living()) and time.monotonic() < deadline:
+            time.sleep(IDLE_SECONDS)
+        return left
 
     def _living(self) -> set[int]:
         """Return the processes of the run that have not ended."""
@@ -289,7 +294,10 @@ class Keeper:
                 if not poll.poll(WAIT_SECONDS * 1000):
                     self._end(0)
                     continue
-                message, files, _, _ = socket.recv_fds(self._runner, 1, 3)
+                message, files = b"", list[int]()
+                # A runner that was killed may not have read all that it was sent.
+                with contextlib.suppress(ConnectionResetError):
+                    message, files, _, _ = socket.recv_fds(self._runner, 1, 3)
                 if not message:
                     return
                 self._carry_out(files)
@@ -314,7 +322,8 @@ class Keeper:
         os.write(answer, json.dumps({"keeper": report}).encode() + b"\n")
         for descriptor in files:
             os.close(descriptor)
-        with contextlib.suppress(BrokenPipeError):  # it has abandoned the run, or is gone
+        # It has abandoned the run, or is gone.
+        with contextlib.suppress(BrokenPipeError, ConnectionResetError):
             self._runner.send(b".")
 
     @property

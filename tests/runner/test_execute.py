@@ -157,6 +157,15 @@ def leave_shared_memory_and_hang():
     time.sleep(600)
 
 
+def be_killed_while_workers_are_busy():
+    from joblib.externals.loky import get_reusable_executor
+
+    executor = get_reusable_executor(2)
+    executor.submit(busy, 0).result()
+    executor.submit(busy, 600)
+    os.kill(os.getpid(), signal.SIGKILL)
+
+
 def in_a_worker():
     from joblib import Parallel, delayed
 
@@ -198,6 +207,12 @@ def busy(seconds):
             Bounds(seconds=2),
             "over time",
             "stopped after its time limit of 2 s",
+        ),
+        (
+            be_killed_while_workers_are_busy,
+            Bounds(),
+            "crashed",
+            "its interpreter was ended by SIGKILL",
         ),
         (fail, Bounds(), "raised", "raised KeyError: 'voxel'"),
     ],
