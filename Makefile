@@ -40,10 +40,8 @@ test: $(TEST) $(PAGE) ## lint, type-check and run the tests
 	@$(BIN)/python -m mypy
 	@git ls-files -z '*.py' '*.rst' '*.md' '*.css' '*.js' '*.toml' | xargs -0 -r $(BIN)/codespell
 	@$(BIN)/sphinx-lint README.md CHANGELOG.md CONTRIBUTING.md examples $$(git ls-files 'doc/*.rst')
-	@# What measures runs alone; the rest beside each other. The tests of a file, which share what
-	@# is measured for them, stay in one process.
-	@$(BIN)/python -m pytest -m alone
-	@$(BIN)/python -m pytest -m "not alone" -n logical --maxprocesses 4 --dist loadfile --no-loadscope-reorder
+	@# The tests of a file, which share what is measured for them, stay in one process.
+	@$(BIN)/python -m pytest -n logical --maxprocesses 4 --dist loadfile --no-loadscope-reorder
 
 # The tests look at a site. Where none is built, one of the reference results will do.
 $(PAGE): | $(TEST)

@@ -16,8 +16,8 @@ from benchmarks.runner import self_check
 
 SHAPE = (8, 7, 6, 5)
 
-#: The files of tests that take longest.
-LONGEST = {"test_commands.py", "test_pages.py", "test_examples.py"}
+#: The file of tests that takes longest.
+LONGEST = "test_commands.py"
 
 NO_CHROMIUM = "there is no Chromium to look at the pages with"
 
@@ -29,8 +29,8 @@ def since(package, release, before):
 
 
 def pytest_collection_modifyitems(items):
-    """Start with what is longest, so that nothing waits for it in the end."""
-    items.sort(key=lambda item: item.path.name not in LONGEST)
+    """Start with what runs alone, so that others wait for it together, then what is longest."""
+    items.sort(key=lambda item: (not item.get_closest_marker("alone"), item.path.name != LONGEST))
 
 
 @pytest.hookimpl(wrapper=True)
