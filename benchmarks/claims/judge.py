@@ -263,8 +263,8 @@ def collected_claims() -> list[Claim]:
             check=False,
         )
         if answer.returncode or not target.exists():
-            lines = _RAISED.findall(answer.stderr) or [answer.stderr.strip()]
-            raise FigureError(f"The pages cannot be read: {lines[-1]}")
+            said = _RAISED.findall(answer.stderr) or [answer.stderr.strip()]
+            raise FigureError(f"The pages cannot be read: {said[-1]}")
         return _read(target)
 
 

@@ -110,7 +110,7 @@ class Store(Generic[D]):
         self.path = path or folder / f"{data.label}-{provenance.digest[:8]}.json"
         self.data = data
         self.provenance = provenance
-        #: Which file was read or written last: it is not read again before it is another.
+        #: The file as this store wrote it: as long as nobody replaces it, it is not read again.
         self._known: _Identity | None = None
         #: What was written of each result, so that the next time only what is new is encoded.
         self._lines: dict[Key, tuple[Result, str]] = {}
