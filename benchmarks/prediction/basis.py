@@ -144,7 +144,6 @@ def _slowness(here: Provenance) -> float | None:
     return None
 
 
-@functools.cache
 def _reference_rates() -> dict[str, float]:
     path = reference_store.path_of(reference_store.name_of("nii_gz"))
     store = reference_store.opened(path, Image)

@@ -71,16 +71,17 @@ def _costs(basis: Basis, kind: str) -> dict[tuple[str, str], Costs]:
     return {(costs.task, costs.method): costs for costs in basis.of_kind(kind)}
 
 
-@functools.cache
 def of_reference() -> tuple[Pair, ...]:
     """Return the pairs that come with the project."""
-    opened = (reference_store.opened(path, Image) for path in sorted(_reference_files()))
+    return _of_reference(files.REFERENCE)
+
+
+@functools.cache
+def _of_reference(folder: Path) -> tuple[Pair, ...]:
+    runs = sorted(folder.glob(f"{reference_store.name_of('')}*.json"))
+    paths = [*runs, reference_store.path_of(reference_store.SIZES)]
+    opened = (reference_store.opened(path, Image) for path in paths)
     return tuple(pairs(opened, Basis.of_reference()))
-
-
-def _reference_files() -> Iterable[Path]:
-    yield reference_store.path_of(reference_store.SIZES)
-    yield from files.REFERENCE.glob(f"{reference_store.name_of('')}*.json")
 
 
 def covering(ratios: Sequence[float]) -> float:
@@ -151,7 +152,6 @@ class HandingOut:
     each_bytes: float = 0.0
 
 
-@functools.cache
 def handing_out() -> HandingOut:
     """Return what it takes to hand work to others; nothing where that was not measured.
 
@@ -159,8 +159,12 @@ def handing_out() -> HandingOut:
     each needs; above what one process needs that does the work alone, that is `each_bytes`. What
     two take without themselves is an interpreter, and `once_bytes`.
     """
+    return _handing_out(reference_store.path_of(reference_store.name_of(MANY_IMAGES.form)))
+
+
+@functools.cache
+def _handing_out(path: Path) -> HandingOut:
     many = MANY_IMAGES
-    path = reference_store.path_of(reference_store.name_of(many.form))
     if not path.exists():
         return HandingOut()
     store = reference_store.opened(path, Image)

@@ -30,7 +30,8 @@ AGREEING_RUNS = 2
 #: from the disk needs the same memory as from the page cache.
 COLD_MEMORY_RUNS = 1
 
-#: If the bounds of a peak are not sharp, so many more runs may be tried.
+#: So many more runs may be tried if fewer than `AGREEING_RUNS` have sharp bounds. One that is
+#: blurred among them says too little for workers to be started once more.
 BLURRED_RUNS = 2
 
 #: Time runs are added to a noisy result up to this number. From nine values on, the interval
@@ -162,8 +163,10 @@ def missing(  # noqa: PLR0913 - all that methods differ in
         raise MethodError(f"runs is {runs}; there must be at least 1.")
     sharp = sum(run.is_sharp for run in result.memory_runs)
     enough = min(runs, memory)
-    still = min(enough - sharp, enough + BLURRED_RUNS - len(result.memory_runs))
-    weigh = max(0, still) if weighed and not _agree(result) else 0
+    unsure = min(enough, AGREEING_RUNS) - sharp
+    left = enough - len(result.memory_runs)
+    still = max(left, min(unsure, left + BLURRED_RUNS), 0)
+    weigh = still if weighed and not _agree(result) else 0
     time = max(0, runs - len(result.time_runs)) if timed else 0
     more = MOST_TIME_RUNS - len(result.time_runs)
     if timed and not weigh + time and runs > 1 and more > 0 and _is_worth_more_runs(result):

@@ -61,9 +61,7 @@ def test_rates_of_other_versions_and_of_older_kernels_say_nothing(workspace, mon
     other = replace(here, packages=here.packages | {"nilearn": "0.0.1"})
     assert Basis.of(other).slowness is None
     monkeypatch.setattr(roofline, "digest", lambda: "another code of the kernels")
-    bases._reference_rates.cache_clear()
     assert Basis.of(here).slowness is None
-    bases._reference_rates.cache_clear()
 
 
 def test_small_files_of_this_machine_come_first_until_an_example_changes(workspace, monkeypatch):

@@ -237,9 +237,7 @@ def test_lines_for_slurm_are_about_one_way_that_works(tmp_path, basis):
 def test_handing_out_takes_nothing_where_it_was_not_measured(monkeypatch):
     many = replace(chapter.MANY_IMAGES, form="gone")
     monkeypatch.setattr(request, "MANY_IMAGES", many)
-    request.handing_out.cache_clear()
     assert request.handing_out() == request.HandingOut(0, 0)
-    request.handing_out.cache_clear()
 
 
 # In a cgroup that the kernel enforces.

@@ -453,6 +453,14 @@ def test_a_blurred_peak_is_read_again_twice_at_most():
     assert schedule.missing(again, 5) == []
 
 
+def test_one_blurred_peak_beside_two_sharp_ones_is_left_at_that():
+    one = sharp(processes=3)
+    blurred = replace(one, low_bytes=0, high_bytes=100 * MIB)
+    assert schedule.missing(weighed(blurred, timed=5), 5) == [Batch(0, 2, 1)]
+    assert schedule.missing(weighed(blurred, one, one, timed=5), 5) == []
+    assert schedule.missing(weighed(blurred, blurred, one, timed=5), 5) == [Batch(0, 1, 1)]
+
+
 def test_runs_of_one_interpreter_are_kept_apart():
     result = measure(os.getpid, runs=5)
     assert len(result.memory_runs) == schedule.AGREEING_RUNS
