@@ -11,8 +11,8 @@ import nibabel as nib
 import numpy as np
 from isal import igzip
 
-# A longer time between volumes is one in milliseconds, whatever the header says.
-LONGEST_SECONDS = 100
+# If volumes are nearer or farther apart than this, the header has a wrong unit.
+PLAUSIBLE_SECONDS = (0.05, 100)
 
 
 @contextlib.contextmanager
@@ -33,40 +33,60 @@ def whole_file(path):
         os.replace(unfinished, path)
 
 
+def opened_to_write(path):
+    """Open a new file, which is packed if its name ends in .gz."""
+    if str(path).endswith(".gz"):
+        return igzip.open(path, "wb", compresslevel=1)
+    return open(path, "wb")
+
+
 def float32_header(img):
-    """Return the header of an image, for values that are written as float32 behind it."""
+    """Return the header of an image, for new values that are written as float32 behind it."""
     header = img.header.copy()
     header.set_data_dtype(np.float32)
     header.set_slope_inter(1, 0)
     header.set_data_offset(0)  # right behind the header, wherever that ends
+    header["cal_min"] = header["cal_max"] = 0  # the range to display was that of the old values
     return header
 
 
-def refuse_other_grid(mask, img):
-    """Refuse a mask, or maps, that are not on the grid of an image."""
-    if mask.shape[:3] != img.shape[:3] or not np.allclose(mask.affine, img.affine):
+def refuse_other_grid(other, img, name="mask", interpolation="nearest"):
+    """Refuse a mask, or maps, on a grid that is not that of an image."""
+    near = np.allclose(
+        other.affine, img.affine, atol=1e-4
+    )  # mm, as headers differ
+    if other.shape[:3] != img.shape[:3] or not near:
         raise ValueError(
-            f"The mask is not on the grid of the image: the shapes are {mask.shape[:3]} and "
-            f"{img.shape[:3]}, the affines {mask.affine.tolist()} and {img.affine.tolist()}. "
-            "Resample it first: nilearn.image.resample_to_img(mask, img, interpolation='nearest')."
+            f"{name.capitalize()} not on the grid of the image: the shapes are {other.shape[:3]} "
+            f"and {img.shape[:3]}, the affines {other.affine.tolist()} and {img.affine.tolist()}. "
+            f"Resample first: nilearn.image.resample_to_img({name}, img, "
+            f"interpolation={interpolation!r})."
         )
 
 
 def mask_voxels(mask, img):
-    """Return the voxels of a mask, given as an image or its path; refuse one on another grid."""
+    """Return which voxels are in a mask, an image or its path; NaN is outside.
+
+    A mask that is empty or on another grid is refused.
+    """
     mask = mask if hasattr(mask, "dataobj") else nib.load(mask)
     refuse_other_grid(mask, img)
-    return np.asanyarray(mask.dataobj).reshape(img.shape[:3]) != 0
+    inside = np.nan_to_num(np.asanyarray(mask.dataobj)).reshape(img.shape[:3]) != 0
+    if not inside.any():
+        raise ValueError("The mask is empty: it has no voxel other than 0.")
+    return inside
 
 
 def repetition_time(img, unknown=2.0):
-    """Return the seconds between volumes as the header has them, or what is taken if it has none.
+    """Return the seconds between volumes, or what is taken where the header does not tell.
 
-    Some headers have milliseconds, and say that these are seconds.
+    Some headers have milliseconds and say that these are seconds, or the other way
+    round: then the unit that makes sense is taken.
     """
-    unit = {"msec": 1e-3, "usec": 1e-6}.get(img.header.get_xyzt_units()[1], 1.0)
-    seconds = float(img.header.get_zooms()[3]) * unit
-    return (seconds / 1000 if seconds > LONGEST_SECONDS else seconds) or unknown
+    said = {"msec": 1e-3, "usec": 1e-6}.get(img.header.get_xyzt_units()[1], 1.0)
+    shortest, longest = PLAUSIBLE_SECONDS
+    found = (float(img.header.get_zooms()[3]) * unit for unit in (said, 1.0, 1e-3))
+    return next((seconds for seconds in found if shortest <= seconds <= longest), unknown)
 
 
 def imported(name):

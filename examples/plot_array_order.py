@@ -89,16 +89,22 @@ def time_first(fmri_path):
 # taken once from the order of the file, and once from C order.
 
 
+def bright(data):
+    """Tell which voxels are brighter than the mean of the first volume."""
+    first = np.nan_to_num(data[..., 0], posinf=0, neginf=0)
+    return first > first.mean()
+
+
 def series_file_order(fmri_path):
     """Take the time series of bright voxels out of an array in the order of the file."""
     data = np.asanyarray(nib.load(fmri_path).dataobj)
-    return data[data[..., 0] > data[..., 0].mean()]
+    return data[bright(data)]
 
 
 def series_c_order(fmri_path):
     """Copy the array into C order before the time series are taken."""
     data = np.asanyarray(nib.load(fmri_path).dataobj, order="C")
-    return data[data[..., 0] > data[..., 0].mean()]
+    return data[bright(data)]
 
 
 # %%

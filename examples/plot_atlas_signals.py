@@ -40,7 +40,7 @@ def atlas(fmri_path):
     if "ATLAS" in os.environ:
         return nib.load(os.environ["ATLAS"])
     img = nib.load(fmri_path)
-    first = np.nan_to_num(img.dataobj[..., 0])
+    first = np.nan_to_num(img.dataobj[..., 0], posinf=0, neginf=0)
     bright = np.flatnonzero(first >= first.mean())
     labels = np.zeros(first.shape, dtype=np.uint8)
     labels.ravel()[bright] = 1 + np.arange(bright.size) * 100 // bright.size
@@ -95,12 +95,14 @@ def resample_atlas(fmri_path):
 # package ``isal`` unpacks a .nii.gz faster than Python's own ``gzip``. In a NIfTI file, the first
 # axis runs fastest: ``order="F"`` brings a volume into this order without a copy.
 #
-# Like the masker, this takes values that are not finite as 0, and sorts the columns by label.
+# Like the masker, this takes values that are not finite as 0, and sorts the columns by label. A
+# region that has no voxel on the grid of the run has no column; nilearn warns of that. The labels
+# of the columns are ``np.unique`` of the resampled atlas, without 0.
 
 
 def one_pass(fmri_path):
     """Add up each volume by region, and divide by the sizes of the regions."""
-    labels = np.ravel(resample_atlas(fmri_path).dataobj, order="F")
+    labels = np.nan_to_num(np.ravel(resample_atlas(fmri_path).dataobj, order="F"))
     inside = np.flatnonzero(labels)
     _, regions = np.unique(labels[inside], return_inverse=True)
     sums = []
@@ -181,8 +183,8 @@ def masker_maps(fmri_path):
 def maps_one_pass(fmri_path):
     """Multiply each volume with the maps, and solve the normal equations."""
     img_maps = maps(fmri_path)
-    refuse_other_grid(img_maps, nib.load(fmri_path))
-    weights = np.asanyarray(img_maps.dataobj)
+    refuse_other_grid(img_maps, nib.load(fmri_path), "maps", "linear")
+    weights = np.nan_to_num(np.asanyarray(img_maps.dataobj), posinf=0, neginf=0)
     weights = csr_array(weights.reshape(-1, weights.shape[3]), dtype=np.float64)
     products = []
     with opened_image(fmri_path) as img:

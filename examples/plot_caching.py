@@ -69,7 +69,8 @@ def first_call(fmri_path):
 
 # %%
 # A second call, with the same path, mask and settings, finds them there. Choose a folder of your
-# project: the one for temporary files, which is used here, is emptied from time to time.
+# project into which nobody else can write, since joblib trusts what it finds there to be its own.
+# The one for temporary files, which is used here, is emptied from time to time.
 
 
 def kept_folder():

@@ -33,7 +33,7 @@ from nilearn.image import clean_img
 from nilearn.masking import apply_mask, unmask
 from nilearn.signal import clean
 
-from benchmarks.recipes import mask_voxels, opened_image, repetition_time
+from benchmarks.recipes import float32_header, mask_voxels, opened_image, repetition_time
 
 CHOICES = {"detrend": True, "standardize": None, "high_pass": 0.01, "low_pass": 0.1}
 
@@ -52,7 +52,7 @@ def known(volumes):
 def brain(fmri_path):
     """Return a mask of the brighter voxels."""
     img = nib.load(fmri_path)
-    first = np.nan_to_num(img.dataobj[..., 0])
+    first = np.nan_to_num(img.dataobj[..., 0], posinf=0, neginf=0)
     return nib.Nifti1Image((first >= first.mean()).astype(np.uint8), img.affine)
 
 
@@ -63,22 +63,33 @@ def brain(fmri_path):
 # passes those that begin with ``butterworth__`` on to the filter. The filter loops over the voxels
 # unless ``copy`` is true: then it makes one call for all of them. By nilearn's documentation, this
 # takes more memory.
+#
+# Given a mask, nilearn returns an image with the header of the mask, in which the repetition time
+# of the run is lost. So the cleaned image gets the header of the run, with float32 as its type: it
+# is saved as that.
+
+
+def with_header(cleaned, img):
+    """Return a cleaned image with the header of its run."""
+    return type(img)(np.asanyarray(cleaned.dataobj), img.affine, float32_header(img))
 
 
 def image_cleaned(fmri_path, mask, at_once):
     """Clean an image within a mask, as nilearn's documentation shows."""
     img = nib.load(fmri_path)
     confounds, kept, padlen = known(img.shape[3])
-    return clean_img(
+    cleaned = clean_img(
         fmri_path,
         mask_img=mask,
         confounds=confounds,
+        ensure_finite=True,
         clean__sample_mask=kept,
         clean__butterworth__padlen=padlen,
         clean__butterworth__copy=at_once,
         t_r=repetition_time(img),
         **CHOICES,
     )
+    return with_header(cleaned, img)
 
 
 # %%
@@ -135,9 +146,10 @@ def signals_cleaned(signals, t_r):
 
 def masked_float32(fmri_path):
     """Take the signals of the mask as float32, clean them, and make an image of them."""
-    mask, t_r = brain(fmri_path), repetition_time(nib.load(fmri_path))
-    signals = signals_cleaned(apply_mask(fmri_path, mask, dtype=np.float32), t_r)
-    return unmask(signals.astype(np.float32), mask)
+    img, mask = nib.load(fmri_path), brain(fmri_path)
+    signals = apply_mask(fmri_path, mask, dtype=np.float32)
+    cleaned = signals_cleaned(signals, repetition_time(img)).astype(np.float32)
+    return with_header(unmask(cleaned, mask), img)
 
 
 # %%
@@ -172,7 +184,7 @@ def masked_blocks(fmri_path):
         cleaned = signals_cleaned(data[block].T, repetition_time(img))
         data[block, : len(cleaned)] = cleaned.T
     data = data[:, : len(cleaned)].reshape((*mask.shape, -1), order="F")
-    return type(img)(data, img.affine, img.header, dtype=np.float32)
+    return type(img)(data, img.affine, float32_header(img))
 
 
 # %%

@@ -37,7 +37,7 @@ from benchmarks.recipes import imported, mask_voxels, opened_image
 def thirds(fmri_path):
     """Split the voxels that are brighter than the mean of the first volume into three masks."""
     img = nib.load(fmri_path)
-    first = np.nan_to_num(img.dataobj[..., 0])
+    first = np.nan_to_num(img.dataobj[..., 0], posinf=0, neginf=0)
     bright = np.flatnonzero(first > first.mean())
     masks = np.zeros((3, *first.shape), dtype="uint8")
     for mask, voxels in zip(masks, np.array_split(bright, 3)):
@@ -103,12 +103,14 @@ def masker_read_once(fmri_path):
 # %%
 # With NumPy
 # ----------
-# NumPy can index an array with a mask, so that no other library is needed.
+# NumPy can index an array with a mask, so that no other library is needed. Like ``NiftiMasker``,
+# this takes values that are not finite as zero.
 
 
 def array_mean(data, mask):
     """Average an array within a mask on the same grid, volume by volume."""
-    return data[np.asanyarray(mask.dataobj) != 0].mean(axis=0)
+    inside = data[np.asanyarray(mask.dataobj) != 0]
+    return np.nan_to_num(inside, copy=False, posinf=0, neginf=0).mean(axis=0)
 
 
 def numpy_array(fmri_path):
@@ -124,21 +126,23 @@ def numpy_array(fmri_path):
 def shared_mean(name, shape, mask):
     """Average an array in shared memory within a mask."""
     memory = SharedMemory(name)
-    mean = array_mean(np.ndarray(shape, buffer=memory.buf), mask)
-    memory.close()
-    return mean
+    try:
+        return array_mean(np.ndarray(shape, buffer=memory.buf), mask)
+    finally:
+        memory.close()
 
 
 def numpy_shared_memory(fmri_path):
     """Copy the array into shared memory, and hand the workers its name."""
     data = nib.load(fmri_path).get_fdata()
     memory = SharedMemory(create=True, size=data.nbytes)
-    np.ndarray(data.shape, buffer=memory.buf)[:] = data
-    jobs = (delayed(shared_mean)(memory.name, data.shape, mask) for mask in thirds(fmri_path))
-    means = Parallel(n_jobs=2)(jobs)
-    memory.close()
-    memory.unlink()
-    return means
+    try:
+        np.ndarray(data.shape, buffer=memory.buf)[:] = data
+        jobs = (delayed(shared_mean)(memory.name, data.shape, mask) for mask in thirds(fmri_path))
+        return Parallel(n_jobs=2)(jobs)
+    finally:  # else it would stay until this process ends
+        memory.close()
+        memory.unlink()
 
 
 # %%

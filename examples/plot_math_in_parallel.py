@@ -25,11 +25,16 @@ import tempfile
 
 import nibabel as nib
 import numpy as np
-from isal import igzip
 from joblib import Parallel, delayed
 from nilearn.image import load_img, math_img
 
-from benchmarks.recipes import float32_header, imported, opened_image, whole_file
+from benchmarks.recipes import (
+    float32_header,
+    imported,
+    opened_image,
+    opened_to_write,
+    whole_file,
+)
 
 
 def math_load_img(fmri_path):
@@ -55,35 +60,40 @@ def half_in_place(fmri_path):
         for volume in range(img.shape[3]):
             data[..., volume] = img.dataobj[..., volume]
     data /= 2
-    return type(img)(data, img.affine, img.header, dtype=data.dtype)
+    return type(img)(data, img.affine, float32_header(img))
 
 
 # %%
 # Once, into a file
 # -----------------
 # Often the result is saved anyway. With nilearn, all of it is computed before nibabel writes it,
-# here into a new folder.
+# here into a new folder. ``math_img`` keeps the header of the run, and with it the repetition
+# time, only if it is told to. Where that says int16, nibabel would round the values to the steps
+# that int16 has, so the type is set to float32.
 
 
 def saved_math_img(fmri_path):
-    """Halve the image, and save it."""
+    """Halve the image, and save it as float32."""
     half_path = f"{tempfile.mkdtemp()}/half.nii.gz"
-    math_img("img / 2", img=fmri_path).to_filename(half_path)
+    half = math_img("img / 2", img=fmri_path, copy_header_from="img")
+    half.set_data_dtype(np.float32)
+    half.to_filename(half_path)
     return nib.load(half_path)
 
 
 # %%
 # If each volume is written as soon as it is computed, no memory grows with the run. A file begins
 # with its header, which here says that unscaled values of float32 follow; ``float32_header`` keeps
-# everything else in the header of the run. In the file, voxels along the first axis are
-# neighbours, and ``.T`` brings them into that order without a copy.
+# everything else in the header of the run but the range to display. In the file, voxels along the
+# first axis are neighbours, and ``.T`` brings them into that order without a copy.
+# ``opened_to_write`` packs a file whose name ends in .gz.
 #
 # ``whole_file`` moves the file to its place once it is complete. If the work stops in the middle,
 # nothing is left that could be taken for a result.
 
 
 def saved_streaming(fmri_path, half_path=None):
-    """Write the half of each volume to a .nii.gz, your own or a new one, as float32.
+    """Write the half of each volume to a file, your own or a new one, as float32.
 
     What needs more than the seven digits of float32 is rounded. NaN stays NaN,
     as with ``math_img``.
@@ -92,7 +102,7 @@ def saved_streaming(fmri_path, half_path=None):
     with (
         opened_image(fmri_path) as img,
         whole_file(half_path) as unfinished,
-        igzip.open(unfinished, "wb", compresslevel=1) as target,
+        opened_to_write(unfinished) as target,
     ):
         header = float32_header(img)
         header.write_to(target)
@@ -179,7 +189,7 @@ def twice_one_pass(fmri_path):
             values = img.dataobj[..., volume]
             for result in results:
                 result[..., volume] = values / 2
-    return [type(img)(data, img.affine, img.header, dtype=data.dtype) for data in results]
+    return [type(img)(data, img.affine, float32_header(img)) for data in results]
 
 
 # %%

@@ -225,6 +225,7 @@ TOLERANCE = 1e-4
 ENDINGS = {"mean_isal": ".nii.gz", "mean_isal_script": ".nii.gz", "mean_blocks": ".nii"}
 PROGRAMS = {"mean_mrmath": "mrmath", "mean_wb_command": "wb_command"}
 SCRIPTS = [mean_nilearn_script, mean_isal_script]
+WITH_NILEARN = ["mean_nilearn_script"]
 PROCESSES = [mean_mrmath, mean_wb_command, *SCRIPTS]
 COMPRESSED = [*WAYS, mean_isal]
 PLAIN = [*WAYS, mean_blocks]

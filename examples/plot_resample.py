@@ -36,7 +36,7 @@ import numpy as np
 from nilearn.image import resample_to_img
 from nilearn.masking import apply_mask
 
-from benchmarks.recipes import float32_header, opened_image, whole_file
+from benchmarks.recipes import float32_header, opened_image, opened_to_write, whole_file
 
 
 def atlas_for(img):
@@ -61,16 +61,24 @@ def at_once(fmri_path):
 #
 # A new grid needs a new header. nibabel makes it from that of the run, and keeps the units and the
 # repetition time, but takes the affine and the size of the new grid. It needs an image for that,
-# and ``broadcast_to`` makes one whose voxels all share one place in memory.
+# and ``broadcast_to`` makes one whose voxels all share one place in memory. The space stays that
+# of the run, such as that of the scanner or MNI. The slices are others, so what the header says of
+# their order is left out.
 #
-# ``whole_file`` gives the file its name only when it is complete, so that half a run is never
-# taken for a whole one.
+# ``opened_to_write`` packs a file whose name ends in .gz. ``whole_file`` gives the file its name
+# only when it is complete, so that half a run is never taken for a whole one.
 
 
 def header_on(grid, img):
-    """Return the header of a run of float32 on another grid, all else as it was."""
+    """Return the header of a run of float32 on another grid, in the same space."""
     values = np.broadcast_to(np.float32(0), (*grid.shape, img.shape[3]))
-    return float32_header(type(img)(values, grid.affine, img.header))
+    resampled = type(img)(values, grid.affine, img.header)
+    space = img.header["sform_code"] or img.header["qform_code"] or 2
+    resampled.set_sform(grid.affine, int(space))
+    header = float32_header(resampled)
+    for name in ("slice_code", "slice_start", "slice_end", "slice_duration"):
+        header[name] = 0
+    return header
 
 
 def saved_by_volume(fmri_path, resampled_path=None):
@@ -79,7 +87,7 @@ def saved_by_volume(fmri_path, resampled_path=None):
     with (
         opened_image(fmri_path) as img,
         whole_file(resampled_path) as unfinished,
-        open(unfinished, "wb") as file,
+        opened_to_write(unfinished) as file,
     ):
         atlas = atlas_for(img)
         header = header_on(atlas, img)

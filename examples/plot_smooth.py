@@ -28,7 +28,7 @@ import nibabel as nib
 import numpy as np
 from nilearn.image import smooth_img
 
-from benchmarks.recipes import float32_header, opened_image, whole_file
+from benchmarks.recipes import float32_header, opened_image, opened_to_write, whole_file
 
 
 def at_once(fmri_path):
@@ -79,8 +79,9 @@ def saved_at_once(fmri_path):
 # then the voxels, with those along the first axis next to each other. ``order="F"`` and ``.T``
 # bring them into this order.
 #
-# ``whole_file`` gives the file its name only when it is complete, so that a loop that is
-# interrupted leaves no half run that looks like a whole one.
+# ``opened_to_write`` packs a file whose name ends in .gz. ``whole_file`` gives the file its name
+# only when it is complete, so that a loop that is interrupted leaves no half run that looks like a
+# whole one.
 
 
 def saved_by_volume(fmri_path, smoothed_path=None):
@@ -89,7 +90,7 @@ def saved_by_volume(fmri_path, smoothed_path=None):
     with (
         opened_image(fmri_path) as img,
         whole_file(smoothed_path) as unfinished,
-        open(unfinished, "wb") as file,
+        opened_to_write(unfinished) as file,
     ):
         header = float32_header(img)
         header.write_to(file)

@@ -75,7 +75,7 @@ def _path_and_reason(fmri_path: str | os.PathLike[str] | None) -> tuple[Path, st
     if fmri_path is not None:
         return Path(fmri_path), "It was given by its path."
     if given := os.environ.get("FMRI"):
-        return Path(given), "It was given by FMRI."
+        return Path(given), "Its path was given as FMRI."
     name = os.environ.get("DATA")
     if name not in (None, "", *NAMED):
         raise DataError(

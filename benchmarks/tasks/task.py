@@ -106,6 +106,7 @@ def from_functions(functions: Methods) -> Task:
         return the same. Globals of their file say more, by name: ``TOLERANCE`` how nearly,
         ``PROGRAMS`` the program that one needs (left out if it is not on the PATH),
         ``ENDINGS`` the files one is for, ``RECOMMENDED`` what the site recommends,
+        ``WITH_NILEARN`` those of which only a script that they run uses nilearn,
         ``COLD_WORKERS`` those that start their workers, ``COLD_CACHE`` those that find the file
         dropped from the page cache, ``FORM`` the form all need.
 
@@ -198,6 +199,8 @@ def _family(function: FunctionType, program: str) -> str:
         return "program"
     if function.__name__ in function.__globals__.get("RECOMMENDED", ()):
         return "recommended"
+    if function.__name__ in function.__globals__.get("WITH_NILEARN", ()):
+        return "nilearn"
     return next((name for name in ("nilearn", "nibabel") if source.uses(function, name)), "")
 
 

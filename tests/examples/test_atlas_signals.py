@@ -22,7 +22,7 @@ def with_holes(folder):
     data = img.get_fdata().copy()
     data[5, 5, 5] = np.nan
     data[:3, :, :, 2] = np.nan
-    data[8, 2, 3, 4], data[8, 3, 3, 5] = np.inf, -np.inf
+    data[8, 2, 3, 4], data[8, 3, 3, 5], data[4, 4, 4, 0] = np.inf, -np.inf, np.inf
     holes = folder / "holes.nii.gz"
     nib.save(nib.Nifti1Image(data, img.affine, img.header), holes)
     return str(holes)

@@ -36,12 +36,13 @@ def test_values_that_are_not_finite_count_as_zero_as_in_nilearn(tmp_path):
     img = nib.load(path)
     data = img.get_fdata(dtype=np.float32).copy()
     data[5:9, :, :, 1::7], data[10:14, ..., 3] = np.nan, np.inf
-    data[20, 20, 20] = np.nan
+    data[20, 20, 20], data[12, 12, 12, 0] = np.nan, np.inf
     holes = tmp_path / "holes.nii.gz"
     nib.save(nib.Nifti1Image(data, img.affine, img.header), holes)
     expected = HERE["masked_at_once"](str(holes)).get_fdata()
     found = HERE["masked_blocks"](str(holes)).get_fdata()
     assert np.isfinite(expected).all()
+    assert np.isfinite(HERE["whole_at_once"](str(holes)).dataobj).all()
     np.testing.assert_allclose(found, expected, atol=1e-4 * abs(expected).max())
 
 
@@ -62,6 +63,17 @@ def test_a_walk_is_removed_from_the_signals(tmp_path):
     nib.save(nib.Nifti1Image(data, img.affine), tmp_path / "walk.nii")
     cleaned = HERE["masked_blocks"](str(tmp_path / "walk.nii")).get_fdata()
     assert np.ptp(cleaned[7, 7, 7]) < 1e-4 * np.ptp(40 * walk)
+
+
+@pytest.mark.parametrize("method", ["masked_at_once", "masked_float32", "whole_at_once"])
+def test_what_nilearn_cleans_keeps_the_time_between_volumes(method, tmp_path):
+    img = nib.load(saved(tmp_path, "a.nii", dtype=np.int16))
+    img.header.set_xyzt_units("mm", "sec")
+    img.header.set_zooms((3, 3, 3.5, 0.7))
+    nib.save(img, tmp_path / "fast.nii")
+    cleaned = HERE[method](str(tmp_path / "fast.nii"))
+    assert cleaned.header.get_zooms()[3] == np.float32(0.7)
+    assert cleaned.get_data_dtype() == np.float32
 
 
 def test_blocks_keep_the_header_and_take_a_path_object(tmp_path):

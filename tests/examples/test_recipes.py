@@ -115,6 +115,7 @@ def written(name, folder, **choices):
         header.set_sform(affine, 4)
         header.set_qform(affine, 1)
         header["descrip"] = b"a run"
+        header["cal_min"], header["cal_max"] = 400, 1500
 
     return rewritten(path, complete)
 
@@ -229,7 +230,7 @@ BY_NILEARN = ("clean.masked_at_once", "model.masked_ols", "model.masked_ar1", "c
 # What is on another grid has another header: see test_smooth_and_resample.
 @pytest.mark.parametrize("kind", KINDS)
 @pytest.mark.parametrize(
-    "name", [name for name in RECIPES if not name.startswith(("resample.", *BY_NILEARN))]
+    "name", [name for name in RECIPES if not name.startswith(("resample.", "model.", "caching."))]
 )
 def test_an_image_that_it_makes_keeps_the_header(name, kind, tmp_path, elsewhere):
     path = written(name, tmp_path / "raw", **KINDS[kind])
@@ -242,7 +243,8 @@ def test_an_image_that_it_makes_keeps_the_header(name, kind, tmp_path, elsewhere
         saved = tmp_path / f"saved-{number}.nii"
         nib.save(img, saved)
         again = nib.load(saved)
-        np.testing.assert_array_equal(again.get_fdata(), np.asanyarray(img.dataobj))
+        values = np.asanyarray(img.dataobj, dtype=img.get_data_dtype())
+        np.testing.assert_array_equal(again.get_fdata(), values)
         for one in (img, again):
             assert type(one) is type(run)
             np.testing.assert_array_equal(one.affine, run.affine)
@@ -256,6 +258,8 @@ def test_an_image_that_it_makes_keeps_the_header(name, kind, tmp_path, elsewhere
             assert one.header.get_xyzt_units() == ("mm", "msec")
             assert one.header.endianness == run.header.endianness
             assert one.header["descrip"] == run.header["descrip"]
+            if name.startswith(("math_", "smooth.", "clean.")):  # whose values have another range
+                assert (one.header["cal_min"], one.header["cal_max"]) == (0, 0)
             assert one.get_data_dtype().kind == "f"
 
 
@@ -341,7 +345,7 @@ def test_nan_is_taken_as_nilearn_takes_it(name, slope, tmp_path, elsewhere):
 
     def hole(stored):
         stored[2, 3, 1, 3] = stored[3:5, 2, 4, -1] = np.nan
-        stored[1, 1, 1, 2] = np.inf
+        stored[1, 1, 1, 2] = stored[5, 5, 3, 0] = np.inf
 
     rewritten(path, hole)
     assert_close(name, result_of(name, path, elsewhere), plain_way(name, path))
