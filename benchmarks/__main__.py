@@ -262,7 +262,11 @@ def predict(  # noqa: PLR0913 - a command has as many options as it needs
 
     if slurm and not method:
         raise click.UsageError("--slurm is about one method; name it with --method TASK.METHOD.")
+    if method and tasks:
+        raise click.UsageError("--method names a task already; leave out --task.")
     images, basis = pipelines.images(fmri_paths), pipelines.basis()
+    if verify and (slurm or (method and len(images) > 1)):
+        raise click.UsageError("--verify is about one file, and prints a table of its own.")
     found: Predictions | Verified | Requests
     if method and len(images) > 1:
         found = pipelines.of_images(images, method, basis, jobs=jobs)
@@ -272,10 +276,15 @@ def predict(  # noqa: PLR0913 - a command has as many options as it needs
         click.echo(request.slurm(found.largest))
         return
     if verify and not isinstance(found, pipelines.Requests):
-        from benchmarks.comparisons import own_file  # noqa: PLC0415
-
-        found = own_file.verified(found, _bounds(**limits))
+        found = _verified(found, **limits)
     click.echo(json.dumps(found.as_dict(), indent=1) if as_json else str(found))
+
+
+def _verified(found: Predictions, **limits: str) -> Verified:
+    """Run the methods that fit, and put what was measured beside what was predicted."""
+    from benchmarks.comparisons import own_file  # noqa: PLC0415
+
+    return own_file.verified(found, _bounds(**limits))
 
 
 @main.command(epilog=_examples("machine"))
@@ -448,6 +457,10 @@ def entry() -> None:
         main()
     except BenchmarkError as error:
         click.echo(f"Error: {printable(str(error))}", err=True)
+        sys.exit(2)
+    except OSError as error:  # which nobody has foreseen where it came up
+        what = f"{error.filename}: {error.strerror}" if error.filename else str(error)
+        click.echo(f"Error: {printable(what)}", err=True)
         sys.exit(2)
 
 

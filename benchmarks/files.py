@@ -3,7 +3,10 @@
 from __future__ import annotations
 
 import contextlib
+import glob
 import os
+import secrets
+import time
 from pathlib import Path
 from typing import TYPE_CHECKING, BinaryIO
 
@@ -11,6 +14,9 @@ import platformdirs
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
+
+#: What was begun so long ago, s, and is not finished, will not be.
+_LEFT_SECONDS = 24 * 60 * 60
 
 PACKAGE = Path(__file__).resolve().parent
 PROJECT = PACKAGE.parent
@@ -79,8 +85,9 @@ def written_whole(path: Path) -> Iterator[BinaryIO]:
         It cannot be written; what the path held before is still there.
     """
     path.parent.mkdir(parents=True, exist_ok=True)
-    named = path.with_name(f".{path.name}.new")
-    named.unlink(missing_ok=True)  # of a process that was killed between two system calls
+    _remove_left(path)
+    # Another process may be writing the same file.
+    named = path.with_name(f".{path.name}.{secrets.token_hex(4)}.new")
     try:
         descriptor, unnamed = _open(named)
         with os.fdopen(descriptor, "wb") as file:
@@ -94,6 +101,14 @@ def written_whole(path: Path) -> Iterator[BinaryIO]:
     except BaseException:
         named.unlink(missing_ok=True)
         raise
+
+
+def _remove_left(path: Path) -> None:
+    """Remove unfinished files of processes that were killed, unless somebody may be at them."""
+    for left in path.parent.glob(f".{glob.escape(path.name)}.*.new"):
+        with contextlib.suppress(OSError):
+            if time.time() - left.stat().st_mtime > _LEFT_SECONDS:
+                left.unlink()
 
 
 def _open(named: Path) -> tuple[int, bool]:

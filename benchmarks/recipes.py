@@ -52,9 +52,7 @@ def float32_header(img):
 
 def refuse_other_grid(other, img, name="mask", interpolation="nearest"):
     """Refuse a mask, or maps, on a grid that is not that of an image."""
-    near = np.allclose(
-        other.affine, img.affine, atol=1e-4
-    )  # mm, as headers differ
+    near = np.allclose(other.affine, img.affine, atol=1e-4)  # mm, as headers differ
     if other.shape[:3] != img.shape[:3] or not near:
         raise ValueError(
             f"{name.capitalize()} not on the grid of the image: the shapes are {other.shape[:3]} "

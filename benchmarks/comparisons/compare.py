@@ -9,7 +9,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from benchmarks import progress
-from benchmarks.errors import BenchmarkError, DataError, FigureError
+from benchmarks.errors import BenchmarkError, DataError, FigureError, StoreError
 from benchmarks.images import variants
 from benchmarks.images.workspace import Workspace
 from benchmarks.prediction import predict, roofline
@@ -235,7 +235,7 @@ def _too_large(
     """Return, and store, what needs no run to fail: methods that would need too much memory."""
     try:
         predicted = predict.predict(store.data.path, store.provenance)
-    except FigureError:  # small files are not measured; the bounds of a run hold all the same
+    except (FigureError, StoreError):  # no prediction; the bounds of a run hold all the same
         return {}
     usable_bytes, found = bounds.bytes_now(), {}
     for row in predicted.rows:

@@ -398,7 +398,8 @@ def _origin_name(kind: str, label: str) -> str:
 def _origin_lot(kind: str, label: str, method: Method, store: Store[Image], runs: int) -> Lot:
     name = _origin_name(kind, label)
     begun = store.fresh(ORIGINS, name, method.source_sha256)
-    if begun is None or (asked_again() and not store.is_reference):
+    again = begun is None or begun.failed or asked_again()
+    if begun is None or (again and not store.is_reference):
         begun = Result(ORIGINS, name, method.source_sha256)
     order = Order(method.function, ((str(store.data.path),),), Batch(1, 1))
 

@@ -29,6 +29,16 @@ def field_kib(content: bytes, name: bytes) -> int:
     return int(content[start : content.find(b"kB", start)])
 
 
+def pidfd(pid: int) -> int | None:
+    """Return a descriptor that can be read once a child has ended; None without one.
+
+    Kernels before 5.3 have none, nor have some builds of Python, such as those of conda.
+    """
+    with contextlib.suppress(AttributeError, OSError):
+        return os.pidfd_open(pid)
+    return None
+
+
 class ProcessMemory:
     """Counters of one process (KiB), descriptors stay open; raises OSError once it is gone."""
 

@@ -14,6 +14,7 @@ import zlib
 from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
+from urllib.request import getproxies
 
 import nibabel as nib
 from nibabel.filebasedimages import ImageFileError
@@ -66,7 +67,7 @@ def choose(fmri_path: str | os.PathLike[str] | None = None) -> Image:
     image = describe(path, reason)
     times = read_count("CONCAT=", os.environ.get("CONCAT") or "1")
     if fmri_path is None and times > 1:
-        longer = generate.joined(image, times)
+        longer = generate.joined(image, times, check)
         image = describe(longer, f"{reason} It was joined to itself {times} times along time.")
     return image
 
@@ -104,10 +105,8 @@ def _path_and_reason(fmri_path: str | os.PathLike[str] | None) -> tuple[Path, st
 def _development_fmri(*, patient: bool) -> tuple[Path | None, str]:
     """Return nilearn's run, or None and why not; fetched apart, so that it can be ended."""
     if not (cached := _cached_development_fmri()):
-        try:
-            socket.create_connection(DOWNLOAD_HOST, timeout=CONNECT_SECONDS).close()
-        except OSError as error:
-            return None, f"{DOWNLOAD_HOST[0]} cannot be reached: {error.strerror or error}"
+        if refusal := _unreachable():
+            return None, refusal
         print("Downloading nilearn's development run", file=sys.stderr)  # noqa: T201
         try:
             answer = subprocess.run(
@@ -124,6 +123,17 @@ def _development_fmri(*, patient: bool) -> tuple[Path | None, str]:
             return None, f"nilearn's fetcher failed: {lines[-1] if lines else 'no message'}"
         cached = Path(answer.stdout.splitlines()[-1])
     return cached, ""
+
+
+def _unreachable() -> str:
+    """Return why the host of the download cannot be reached; a proxy is asked by the download."""
+    if {"https", "all"} & getproxies().keys():
+        return ""
+    try:
+        socket.create_connection(DOWNLOAD_HOST, timeout=CONNECT_SECONDS).close()
+    except OSError as error:
+        return f"{DOWNLOAD_HOST[0]} cannot be reached: {error.strerror or error}"
+    return ""
 
 
 def _cached_development_fmri() -> Path | None:

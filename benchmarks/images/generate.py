@@ -67,13 +67,19 @@ def example4d() -> Path:
     return compressed
 
 
-def joined(image: Image, times: int) -> Path:
-    """Return a run joined to itself so often; raises DataError if it is no single NIfTI file."""
+def joined(image: Image, times: int, check: Callable[[Image], None]) -> Path:
+    """Return a run joined to itself so often, once `check` has found it whole.
+
+    Raises DataError if it is damaged, or no single NIfTI file.
+    """
     ending = ".nii.gz" if image.compression == "gz" else ".nii"
-    name = f"{image.stem}-x{times}-{image.sha256[:8]}{ending}"
+    path = cache_folder() / f"{image.stem}-x{times}-{image.sha256[:8]}{ending}"
+    if path.exists():
+        return path
+    check(image)  # what is joined has a checksum of its own, and would pass for whole
     if not is_single_nifti(image.path):
         raise DataError(f"{image.path} cannot be joined to itself: CONCAT= needs a NIfTI file.")
-    return once(cache_folder() / name, copied(image, image.volumes, times))
+    return once(path, copied(image, image.volumes, times))
 
 
 def is_single_nifti(path: Path) -> bool:

@@ -14,7 +14,7 @@ from benchmarks.runner.execute import Failure, Outcome
 from benchmarks.runner.launch import ALL_GIVEN_BACK, HIDDEN_PACKAGE, prepare
 from benchmarks.runner.order import Batch, Order
 from benchmarks.runner.rounds import Lot, metered
-from benchmarks.runner.schedule import asked_again
+from benchmarks.runner.schedule import asked_again, may_be_chance
 from benchmarks.tasks import chapter, source
 from benchmarks.tasks import task as tasks
 
@@ -53,7 +53,8 @@ class _Job:
     def is_missing(self, store: Store[Image]) -> bool:
         """Tell whether it has to be measured on one of its files, and so on all of them."""
         digest = self.method.source_sha256
-        return any(store.fresh(r.task, r.method, digest) is None for r in self.begun())
+        found = [store.fresh(r.task, r.method, digest) for r in self.begun()]
+        return any(result is None or may_be_chance(result) for result in found)
 
     def missing(self, results: Sequence[Result]) -> list[Batch]:
         """Return the batches that are needed: memory first, and time from another interpreter."""

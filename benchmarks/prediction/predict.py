@@ -84,7 +84,13 @@ class Predictions:
     jobs: int = 1
 
     def of_task(self, *names: str) -> Predictions:
-        """Return those of some tasks alone."""
+        """Return those of some tasks alone; raises MethodError for one that has none."""
+        known = {row.task for row in self.rows}
+        if unknown := [name for name in names if name not in known]:
+            raise MethodError(
+                f"Nothing is predicted for a task {unknown[0]!r}; there are: "
+                f"{', '.join(sorted(known))}."
+            )
         return replace(self, rows=tuple(row for row in self.rows if row.task in names))
 
     def of_method(self, name: str) -> Predictions:

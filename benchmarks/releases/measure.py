@@ -18,6 +18,7 @@ from benchmarks.runner.execute import Failure, Outcome, extended
 from benchmarks.runner.launch import HIDDEN_PACKAGE, prepare
 from benchmarks.runner.order import Batch, Order
 from benchmarks.runner.rounds import Lot, rounds
+from benchmarks.runner.schedule import may_be_chance
 from benchmarks.tasks import agreement, chapter, source
 from benchmarks.tasks import task as tasks
 from benchmarks.tasks.snippets import Named
@@ -80,7 +81,7 @@ class _Shared:
         """Return what a release's results have of each method, or empty results."""
         store = session.stores[self.form]
         found = [store.fresh(self.task.name, m.name, m.source_sha256) for m in self.methods]
-        results = tuple(result for result in found if result)
+        results = tuple(result for result in found if result and not may_be_chance(result))
         return results if len(results) == len(found) else self.begun()
 
     def missing_of(self, result: Result) -> tuple[Batch, ...]:

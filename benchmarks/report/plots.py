@@ -91,7 +91,7 @@ def _explain(axes: Axes, families: Sequence[Family]) -> None:
 def _draw_row(axes: Axes, row: int, sample: Sample, known: Quantity, family: Family) -> None:
     # Nothing has no place on a logarithmic axis; a page of memory stands for it.
     drawn = [max(value, known.smallest / 100) / known.drawn_in for value in sample.values]
-    median = statistics.median(drawn)
+    median = statistics.median_high(drawn)  # as `Sample.median`, which is written beside it
     axes.plot(drawn, [row] * len(drawn), family.marker, color=family.colour, alpha=0.5)
     axes.plot([median] * 2, [row - 0.3, row + 0.3], "-", color=INK, linewidth=2)
     text = known.write(sample.median)
@@ -257,7 +257,7 @@ def _draw_releases(
     places = [place for place, values in drawn.items() for _ in values]
     values = [value for values in drawn.values() for value in values]
     axes.plot(places, values, "o", color=RUN_COLOUR, alpha=0.5, markersize=4)
-    medians = {place: statistics.median(values) for place, values in drawn.items()}
+    medians = {place: statistics.median_high(values) for place, values in drawn.items()}
     axes.plot(list(medians), list(medians.values()), "-", color=RUN_COLOUR, linewidth=1)
     for place in changed:
         axes.axvline(place - 0.5, color=MEDIAN_COLOUR, linewidth=2)

@@ -193,7 +193,7 @@ class Store(Generic[D]):
         return [self._lines[key][1] for key in sorted(self._results)]
 
     def _read(self) -> dict[Key, Result]:
-        if not self.path.exists():
+        if _identity(self.path) is None:
             return {}
         return {key_of(result): result for result in read(self.path, type(self.data))[2]}
 
@@ -246,6 +246,8 @@ def _content(path: Path) -> dict[str, Any]:
     try:
         content: dict[str, Any] = json.loads(path.read_bytes())
         schema = content["schema"]
+    except FileNotFoundError as error:
+        raise StoreError(f"There is no results file {path}. Check the path.") from error
     except (OSError, ValueError, KeyError, TypeError, RecursionError) as error:
         raise StoreError(f"{path} is not a readable results file: {error}. {_ADVICE}") from error
     if schema not in _READABLE:

@@ -97,8 +97,10 @@ def carry_out(prepared: Prepared, bounds: Bounds = DEFAULT_BOUNDS) -> Outcome | 
         report = start(assignment, prepared, answer, printed)
         printed.seek(0)
         lines = printed.read().decode(errors="replace").splitlines()[-_STDERR_LINES:]
-    # Without a keeper's report, the keeper itself has ended.
-    ending = report.get("keeper", {"code": 1, "ended": "", "left": 0})
+    if "keeper" not in report:
+        room = f"see whether there is room in {tempfile.gettempdir()}"
+        return Failure(Status.CRASHED, f"the process that watched it ended; {room}")
+    ending = report["keeper"]
     worked = report.get("worker", {})
     by_kernel = _kernel_kills() > killed_before
     failure = _failure(ending, worked, assignment, lines, by_kernel=by_kernel)

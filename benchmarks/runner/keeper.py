@@ -31,6 +31,9 @@ if TYPE_CHECKING:
 
 TICK_SECONDS = 0.001
 IDLE_SECONDS = 0.01
+
+#: In time runs, where the kernel does not tell of the end of a process.
+ASK_SECONDS = 0.1
 SCAN_EVERY = 4
 
 #: Helpers that end by themselves once the run is over get this long, such as the resource
@@ -73,7 +76,8 @@ class Template:
                 env=dict(origin.environment),
                 cwd=origin.folder,
             )
-        self.exited = os.pidfd_open(self.process.pid)
+        #: Is ready to be read once it has ended; None where it has to be asked.
+        self.exited = procfs.pidfd(self.process.pid)
         #: Whether its runs are forks; not known before it has imported.
         self.forks: bool | None = None
 
@@ -89,8 +93,14 @@ class Template:
         self.process.kill()
         code = self.process.wait()
         self.socket.close()
-        os.close(self.exited)
+        if self.exited is not None:
+            os.close(self.exited)
         return code
+
+    @property
+    def has_ended(self) -> bool:
+        """Whether it has ended."""
+        return self.process.poll() is not None
 
 
 class Run:
@@ -130,7 +140,8 @@ class Run:
         poll = self._poll
         told, exited = self._template.socket.fileno(), self._template.exited
         for descriptor in (runner.fileno(), told, exited):
-            poll.register(descriptor, _EVENTS)
+            if descriptor is not None:
+                poll.register(descriptor, _EVENTS)
         count = 0
         while not self._ended and self._code is None:
             events = {descriptor for descriptor, _ in poll.poll(self._pace())}
@@ -140,7 +151,7 @@ class Run:
                 self._answer(message, self._watch)
             elif told in events and (words := self._template.told()):
                 self._hear(words)
-            elif exited in events:
+            elif exited in events or (exited is None and self._template.has_ended):
                 break
             else:
                 for descriptor in {self._inbox, told} & events:  # closed, and never quiet again
@@ -199,6 +210,8 @@ class Run:
         """Return how long to wait for an event, in ms; in time runs, until the bound of time."""
         if self._asleep:
             left = self._assignment.most_seconds - (time.monotonic() - self._started)
+            if self._template.exited is None:
+                left = min(left, ASK_SECONDS)
             return max(0.0, left) * 1000
         return (TICK_SECONDS if self._measuring else IDLE_SECONDS) * 1000
 

@@ -278,5 +278,6 @@ def _answers(answer: IO[bytes]) -> dict[str, Any]:
     answer.seek(0)
     answers: dict[str, Any] = {}
     for line in answer.read().splitlines():
-        answers |= json.loads(line)
+        with contextlib.suppress(ValueError):  # half a line: its writer was killed, or had no room
+            answers |= json.loads(line)
     return answers

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING
 
 from benchmarks.errors import MethodError
 from benchmarks.gauge import machine
-from benchmarks.results.result import Status
+from benchmarks.results.result import NOT_HERE, Status
 from benchmarks.units import read_bytes, read_count, read_seconds
 
 from .order import Batch
@@ -178,6 +178,11 @@ def missing(  # noqa: PLR0913 - all that methods differ in
 def is_final(result: Result) -> bool:
     """Tell whether a stored result is not tried again: it has figures, or stays without."""
     return not result.failed or result.status == Status.STAYS_WARM
+
+
+def may_be_chance(result: Result) -> bool:
+    """Tell whether a method failed for want of memory or time, which may be there another day."""
+    return result.status in NOT_HERE
 
 
 def _is_worth_more_runs(result: Result) -> bool:

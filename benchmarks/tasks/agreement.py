@@ -60,7 +60,10 @@ def reduce(value: Any) -> Returned:
         An image (array or proxy), an array, a number, or anything else.
     """
     if isinstance(value, (list, tuple)) and value and all(map(_is_array, value)):
-        return _joined(type(value).__name__, [reduce(part) for part in value])
+        parts = [reduce(part) for part in value]
+        if all(part.sums for part in parts):
+            return _joined(type(value).__name__, parts)
+        return Returned(kind=type(value).__name__, shape=(len(value),), text=_text(value))
     affine = getattr(value, "affine", None)
     try:
         data = np.asanyarray(getattr(value, "dataobj", value))

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import ast
+import contextlib
 import dis
 import functools
 import hashlib
@@ -25,6 +26,9 @@ if TYPE_CHECKING:
     from collections.abc import Collection, Iterator
 
 
+#: Of an array with more elements, NumPy writes the first and the last alone.
+MOST_WRITTEN = 1000
+
 #: Functions that examples share; they are copied along with a method, and belong to it.
 SHARED = f"{__package__.partition('.')[0]}.recipes"
 
@@ -37,8 +41,9 @@ def source_sha256(function: FunctionType) -> str:
 
 def helper(function: FunctionType, value: object) -> FunctionType | None:
     """Return what a function uses if it is a helper: of its own file, or shared by examples."""
-    # A context manager, say, is another function around the one in the file.
-    inner = inspect.unwrap(value) if isinstance(value, FunctionType) else None
+    # A context manager, say, is another function around the one in the file, and so is a cache.
+    wraps = isinstance(value, FunctionType) or hasattr(value, "__wrapped__")
+    inner = inspect.unwrap(value) if wraps and callable(value) else None
     if not isinstance(inner, FunctionType):
         return None
     is_beside = inner.__code__.co_filename == function.__code__.co_filename
@@ -49,10 +54,7 @@ def _parts(function: FunctionType, seen: set[FunctionType]) -> Iterator[str]:
     """Yield the code of a function, and of each name in its file that it uses."""
     seen.add(function)
     yield _code_without_prose(function)
-    for name in sorted(_names(function.__code__)):
-        if name not in function.__globals__:
-            continue
-        value: Any = function.__globals__[name]
+    for name, value in _used(function):
         if inner := helper(function, value):
             if inner not in seen:
                 yield from _parts(inner, seen)
@@ -62,9 +64,32 @@ def _parts(function: FunctionType, seen: set[FunctionType]) -> Iterator[str]:
             # Where in a package a function lies may differ from one release to the next.
             package = str(getattr(value, "__module__", "")).partition(".")[0]
             yield f"{name} = {package} {getattr(value, '__qualname__', name)}"
+            for method in vars(value).values() if isinstance(value, type) else ():
+                inner = helper(function, getattr(method, "fget", None) or method)
+                if inner and inner not in seen:
+                    yield from _parts(inner, seen)
         else:
-            # Memory addresses in a representation change from one process to the next.
-            yield f"{name} = {re.sub(r' at 0x[0-9a-f]+', '', repr(value))}"
+            yield f"{name} = {_constant(value)}"
+
+
+def _used(function: FunctionType) -> Iterator[tuple[str, Any]]:
+    """Yield by name what a function uses: of its file, and of a function around it."""
+    for name in sorted(_names(function.__code__) & function.__globals__.keys()):
+        yield name, function.__globals__[name]
+    for name, cell in zip(function.__code__.co_freevars, function.__closure__ or (), strict=True):
+        with contextlib.suppress(ValueError):  # not bound yet
+            yield name, cell.cell_contents
+
+
+def _constant(value: Any) -> str:
+    """Write a value the same way in every process, with all that it holds."""
+    if isinstance(value, (set, frozenset)):  # whose order is another one in each process
+        return f"{{{', '.join(sorted(map(repr, value)))}}}"
+    if getattr(value, "size", 0) > MOST_WRITTEN and hasattr(value, "tobytes"):
+        digest = hashlib.sha256(value.tobytes()).hexdigest()
+        return f"{value.dtype} {value.shape} {digest}"
+    # Memory addresses in a representation change from one process to the next.
+    return re.sub(r" at 0x[0-9a-f]+", "", repr(value))
 
 
 def rest_sha256(path: Path, names: Collection[str]) -> str:

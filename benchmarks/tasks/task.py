@@ -104,11 +104,10 @@ def from_functions(functions: Methods) -> Task:
     functions : sequence of functions, or of such sequences
         Each takes the path of a file. Names must differ. The functions of one sequence
         return the same. Globals of their file say more, by name: ``TOLERANCE`` how nearly,
-        ``PROGRAMS`` the program that one needs (left out if it is not on the PATH),
-        ``ENDINGS`` the files one is for, ``RECOMMENDED`` what the site recommends,
-        ``WITH_NILEARN`` those of which only a script that they run uses nilearn,
-        ``COLD_WORKERS`` those that start their workers, ``COLD_CACHE`` those that find the file
-        dropped from the page cache, ``FORM`` the form all need.
+        ``PROGRAMS`` the program that one needs (left out if it is not on the PATH), ``ENDINGS``
+        the files one is for, ``RECOMMENDED`` what the site recommends, ``WITH_NILEARN`` those
+        that run a script with nilearn, ``COLD_WORKERS`` those that start their workers,
+        ``COLD_CACHE`` those that find the file dropped from the page cache, ``FORM`` the form.
 
     Raises
     ------
