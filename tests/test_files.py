@@ -40,6 +40,34 @@ def test_an_error_in_the_middle_leaves_the_old_file_alone(tmp_path):
     assert os.listdir(tmp_path) == ["file.json"]
 
 
+@pytest.mark.usefixtures("_way")
+def test_two_that_write_the_same_file_do_not_meet(tmp_path):
+    path = tmp_path / "file.json"
+    with written_whole(path) as one:
+        one.write(b"the first")
+        with written_whole(path) as other:
+            other.write(b"2")
+        assert path.read_bytes() == b"2"
+    assert path.read_bytes() == b"the first"
+    assert os.listdir(tmp_path) == ["file.json"]
+
+
+def test_what_was_left_unfinished_long_ago_is_removed(tmp_path):
+    path = tmp_path / "file.json"
+    left, fresh, other = (
+        tmp_path / f".{name}.new" for name in ("file.json.0a", "file.json.0b", "other.json.0a")
+    )
+    for one in (left, fresh, other):
+        one.touch()
+    for one in (left, other):
+        os.utime(one, (0, 0))
+    with written_whole(path):
+        pass
+    assert not left.exists()
+    assert fresh.exists()
+    assert other.exists()
+
+
 def test_a_kill_in_the_middle_leaves_nothing(tmp_path):
     path = tmp_path / "file.json"
     path.write_bytes(b"old")

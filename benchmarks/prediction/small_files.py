@@ -129,7 +129,9 @@ def _planned(image: Image, voxels: str, ending: str, size: str) -> Image:
         least, volumes = SIZES[size]
         z = math.ceil(least / (x * y))
     stem = f"{image.stem}-{image.sha256[:8]}"
-    path = cache_folder() / "sizes" / f"{stem}-{voxels}-{size}.{ending.replace('_', '.')}"
+    # What a size is may change from one version of this project to the next.
+    name = f"{stem}-{voxels}-{size}-{z}x{volumes}.{ending.replace('_', '.')}"
+    path = cache_folder() / "sizes" / name
     kind = VOXELS[voxels]
     return Image(
         path,

@@ -12,6 +12,7 @@ from pathlib import Path
 
 from benchmarks import files
 from benchmarks.files import PROJECT
+from benchmarks.results.provenance import BENEATH
 
 if sys.version_info >= (3, 11):
     import tomllib
@@ -22,9 +23,6 @@ NEWEST = "newest"
 
 #: Where nox keeps environments.
 NOX = PROJECT / ".nox"
-
-#: Packages that nilearn rests on; they are the same in all environments.
-_SHARED = ("numpy", "scipy", "pandas", "scikit-learn", "joblib", "isal", "indexed_gzip")
 
 
 @dataclass(frozen=True)
@@ -107,4 +105,4 @@ def releases_folder() -> Path:
 
 def shared() -> list[str]:
     """Return what is the same in all environments, as pip writes it."""
-    return [f"{name}=={metadata.version(name)}" for name in _SHARED]
+    return [f"{name}=={metadata.version(name)}" for name in BENEATH]

@@ -23,8 +23,11 @@ from benchmarks.gauge import machine
 from benchmarks.gauge.shared_memory import shared_memory
 from benchmarks.units import GIB, format_bytes
 
+#: Packages that methods rest on, nilearn's own among them.
+BENEATH = ("numpy", "scipy", "pandas", "scikit-learn", "joblib", "isal", "indexed_gzip")
+
 #: Packages whose release can change a figure, as far as they are installed.
-PACKAGES = ("nibabel", "nilearn", "numpy", "scipy", "joblib", "isal", "indexed_gzip")
+PACKAGES = ("nibabel", "nilearn", *BENEATH, "dask", "distributed")
 
 #: How the system of a virtual machine ends.
 VIRTUAL = "virtual machine"

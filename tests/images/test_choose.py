@@ -1,7 +1,9 @@
 import gzip
+import os
 import re
 import socket
 import subprocess
+from pathlib import Path
 
 import nibabel as nib
 import numpy as np
@@ -182,6 +184,33 @@ def test_concat_joins_the_run_to_itself(tmp_path, monkeypatch, ending):
     assert file.path.suffixes[-1] == path.suffixes[-1]
     written = file.path.stat().st_mtime_ns
     assert choose.choose().path.stat().st_mtime_ns == written
+
+
+@pytest.mark.parametrize("damage", ["cut", "flipped"])
+def test_a_damaged_run_is_not_joined_to_itself(tmp_path, monkeypatch, damage):
+    path = save_run(tmp_path / "run.nii.gz", shape=(16, 16, 12, 8))
+    content = bytearray(path.read_bytes())
+    if damage == "cut":
+        del content[len(content) // 2 :]
+    else:
+        content[-6] ^= 1  # of the checksum
+    path.write_bytes(content)
+    monkeypatch.setenv("FMRI", str(path))
+    monkeypatch.setenv("CONCAT", "2")
+    with pytest.raises(DataError, match=rf"{path} is damaged"):
+        choose.choose()
+    assert not list(Path(os.environ["FMRI_BENCH_CACHE"]).glob("run-x2*"))
+
+
+def test_a_proxy_is_left_to_the_download(monkeypatch):
+    def refused(*_, **__):
+        raise OSError(111, "Connection refused")
+
+    monkeypatch.setattr(choose.socket, "create_connection", refused)
+    monkeypatch.setattr(choose, "getproxies", dict)
+    assert choose._unreachable() == "osf.io cannot be reached: Connection refused"
+    monkeypatch.setattr(choose, "getproxies", lambda: {"https": "http://proxy:3128"})
+    assert choose._unreachable() == ""
 
 
 @pytest.mark.parametrize("text", ["0", "-1", "two", "1.5", "²"])

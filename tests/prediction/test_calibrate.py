@@ -178,6 +178,17 @@ def test_what_was_measured_of_a_method_before_it_was_edited_is_dropped(project, 
     assert not any("@scaled_" in name for name in there)
 
 
+def test_what_once_lacked_memory_is_tried_again(project, tmp_path, monkeypatch):
+    shutil.copytree(project / "results", tmp_path / "results")
+    monkeypatch.setenv("FMRI_BENCH_RESULTS", str(tmp_path / "results"))
+    store = calibrate.calibrate(project / "bold.nii.gz")
+    mine = (result for result in store.all() if "@int16_nii_gz" in result.task)
+    one = next(result for result in mine if result.method == "whole")
+    store.put(replace(one, status=Status.KILLED, message="no memory", memory_runs=()))
+    store = calibrate.calibrate(project / "bold.nii.gz")
+    assert not store.get(one.task, "whole").failed
+
+
 def test_files_that_no_fit_has_seen_prove_predictions_and_are_kept(project):
     store = calibrate.calibrate(project / "bold.nii.gz")
     proof = Proof.of([store], Basis(store))
@@ -351,6 +362,42 @@ def test_sets_of_different_files_are_refused_unless_that_is_meant(fmri_path, tmp
     with pytest.raises(DataError, match="--different-files"):
         differences.between(first, second)
     assert differences.between(first, second, different_files=True).rows
+
+
+def test_folders_pair_a_method_on_the_same_file_alone(fmri_path, tmp_path):
+    first, _, content = result_sets(fmri_path, tmp_path)
+    for name, folder in (("a", "one"), ("b", "one"), ("a", "two"), ("b", "two")):
+        content["data"] |= {"sha256": name * 64, "name": f"{name}.nii.gz"}
+        (tmp_path / folder).mkdir(exist_ok=True)
+        (tmp_path / folder / f"{name}.json").write_text(json.dumps(content))
+        for entry in content["results"]:  # the other file takes a hundred times as long
+            for run in entry.get("time_runs", ()):
+                run["wall_seconds"] *= 100 if name == "a" else 0.01
+    found = differences.between(tmp_path / "one", tmp_path / "two")
+    assert {row.verdict for row in found.rows} == {differences.SAME}
+    assert {row.file for row in found.rows} == {"a.nii.gz", "b.nii.gz"}
+    assert found.table().headings[0] == "file"
+    with pytest.raises(DataError, match="give a results file of each"):
+        differences.between(tmp_path / "one", first, different_files=True)
+
+
+def test_a_results_file_that_is_not_there_is_a_sentence(tmp_path):
+    with pytest.raises(StoreError, match=r"There is no results file .*gone\.json"):
+        differences.between(tmp_path / "gone.json", tmp_path / "gone.json")
+
+
+@pytest.mark.parametrize(
+    ("words", "answer"),
+    [
+        (["--task", "gone"], "Nothing is predicted for a task 'gone'; there are: small"),
+        (["--task", "small", "--method", "small.whole"], "leave out --task"),
+        (["--method", "small.whole", "--slurm", "--verify"], "--verify is about one file"),
+    ],
+)
+def test_predict_refuses_what_it_could_only_pass_over(fmri_path, words, answer):
+    found = CliRunner().invoke(__main__.main, ["predict", str(fmri_path), *words])
+    assert found.exit_code
+    assert answer in found.output + str(found.exception)
 
 
 @pytest.mark.parametrize(

@@ -76,6 +76,31 @@ def test_a_fresh_interpreter_is_no_fork_and_imports_by_itself(tmp_path):
     assert len({*runs}) == 2
 
 
+@pytest.fixture
+def no_pidfd(tmp_path, monkeypatch, templates):  # noqa: ARG001 - ended before and after
+    """Have keepers find no `os.pidfd_open`, as with some builds of Python."""
+    (tmp_path / "sitecustomize.py").write_text("import os\ndel os.pidfd_open\n")
+    monkeypatch.syspath_prepend(tmp_path)
+
+
+@pytest.mark.usefixtures("no_pidfd")
+@pytest.mark.parametrize("fresh", [False, True])
+@pytest.mark.parametrize("batch", [TIME, Batch(memory=1), Batch(time=1, memory=1)])
+def test_a_python_without_pidfd_measures_as_well(fresh, batch):
+    outcome = carry_out(os.getpid, batch=batch, fresh=fresh)
+    assert isinstance(outcome, execute.Outcome), outcome
+    assert len(outcome.runs) == batch.runs
+
+
+@pytest.mark.usefixtures("no_pidfd")
+@pytest.mark.parametrize("fresh", [False, True])
+def test_there_a_run_that_crashes_is_noticed_too(fresh):
+    for batch in (TIME, Batch(memory=1)):
+        outcome = carry_out(os.abort, batch=batch, fresh=fresh)
+        assert outcome.status == "crashed"
+        assert "SIGABRT" in outcome.message
+
+
 def test_the_template_has_imported_what_the_function_names():
     def frozen():
         import nibabel
@@ -334,3 +359,20 @@ def test_templates_give_their_memory_back_when_no_order_comes(monkeypatch):
     thread.join(10)
     assert not thread.is_alive()
     theirs.close()
+
+
+@pytest.mark.usefixtures("templates")
+def test_a_keeper_that_ends_is_not_blamed_on_the_method():
+    carry_out(os.getpid)
+    keeper_id = launch._KEPT[0]._process.pid
+    threading.Timer(0.5, os.kill, (keeper_id, signal.SIGKILL)).start()
+    outcome = carry_out(time.sleep, 5)
+    assert outcome.status == "crashed"
+    assert "the process that watched it ended; see whether there is room in" in outcome.message
+
+
+def test_half_an_answer_is_none(tmp_path):
+    path = tmp_path / "answer"
+    path.write_text('{"worker": {"timed": []}}\n{"keeper": {"co')
+    with path.open("rb") as answer:
+        assert launch._answers(answer) == {"worker": {"timed": []}}

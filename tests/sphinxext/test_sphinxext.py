@@ -867,3 +867,15 @@ def test_how_much_machines_differ_is_said(about, said):
         for cpu, virtual in about
     )
     assert machines.alike(found).startswith(f"So far these are results of {said} of them is from")
+
+
+def test_the_error_of_the_gauge_is_told_apart_where_calls_fork():
+    def check(error_mib, forks):
+        return Check(Known("a call", print, (), 0, forks=forks), error_mib * MIB)
+
+    checks = [check(0.1, 0), check(-0.2, 0), check(5, 3)]
+    assert measurements._largest_errors(checks) == (
+        "at most 0.20 MiB on 2 known calls; "
+        "at most 5.00 MiB on 1 that fork, what a fork takes included"
+    )
+    assert "coarse" in measurements._largest_errors([])

@@ -37,6 +37,14 @@ def test_swapped_volumes_are_seen():
         check(ARRAY, ARRAY[..., ::-1])
 
 
+def test_lists_of_arrays_that_have_no_sum_are_values():
+    check(np.nonzero(np.zeros(3)), np.nonzero(np.zeros(3)))
+    check([np.ones(2, complex)], [np.ones(2, complex)])
+    check((np.array(["a"]), np.ones(1)), (np.array(["a"]), np.ones(1)))
+    with pytest.raises(DisagreementError, match="a value of type tuple"):
+        check(np.nonzero(np.zeros(3)), np.ones(3))
+
+
 def test_shapes_and_kinds_must_be_the_same():
     with pytest.raises(DisagreementError, match="an array of shape"):
         check(ARRAY, ARRAY[..., :3])

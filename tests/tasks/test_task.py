@@ -1,5 +1,8 @@
 import functools
+import os
 import re
+import subprocess
+import sys
 
 import pytest
 
@@ -55,6 +58,76 @@ def test_prose_and_other_code_do_not_change_a_method(example, old, new):
 )
 def test_its_code_and_what_it_uses_in_its_file_do(example, old, new):
     assert digest(example, SOURCE) != digest(example, SOURCE.replace(old, new))
+
+
+USING = """
+import functools
+import numpy as np
+NAMES = {names}
+TABLE = np.arange(2000) * {factor}
+
+@functools.cache
+def cached(n):
+    return n + {added}
+
+class Grid:
+    size = 3
+
+    def cells(self):
+        return self.size * {cells}
+
+    @property
+    def edge(self):
+        return self.size - {edge}
+
+def around():
+    power = {power}
+
+    def method(fmri_path):
+        return cached(3), Grid(), TABLE, sorted(NAMES), power
+
+    return method
+
+METHODS = [around()]
+"""
+USED = {
+    "names": '{"a", "b", "c", "d"}',
+    "factor": "1",
+    "added": "1",
+    "cells": "1",
+    "edge": "1",
+    "power": "1",
+}
+
+
+@pytest.mark.parametrize("name", USED)
+def test_caches_classes_closures_and_large_constants_belong_to_a_method(example, name):
+    before, again, after = (
+        digest(example, USING.format_map(USED | changed))
+        for changed in ({}, {}, {name: USED[name].replace("1", "2").replace("d", "e")})
+    )
+    assert before == again
+    assert before != after
+
+
+def test_a_set_has_the_same_digest_in_every_process(tmp_path):
+    path = tmp_path / "mine.py"
+    path.write_text("NAMES = set('abcdefgh')\n\n\ndef method(_):\n    return NAMES\n")
+    code = (
+        "import runpy, sys; from benchmarks.tasks.source import source_sha256; "
+        "print(source_sha256(runpy.run_path(sys.argv[1])['method']))"
+    )
+    found = {
+        subprocess.run(
+            [sys.executable, "-c", code, path],
+            env=os.environ | {"PYTHONHASHSEED": seed},
+            capture_output=True,
+            text=True,
+            check=True,
+        ).stdout
+        for seed in ("1", "2", "3")
+    }
+    assert len(found) == 1
 
 
 SHARING = """
