@@ -184,8 +184,9 @@ def maps_one_pass(fmri_path):
     """Multiply each volume with the maps, and solve the normal equations."""
     img_maps = maps(fmri_path)
     refuse_other_grid(img_maps, nib.load(fmri_path), "maps", "linear")
-    weights = np.nan_to_num(np.asanyarray(img_maps.dataobj), posinf=0, neginf=0)
+    weights = np.asanyarray(img_maps.dataobj)
     weights = csr_array(weights.reshape(-1, weights.shape[3]), dtype=np.float64)
+    weights.data = np.nan_to_num(weights.data, posinf=0, neginf=0)
     products = []
     with opened_image(fmri_path) as img:
         for volume in range(img.shape[3]):
