@@ -64,18 +64,20 @@ def _parts(function: FunctionType, seen: set[FunctionType]) -> Iterator[str]:
             # Where in a package a function lies may differ from one release to the next.
             package = str(getattr(value, "__module__", "")).partition(".")[0]
             yield f"{name} = {package} {getattr(value, '__qualname__', name)}"
-            for method in vars(value).values() if isinstance(value, type) else ():
-                inner = helper(function, getattr(method, "fget", None) or method)
-                if inner and inner not in seen:
-                    yield from _parts(inner, seen)
         else:
             yield f"{name} = {_constant(value)}"
 
 
 def _used(function: FunctionType) -> Iterator[tuple[str, Any]]:
-    """Yield by name what a function uses: of its file, and of a function around it."""
+    """Yield by name what a function uses: of its file, its classes, and a function around it."""
     for name in sorted(_names(function.__code__) & function.__globals__.keys()):
-        yield name, function.__globals__[name]
+        value = function.__globals__[name]
+        yield name, value
+        if isinstance(value, type) and value.__module__ == function.__module__:
+            for part, member in vars(value).items():
+                if not part.startswith("__") or isinstance(member, FunctionType):
+                    inner = getattr(member, "fget", None) or getattr(member, "__func__", member)
+                    yield f"{name}.{part}", inner
     for name, cell in zip(function.__code__.co_freevars, function.__closure__ or (), strict=True):
         with contextlib.suppress(ValueError):  # not bound yet
             yield name, cell.cell_contents

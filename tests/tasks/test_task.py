@@ -71,7 +71,7 @@ def cached(n):
     return n + {added}
 
 class Grid:
-    size = 3
+    size = {size}
 
     def cells(self):
         return self.size * {cells}
@@ -94,6 +94,7 @@ USED = {
     "names": '{"a", "b", "c", "d"}',
     "factor": "1",
     "added": "1",
+    "size": "1",
     "cells": "1",
     "edge": "1",
     "power": "1",
