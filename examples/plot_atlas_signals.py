@@ -186,7 +186,7 @@ def maps_one_pass(fmri_path):
     refuse_other_grid(img_maps, nib.load(fmri_path), "maps", "linear")
     weights = np.asanyarray(img_maps.dataobj)
     weights = csr_array(weights.reshape(-1, weights.shape[3]), dtype=np.float64)
-    weights.data = np.nan_to_num(weights.data, posinf=0, neginf=0)
+    weights.data[~np.isfinite(weights.data)] = 0
     products = []
     with opened_image(fmri_path) as img:
         for volume in range(img.shape[3]):
