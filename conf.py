@@ -38,7 +38,7 @@ measured_upstream = ["performance_comparison"]
 html_theme = "furo"
 html_title = project
 html_static_path = ["doc/_static"]
-html_css_files = ["site.css", "figures.css", ("print.css", {"media": "print"})]
+html_css_files = ["site.css", ("print.css", {"media": "print"})]
 html_js_files = [("site.js", {"defer": "defer"})]
 html_favicon = "doc/_static/thumbnails/how_we_measure.svg"
 html_show_sphinx = False
@@ -82,9 +82,7 @@ intersphinx_mapping = {
 intersphinx_timeout = 5
 
 # A function is copied with the imports and helpers that are folded in above it.
-copybutton_selector = (
-    "div.pasted, div.highlight pre:not(div.pasted pre):not(div.ipython-lines pre)"
-)
+copybutton_selector = "div.pasted, div.highlight pre:not(div.pasted pre)"
 copybutton_exclude = ".linenos, summary"
 
 # Drawn while the site is built; the layout that keeps the sides as the source has them.

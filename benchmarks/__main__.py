@@ -152,6 +152,7 @@ def list_(*, as_json: bool) -> None:
     epilog=_examples(
         "run mean_over_time my_bold.nii.gz",
         "run load mean_over_time my_bold.nii.gz --runs 9 --json mine.json",
+        "run load my_bold.nii.gz --fresh",
         "run my_bold.nii.gz --memory-limit 4GiB --time-limit 10min",
         "run many_images my_bold.nii.gz --scheduler tcp://10.0.0.1:8786",
     )
@@ -159,6 +160,7 @@ def list_(*, as_json: bool) -> None:
 @click.argument("words", metavar="[TASK]... [FILE]", nargs=-1)
 @click.option("--runs", type=click.IntRange(1), help="Time runs of each method (5).")
 @click.option("--json", "target", type=click.Path(path_type=Path), help="Also write them here.")
+@click.option("--fresh", is_flag=True, help="Measure again what is stored.")
 @click.option("--scheduler", metavar="ADDRESS", help="Measure many_images on this Dask.")
 @_limit_options
 def run(
@@ -166,12 +168,15 @@ def run(
     runs: int | None,
     target: Path | None,
     scheduler: str | None,
+    *,
+    fresh: bool,
     **limits: str,
 ) -> None:
     """Measure tasks on a file of your own.
 
-    All of them by default. A table of each is printed. The results are kept apart from those
-    of the site. A method that would need more memory than is free is not run.
+    All of them by default. A table of each is printed. The results are kept, apart from those of
+    the site, and a second call measures what is missing or has changed; everything with --fresh.
+    A method that would need more memory than is free is not run.
 
     Images for the workers of a scheduler are put into the folder of temporary files. If they are
     other machines, set TMPDIR to a folder that all of them share.
@@ -180,7 +185,7 @@ def run(
 
     names, path = _tasks_and_file(words)
     if scheduler is None:
-        parts = own_file.parts(names, runs, _bounds(**limits))
+        parts = own_file.parts(names, runs, _bounds(**limits), again=fresh or None)
         for found in own_file.run(parts, path, target=target):
             click.echo(f"{found}\n")
         return
@@ -262,6 +267,9 @@ def predict(  # noqa: PLR0913 - a command has as many options as it needs
 
     if slurm and not method:
         raise click.UsageError("--slurm is about one method; name it with --method TASK.METHOD.")
+    for name in () if verify else sorted(name for name, amount in limits.items() if amount):
+        option = f"--{name.replace('_', '-')}"
+        raise click.UsageError(f"{option} is about the runs of --verify, and there are none.")
     if method and tasks:
         raise click.UsageError("--method names a task already; leave out --task.")
     images, basis = pipelines.images(fmri_paths), pipelines.basis()

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from typing import TYPE_CHECKING, Any
 
 import cloudpickle
@@ -32,6 +33,8 @@ class MeasureMagics(Magics):
         this session stays as it is: a cell leaves no names behind.
         """
         options, rest = self.parse_options(line, "r:o", posix=False, strict=False)
+        if cell is not None and rest.strip():
+            raise UsageError(f"%%measure takes options alone; put {rest.strip()} below it.")
         session = self.shell.user_ns if self.shell else {}
         try:
             result = _measured(rest if cell is None else cell, session, options)
@@ -77,4 +80,5 @@ def told(result: Result) -> str:
         f"kept  {format_bytes(result.kept_bytes.median)}",
         f"all   {format_bytes(result.whole_bytes.median)}, interpreters included",
     ]
-    return "\n".join([*lines, *result_tables.remarks([result])])
+    remarks = result_tables.remarks([replace(result, method="the code")])
+    return "\n".join([*lines, *remarks])

@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Any
 
 from benchmarks import files, progress
 from benchmarks.claims.lookup import Lookup
-from benchmarks.errors import DataError, FigureError
+from benchmarks.errors import DataError, FigureError, MethodError
 from benchmarks.gauge import peak
 from benchmarks.results import provenance, reference_store
 from benchmarks.results import store as stores
@@ -155,7 +155,10 @@ def opened(name: str, examples: Path, path: Path, *, measuring: bool) -> Project
         raise FigureError(f"{examples} has no plot_*.py with a list METHODS.")
     if not measuring:
         if not path.exists():
-            raise FigureError(f"There are no results in {path}, and nothing is to be measured.")
+            raise FigureError(
+                f"There are no results in {path}, and nothing is to be measured. Build the pages "
+                'once with measured_when = "changed" and without MEASURE=0.'
+            )
         return Project(reference_store.Reference(path, Given))
     here = _here(path)
     if path.exists() and stores.read(path, Given)[0].digest != here.digest:
@@ -209,7 +212,12 @@ def _lots(task: Task, store: Store[Given], plan: Plan) -> list[Lot]:
 
 
 def _carried_out(plan: Plan, method: Method, batch: Batch, *, reduced: bool) -> Outcome | Failure:
-    arguments = tuple(method.function.__globals__.get("ARGUMENTS", ()))
+    arguments = method.function.__globals__.get("ARGUMENTS", ())
+    if not isinstance(arguments, tuple):
+        raise MethodError(
+            f"ARGUMENTS beside {method.name} is of type {type(arguments).__name__}. It has to be "
+            "a tuple: of a single argument, write ARGUMENTS = (VALUES,) with a comma."
+        )
     order = Order(
         method.function,
         (arguments,),

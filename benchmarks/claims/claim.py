@@ -165,7 +165,7 @@ class Claim:
     def _is_plain(self) -> bool:
         """Whether the figure has no unit."""
         first, *others = self.expression.terms
-        return bool(others) or first.quantity.endswith("multiplier")
+        return bool(others) or not QUANTITIES[first.quantity].units
 
     def verdict(self, value: Interval) -> Verdict:
         """Judge the claim: by the whole spread, never by the median alone."""

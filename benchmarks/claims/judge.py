@@ -92,6 +92,8 @@ def of_pages(claim: Claim, lookup: Lookup, opened: Callable[[], Releases]) -> Ju
         return Judgement(verdict, value, where, tuple(claim.runs(lookup.find)))
     if not claim.releases:
         return Judgement(verdict)
+    for term in claim.expression.terms:
+        lookup.method(term.task, term.method)  # one that is unknown was measured nowhere
     across = opened()
     found = [(under, of_release(claim, under)) for under in across.under]
     judged = [(under, one) for under, one in found if one.verdict is not Verdict.ELSEWHERE]

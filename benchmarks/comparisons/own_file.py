@@ -51,9 +51,11 @@ class Part:
     methods: tuple[str, ...] = ()
 
 
-def parts(names: Sequence[str], runs: int | None, bounds: Bounds) -> list[Part]:
+def parts(
+    names: Sequence[str], runs: int | None, bounds: Bounds, *, again: bool | None = None
+) -> list[Part]:
     """Return a part for each task, with what a user chose."""
-    plan = Plan.of(runs=runs, bounds=bounds)
+    plan = Plan.of(runs=runs, again=again, bounds=bounds)
     return [Part(name, plan) for name in names]
 
 
@@ -65,9 +67,9 @@ def run(
     folder: Path | None = None,
 ) -> Iterator[Comparison]:
     """Measure tasks in turn, and write the target after each; raises BenchmarkError."""
-    workspace = _ready(fmri_path, folder or files.own_results_folder())
     if target:
         _refuse_target(target)
+    workspace = _ready(fmri_path, folder or files.own_results_folder())
     measured: list[Result] = []
     for part in wanted:
         found = _compared(part, workspace, wanted)

@@ -113,6 +113,11 @@ def _read(path: Path) -> tuple[Provenance, dict[str, str], dict[_Key, Result]]:
         raise DataError(f"There is no results file in {path}. Give one that has some.")
     found = [read(one, Image) for one in paths]
     names = {image.sha256: image.name for _, image, _ in found}
+    if len({(image.sha256, here.digest) for here, image, _ in found}) > len(names):
+        raise DataError(
+            f"{path} has results of the same file under two machines or versions. Give one of its "
+            "files, or move the others away."
+        )
     results = {
         (image.sha256, result.task, result.method, result.cache): result
         for _, image, of_file in found

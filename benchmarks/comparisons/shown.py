@@ -56,9 +56,9 @@ class State:
         shared = [
             *map(repr, (workspace.image, workspace.store.provenance, os.environ.get("RUNS"))),
             repr(sorted((found.name, found.version) for found in metadata.distributions())),
-            _content(path for pattern in _CODE for path in files.PACKAGE.rglob(pattern)),
+            code_digest(),
             # How examples are run, and the drawings that stand for them.
-            _content([files.PROJECT / "conf.py", *files.DOC.glob("_static/thumbnails/*")]),
+            content_digest([files.PROJECT / "conf.py", *files.DOC.glob("_static/thumbnails/*")]),
         ]
         return cls(workspace, results, _digest(shared))
 
@@ -112,16 +112,21 @@ class State:
         elif function == "compare_releases":
             yield _code_of(set(tasks_compared()))
             folders = environments.releases_folder(), files.REFERENCE / reference_store.RELEASES
-            yield _content(path for folder in folders for path in folder.rglob("*.json"))
+            yield content_digest(path for folder in folders for path in folder.rglob("*.json"))
         else:  # a prediction rests on small files, and on how fast this machine is
             yield _code_of(set(example_paths()))
             basis = predict.basis_of(self.workspace)
             yield repr(basis.slowness)
-            yield _content([basis.store.path])
+            yield content_digest([basis.store.path])
+
+
+def code_digest() -> str:
+    """Return the digest of what makes figures, tables and plots of results."""
+    return content_digest(path for pattern in _CODE for path in files.PACKAGE.rglob(pattern))
 
 
 def _code_of(names: set[str]) -> str:
-    return _content(path for name, path in example_paths().items() if name in names)
+    return content_digest(path for name, path in example_paths().items() if name in names)
 
 
 def _imported(tree: ast.Module) -> set[str]:
@@ -146,7 +151,7 @@ def _programs(tree: ast.Module) -> Iterator[str]:
                     yield f"{word} {program_version(word)}"
 
 
-def _content(paths: Iterable[Path]) -> str:
+def content_digest(paths: Iterable[Path]) -> str:
     """Return the digest of files: their names and what they hold."""
     found = (f"{path} {_digest_of(path, path.stat().st_mtime_ns)}" for path in sorted(paths))
     return _digest(found)

@@ -128,16 +128,12 @@ class Image:
     def entry(self) -> dict[str, Any]:
         """Return what is stored of it, as JSON can hold it."""
         names = [*_DERIVED, *(f.name for f in fields(self) if f.name not in _LOCAL)]
-        # Not by how much, where a file of schema 1 did not say it: JSON knows no NaN.
-        unknown = {"slope": 1.0} if math.isnan(self.slope) else {}
-        return {name: getattr(self, name) for name in names} | unknown
+        return {name: getattr(self, name) for name in names}
 
     @classmethod
     def from_entry(cls, entry: dict[str, Any], folder: Path) -> Self:
         """Read what `entry` returned; raises KeyError, TypeError or ValueError if it is none."""
         given = {name: value for name, value in entry.items() if name not in _DERIVED}
-        if entry["scaled"] and (entry.get("slope", 1), entry.get("inter", 0)) == (1, 0):
-            given["slope"] = math.nan  # schema 1 does not say by how much
         _ = entry["sha256"], entry["file_bytes"], entry["compression"]  # none may be missing
         found = CONVERTER.structure(given | {"path": folder / entry["name"]}, cls)
         _ = found.raw_bytes  # refuses what is no type of a voxel

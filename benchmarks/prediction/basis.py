@@ -5,9 +5,10 @@ from __future__ import annotations
 import functools
 import statistics
 from dataclasses import dataclass, replace
+from pathlib import Path
 from typing import TYPE_CHECKING
 
-from benchmarks import files
+from benchmarks import files, recipes
 from benchmarks.images.image import Image
 from benchmarks.report.captions import machine
 from benchmarks.results import reference_store
@@ -19,7 +20,6 @@ from . import cost_model, roofline, small_files
 
 if TYPE_CHECKING:
     from collections.abc import Iterable
-    from pathlib import Path
 
     from benchmarks.results.provenance import Provenance
 
@@ -115,7 +115,8 @@ def _of_reference() -> Store[Image]:
 
 def _own(here: Provenance) -> Basis | None:
     """Return what was last measured with these versions, unless an example has changed since."""
-    edited = max(map(_changed, example_paths().values()), default=0.0)
+    paths = [Path(recipes.__file__), *example_paths().values()]
+    edited = max(map(_changed, paths))
     for path in _newest(files.small_results_folder()):
         found, image, _ = read(path, Image)
         if _is_here(found, here):

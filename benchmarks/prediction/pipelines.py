@@ -179,7 +179,15 @@ def images(fmri_paths: Paths) -> list[Image]:
     given = [fmri_paths] if isinstance(fmri_paths, (str, os.PathLike)) else list(fmri_paths)
     if not given:
         raise DataError("There is no file to predict for. Give the path of a BOLD run.")
-    return [header.read(path) for one in given for path in _paths(Path(one).expanduser())]
+    found, refused = [], []
+    for path in (path for one in given for path in _paths(Path(one).expanduser())):
+        try:
+            found.append(header.read(path))
+        except DataError as error:
+            refused.append(str(error))
+    if refused:  # all at once, so that they need not be found one by one
+        raise DataError("\n".join(refused))
+    return found
 
 
 def _paths(path: Path) -> Sequence[Path]:

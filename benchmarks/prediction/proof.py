@@ -47,17 +47,6 @@ class Proof:
         return cls(tuple(request.pairs(stores, basis)), basis)
 
     @property
-    def within(self) -> float:
-        """Which part is off by no more than `NAMED_FROM`."""
-        near = [pair for pair in self.pairs if abs(pair.ratio - 1) <= NAMED_FROM]
-        return len(near) / max(1, len(self.pairs))
-
-    @property
-    def covered(self) -> float:
-        """Which part needed no more than would have been requested."""
-        return 1 - len(self._above) / max(1, len(self.pairs))
-
-    @property
     def _above(self) -> list[Pair]:
         return [p for p in self.pairs if p.ratio > request.margin(self.basis, p.workers)]
 

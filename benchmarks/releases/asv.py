@@ -134,8 +134,8 @@ def _first_line(text: str) -> str:
 
 def _tasks() -> dict[str, Task]:
     """Return the tasks whose times say something, by name."""
-    names = [name for name in tasks.example_paths() if name in chapter.TASKS]
-    return {name: tasks.task_named(name) for name in names if chapter.TASKS[name].timed}
+    names = [name for name in tasks.example_paths() if chapter.about(name).timed]
+    return {name: tasks.task_named(name) for name in names}
 
 
 def _module(task: Task) -> str:

@@ -1,11 +1,5 @@
 """Measured results on disk: one JSON file for each pair of data file and provenance.
 
-History of the schema
----------------------
-1 : first.
-2 : fields that have their default value are left out; slope and intercept of the data. Files of
-    schema 1 are read as well.
-
 Results of different machines, versions or data files never meet in one file, so nothing
 can merge them by accident. What an interpreter gave is written at once; a file is replaced
 whole or not at all.
@@ -40,7 +34,6 @@ if sys.platform != "win32":
     import fcntl
 
 SCHEMA = 2
-_READABLE = (1, SCHEMA)
 
 _ADVICE = "Move it away and measure again, or put back a sound copy."
 
@@ -248,9 +241,13 @@ def _content(path: Path) -> dict[str, Any]:
         schema = content["schema"]
     except FileNotFoundError as error:
         raise StoreError(f"There is no results file {path}. Check the path.") from error
-    except (OSError, ValueError, KeyError, TypeError, RecursionError) as error:
+    except OSError as error:
+        raise StoreError(f"{path} cannot be read: {error.strerror}. Check the path.") from error
+    except (KeyError, TypeError) as error:
+        raise StoreError(f"{path} is no results file of this project. Check the path.") from error
+    except (ValueError, RecursionError) as error:
         raise StoreError(f"{path} is not a readable results file: {error}. {_ADVICE}") from error
-    if schema not in _READABLE:
+    if schema != SCHEMA:
         raise StoreError(
             f"{path} has schema {schema!r}, and this version reads schema {SCHEMA}. "
             "It was written by another version of this project; use that one, or measure again."

@@ -235,7 +235,8 @@ class Run:
 
     def _answer(self, message: bytes, watch: TreeSampler) -> None:
         """Do what the run asks for, and note whether its call is being measured now."""
-        self._asleep = message == order.TIME
+        # What is looked up in what a call returned is no need of the method.
+        self._asleep = message in {order.TIME, order.KEPT}
         self._measuring = message == order.BEGIN
         if message == order.BEGIN:
             watch.begin()

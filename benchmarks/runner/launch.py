@@ -5,6 +5,7 @@ from __future__ import annotations
 import atexit
 import contextlib
 import functools
+import itertools
 import json
 import os
 import pickle
@@ -120,8 +121,10 @@ def _pickled(order: Order) -> bytes:
 
 
 def files_of(*given: Any) -> tuple[str, ...]:
-    """Return those arguments that are paths of files."""
-    paths = [os.fspath(value) for value in given if isinstance(value, (str, os.PathLike))]
+    """Return those arguments that are paths of files, or lists of them."""
+    lists = (value for value in given if isinstance(value, (list, tuple)))
+    values = [*given, *itertools.chain.from_iterable(lists)]
+    paths = [os.fspath(value) for value in values if isinstance(value, (str, os.PathLike))]
     return tuple(path for path in paths if Path(path).is_file())
 
 

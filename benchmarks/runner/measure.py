@@ -3,9 +3,11 @@
 from __future__ import annotations
 
 from dataclasses import replace
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, get_args
 
+from benchmarks.errors import MethodError
 from benchmarks.results.result import Result
+from benchmarks.tasks.task import Cache
 
 from . import execute, launch, schedule
 from .order import Batch, Order
@@ -14,8 +16,6 @@ from .schedule import DEFAULT_BOUNDS, Bounds
 
 if TYPE_CHECKING:
     from collections.abc import Callable
-
-    from benchmarks.tasks.task import Cache
 
     from .execute import Failure, Outcome
     from .rounds import Results
@@ -55,9 +55,14 @@ def measure(
     Raises
     ------
     MethodError
-        What cannot be sent to another interpreter.
+        What cannot be sent to another interpreter, another word for ``cache``, or a cold cache
+        without a file.
     """
+    if cache not in get_args(Cache):
+        raise MethodError(f"cache is {cache!r}; it can be {' or '.join(get_args(Cache))}.")
     cold = launch.files_of(*args, *kwargs.values()) if cache == "cold" else ()
+    if cache == "cold" and not cold:
+        raise MethodError("No argument is the path of a file, so that none can be read cold.")
     order = Order(function, (args,), Batch(), kwargs, cold, cold_workers, reduced=True)
     return _measured(order, runs, bounds, cache)
 

@@ -36,7 +36,7 @@ _CODE = (
     "gauge/*.py",
     *(
         f"runner/{n}.py"
-        for n in ("keeper", "known_calls", "launch", "order", "self_check", "worker")
+        for n in ("keeper", "known_calls", "launch", "order", "self_check", "template", "worker")
     ),
 )
 

@@ -23,6 +23,7 @@ def setup(app: Sphinx) -> ExtensionMetadata:
     app.connect("env-updated", pages.updated)
     app.connect("env-purge-doc", pages.purge)
     app.connect("env-merge-info", pages.merge)
+    app.connect("doctree-resolved", pages.write_tables)
     app.connect("build-finished", pages.finish)
     for feature in (claims, measurements, original, pages, upstream):
         feature.setup(app)

@@ -24,6 +24,7 @@ if TYPE_CHECKING:
     from docutils.nodes import Node
     from sphinx.application import Sphinx
 
+    from benchmarks.images.image import Image
     from benchmarks.prediction.basis import Basis
     from benchmarks.prediction.cost_model import Cost, Costs
 
@@ -125,13 +126,19 @@ def _parts(cost: Cost | None) -> list[float | bool] | None:
     return [cost.fixed, cost.per_volume_voxel, cost.per_voxel, cost.again]
 
 
+def _scaling(image: Image) -> str:
+    if image.inter:
+        return "multiplied and shifted"
+    return "multiplied by a slope" if image.scaled else "as stored"
+
+
 def visit(translator: Any, node: Calculator) -> None:
     """Write the form; without a script it says what to do instead."""
     image, content = node["image"], node["content"]
     tasks = sorted({m["task"] for methods in content["methods"].values() for m in methods})
     choices = {
         "dtype": ("data type", TYPES, image.dtype),
-        "scaling": ("values", SCALINGS, "multiplied by a slope" if image.scaled else "as stored"),
+        "scaling": ("values", SCALINGS, _scaling(image)),
         "ending": ("ending", ENDINGS, image.ending),
     }
     page = template("benchmarks.sphinxext", "calculator.html.jinja").render(

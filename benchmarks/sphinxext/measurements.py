@@ -53,7 +53,7 @@ class MeasurementsDirective(MeasuredDirective):
     """``.. measurements:: load``: the table of a task.
 
     With ``:forms:`` it is the table of one ``:quantity:``, a row for each of these forms of
-    the run. ``:methods:`` chooses the methods. ``:reference:`` shows the reference machine.
+    the run. ``:methods:`` chooses the methods.
     """
 
     required_arguments = 1
@@ -61,7 +61,6 @@ class MeasurementsDirective(MeasuredDirective):
         "methods": str.split,
         "forms": str.split,
         "quantity": directives.unchanged_required,
-        "reference": directives.flag,
     }
 
     def measured(self) -> list[Node]:
@@ -70,7 +69,7 @@ class MeasurementsDirective(MeasuredDirective):
         methods = self.options.get("methods", ())
         if "forms" in self.options:
             return [self._crossed(task, methods)]
-        lookup = pages.reference_lookup() if "reference" in self.options else pages.lookup()
+        lookup = pages.lookup()
         results = lookup.of_task(task, methods)
         table = result_tables.of_results(results, task_named(task).methods)
         return [table_node(table, caption(lookup.data_of(task), lookup.provenance))]

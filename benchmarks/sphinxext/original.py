@@ -3,14 +3,11 @@
 from __future__ import annotations
 
 import functools
-import inspect
 import json
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, ClassVar
+from typing import TYPE_CHECKING, Any
 
 from docutils import nodes
-from docutils.parsers.rst import directives
-from sphinx.util.docutils import SphinxDirective
 
 from benchmarks.errors import FigureError
 from benchmarks.report import result_tables
@@ -18,13 +15,13 @@ from benchmarks.report.captions import machine
 from benchmarks.results.quantities import QUANTITIES
 from benchmarks.tasks import pasted
 from benchmarks.tasks.task import example_paths, task_named
-from benchmarks.units import format_bytes, format_range, format_seconds
+from benchmarks.units import format_range
 
 from . import pages
 from .pages import MeasuredDirective, table_node
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Sequence
+    from collections.abc import Sequence
 
     from docutils.nodes import Node
     from sphinx.application import Sphinx
@@ -97,52 +94,35 @@ def code(path: Path, name: str, env: BuildEnvironment) -> nodes.container:
     return nodes.container("", block, classes=["snippet"])
 
 
-class RecipeDirective(SphinxDirective):
+class RecipeDirective(MeasuredDirective):
     """``.. recipe:: load.helper``, or what examples share: code that is not measured."""
 
     required_arguments = 1
 
-    def run(self) -> list[Node]:
-        """Return the code; an error of the page if there is no such function."""
+    def measured(self) -> list[Node]:
+        """Return the code; raises FigureError if there is no such function."""
         task_name, _, name = self.arguments[0].rpartition(".")
         path = example_paths().get(task_name) if task_name else pasted.shared().path
         if path is None:
-            raise self.error(f"There is no task {task_name!r}.")
-        try:
-            return [code(path, name, self.env)]
-        except FigureError as error:
-            raise self.error(str(error)) from error
+            raise FigureError(f"There is no task {task_name!r}.")
+        return [code(path, name, self.env)]
 
 
 class SnippetDirective(MeasuredDirective):
-    """``.. snippet:: load.get_fdata``: its code, and in one line the time and memory it takes.
-
-    With ``:ipython:``, it is the lines that ``%time`` and ``%memit`` would print.
-    """
+    """``.. snippet:: load.get_fdata``: its code, and in one line the time and memory it takes."""
 
     required_arguments = 1
-    option_spec: ClassVar[dict[str, Callable[[str], object]]] = {"ipython": directives.flag}
 
     def measured(self) -> list[Node]:
         """Return the code to copy, and what stands below it."""
         task_name, _, name = self.arguments[0].rpartition(".")
         result = pages.lookup().find(task_name, name)
-        task = task_named(task_name)
-        path = task.path
+        path = task_named(task_name).path
         if path is None:
             raise FigureError(f"The task {task_name} is in no file.")
         shown = code(path, name, self.env)
-        if "ipython" not in self.options:
-            shown += taken(result)
-            return [shown]
-        store = pages.lookup().store
-        label = [f"# {store.provenance.cpu}"] if store.is_reference else []
-        given = ", ".join(inspect.signature(task.method(name).function).parameters)
-        lines = "\n".join([*label, *ipython_lines(result, given)])
-        return [
-            shown,
-            nodes.literal_block(lines, lines, language="text", classes=["ipython-lines"]),
-        ]
+        shown += taken(result)
+        return [shown]
 
 
 def taken(result: Result) -> nodes.paragraph:
@@ -171,24 +151,6 @@ def _range(quantity: str, sample: Sample) -> str:
     if write(sample.low) == write(sample.high):
         return ""
     return format_range(write, sample.low, sample.high)
-
-
-def ipython_lines(result: Result, given: str = "fmri_path") -> list[str]:
-    """Return what ``%time`` and ``%memit`` would print, or the value if time was not measured."""
-    call = f"{result.method}({given})"
-    if result.failed:
-        return [f">>> {call}", f"{result.status}: {result.message}"]
-    if not result.time_runs:
-        return [f">>> {call}", result.observed]
-    run = result.peak_run
-    peak, increment = run.baseline_bytes + run.peak_bytes, run.peak_bytes
-    return [
-        f"%time {call}",
-        f"CPU times: total: {format_seconds(result.cpu_seconds.median)}",
-        f"Wall time: {format_seconds(result.wall_seconds.median)}",
-        f"%memit {call}",
-        f"peak memory: {format_bytes(peak)}, increment: {format_bytes(increment)}",
-    ]
 
 
 def setup(app: Sphinx) -> None:

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import contextlib
 import functools
 import hashlib
 import json
@@ -17,12 +16,12 @@ from sphinx.util.docutils import SphinxDirective, SphinxRole
 
 from benchmarks import files, project
 from benchmarks.claims.claim import Claim, Verdict
-from benchmarks.comparisons import ahead
+from benchmarks.comparisons import ahead, shown
 from benchmarks.comparisons.shown import State
 from benchmarks.comparisons.site import Site
 from benchmarks.errors import AbsentError, BenchmarkError, FigureError
 from benchmarks.images.workspace import Workspace
-from benchmarks.releases import machines
+from benchmarks.releases import environments, machines
 from benchmarks.releases.changes import Across
 from benchmarks.results.store import CONVERTER
 from benchmarks.runner.schedule import Plan
@@ -49,6 +48,12 @@ _CHAPTER = "benchmarks.sphinxext.chapter"
 
 #: What `measured_when` of a conf.py can say.
 _CHANGED, _NEVER = "changed", "never"
+
+#: Style sheets of a conf.py have priority 800.
+_BEHIND_OTHERS = 900
+
+#: Formats of builders that take a table as it is: a page, and what goes upstream.
+_WITH_TABLES = ("html", "rst")
 
 #: Classes of what stands in the place of a figure.
 _ABSENT, _MISSING = "figure-absent", "figure-missing"
@@ -89,10 +94,10 @@ def withdraw(app: Sphinx) -> None:
         raise ConfigError(str(error)) from error
     tasks: set[str] = set()
     for path, made in _examples(gallery):
-        shown = made.with_suffix(_SHOWN)
-        there = made.with_suffix(".rst").exists() and shown.exists()
-        if state.is_due(path) or not there or shown.read_text() != state.of(path):
-            shown.unlink(missing_ok=True)
+        last = made.with_suffix(_SHOWN)
+        there = made.with_suffix(".rst").exists() and last.exists()
+        if state.is_due(path) or not there or last.read_text() != state.of(path):
+            last.unlink(missing_ok=True)
             made.with_suffix(_MARK).unlink(missing_ok=True)
             tasks |= state.measured_by(path)
     if tasks:
@@ -176,18 +181,13 @@ def across() -> Across:
 
 @functools.cache
 def digest() -> str:
-    """Return the digest of all results that pages can show; empty while there are none."""
-    paths = machines.paths() if isinstance(lookup(), Site) else []
-    with contextlib.suppress(FigureError):  # no releases are compared
-        paths += [store.path for under in across().under for store in under.stores.values()]
+    """Return the digest of all that pages can show; empty while there are no results."""
     found = lookup().all_digest()
-    content = found.encode() + b"".join(path.read_bytes() for path in paths)
-    return found and hashlib.sha256(content).hexdigest()
-
-
-def reference_lookup() -> Site:
-    """Return the results of the reference machine; raises FigureError if there are none."""
-    return Site(Workspace.of_reference())
+    paths = machines.paths() if isinstance(lookup(), Site) else []
+    for folder in (environments.releases_folder(), files.REFERENCE):
+        paths += folder.rglob("*.json")
+    parts = (found, str(lookup().is_reference), shown.code_digest(), shown.content_digest(paths))
+    return found and hashlib.sha256(" ".join(parts).encode()).hexdigest()
 
 
 def all_pages(env: BuildEnvironment) -> dict[str, Page]:
@@ -330,6 +330,15 @@ def table_node(
     return nodes.raw("", markup, format="html", table=table, caption=caption)
 
 
+def write_tables(app: Sphinx, doctree: nodes.document, _docname: str) -> None:
+    """Have tables as text where a builder knows no HTML, such as LaTeX."""
+    if app.builder.format not in _WITH_TABLES:
+        for node in list(doctree.findall(nodes.raw)):
+            if "table" in node:
+                text = f"{node['table'].text()}\n\n{node['caption']}"
+                node.replace_self(nodes.literal_block(text, text, language="text"))
+
+
 def add_form(
     app: Sphinx, kind: type[nodes.Element], visit: Callable[..., None], *scripts: str
 ) -> None:
@@ -348,13 +357,20 @@ def add_form(
     app.connect("html-page-context", add_scripts)
 
 
+def add_styles(app: Sphinx) -> None:
+    """Bring the style sheet along to whichever theme."""
+    app.config.html_static_path.append(str(Path(__file__).with_name("static")))
+
+
 def setup(app: Sphinx) -> None:
-    """Register the settings."""
+    """Register the settings and the style sheet."""
+    app.connect("builder-inited", add_styles)
+    app.add_css_file("figures.css", priority=_BEHIND_OTHERS)
     for name, default in (
         ("measured_examples", ""),
         ("measured_results", "measured.json"),
         ("measured_when", _CHANGED),
-        ("measured_claims_file", ""),
     ):
         app.add_config_value(name, default, "env", frozenset({str}))
+    app.add_config_value("measured_claims_file", "", "", frozenset({str}))
     app.add_config_value("measured_strict", False, "", frozenset({bool}))  # noqa: FBT003

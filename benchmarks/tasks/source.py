@@ -70,7 +70,8 @@ def _parts(function: FunctionType, seen: set[FunctionType]) -> Iterator[str]:
 
 def _used(function: FunctionType) -> Iterator[tuple[str, Any]]:
     """Yield by name what a function uses: of its file, its classes, and a function around it."""
-    for name in sorted(_names(function.__code__) & function.__globals__.keys()):
+    around = _names_around(function)
+    for name in sorted((_names(function.__code__) | around) & function.__globals__.keys()):
         value = function.__globals__[name]
         yield name, value
         if isinstance(value, type) and value.__module__ == function.__module__:
@@ -83,10 +84,28 @@ def _used(function: FunctionType) -> Iterator[tuple[str, Any]]:
             yield name, cell.cell_contents
 
 
+def _names_around(function: FunctionType) -> set[str]:
+    """Return the names in the defaults of a function, which its code does not have."""
+    return {
+        name.id
+        for node in ast.walk(_tree(function))
+        if isinstance(node, ast.arguments)
+        for value in filter(None, (*node.defaults, *node.kw_defaults))
+        for name in ast.walk(value)
+        if isinstance(name, ast.Name)
+    }
+
+
 def _constant(value: Any) -> str:
     """Write a value the same way in every process, with all that it holds."""
     if isinstance(value, (set, frozenset)):  # whose order is another one in each process
-        return f"{{{', '.join(sorted(map(repr, value)))}}}"
+        return f"{{{', '.join(sorted(map(_constant, value)))}}}"
+    if type(value) is dict:
+        return f"{{{', '.join(f'{_constant(k)}: {_constant(v)}' for k, v in value.items())}}}"
+    if type(value) is list:
+        return f"[{', '.join(map(_constant, value))}]"
+    if type(value) is tuple:
+        return f"({', '.join(map(_constant, value))}{',' * (len(value) == 1)})"
     if getattr(value, "size", 0) > MOST_WRITTEN and hasattr(value, "tobytes"):
         digest = hashlib.sha256(value.tobytes()).hexdigest()
         return f"{value.dtype} {value.shape} {digest}"

@@ -233,9 +233,12 @@ def from_example(path: Path) -> Task:
     Raises
     ------
     MethodError
-        The file has no list METHODS, or a method is not usable.
+        The file cannot be run, has no list METHODS, or a method is not usable.
     """
-    definitions = runpy.run_path(str(path), run_name="definitions")
+    try:
+        definitions = runpy.run_path(str(path), run_name="definitions")
+    except Exception as error:
+        raise MethodError(f"{path} cannot be run: {type(error).__name__}: {error}.") from error
     if "METHODS" not in definitions:
         raise MethodError(f"{path} has no list METHODS of the functions to measure.")
     return from_functions(definitions["METHODS"])

@@ -124,7 +124,7 @@ function show(form, data) {
     return;
   }
   const { rows, raw, kind, jobs } = predict(form, data);
-  const fitting = rows.filter((line) => line.verdict !== data.words[2]);
+  const fitting = rows.filter((line) => line.known && line.verdict !== data.words[2]);
   summary.textContent =
     `Raw size ${bytes(raw)}. ${fitting.length} of ${rows.length} methods fit. ` +
     `Measured on small files of the kind ${kind.replaceAll("_", " ")}.`;

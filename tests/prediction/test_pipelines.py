@@ -80,6 +80,13 @@ def test_the_command_has_a_row_for_each_file_or_all_ways_for_the_largest(dataset
     assert "It is the largest of 2 files." in text
 
 
+def test_limits_are_about_runs_alone(dataset):
+    for option in ("--memory-limit", "--time-limit"):
+        answer = command("predict", dataset, option, "1")
+        assert answer.exit_code == 2
+        assert f"{option} is about the runs of --verify" in answer.output
+
+
 def test_voxels_are_not_looked_at(tmp_path):
     path = save_run(tmp_path / "bold.nii.gz", shape=(20, 20, 10, 30))
     found = mem_gb(path, WAY)
@@ -130,6 +137,11 @@ def test_what_cannot_be_told_is_said(tmp_path, fmri_path):
         mem_gb([], WAY)
     with pytest.raises(DataError, match=r"gone\.nii does not exist"):
         mem_gb([fmri_path, tmp_path / "gone.nii"], WAY)
+    with pytest.raises(DataError, match=r"(?s)gone\.nii does not exist.*lost\.nii does not"):
+        mem_gb([tmp_path / "gone.nii", fmri_path, tmp_path / "lost.nii"], WAY)
+    plain = save_run(tmp_path / "plain_bold.nii")
+    with pytest.raises(MethodError, match=r"mean_isal is not for plain_bold\.nii: it takes"):
+        mem_gb(plain, "mean_over_time.mean_isal")
     with pytest.raises(MethodError, match=r"Did you mean mean_over_time\.mean_isal\?"):
         mem_gb(fmri_path, "mean_over_time.mean_isl")
     with pytest.raises(MethodError, match="List them with: fmri-bench predict"):

@@ -11,10 +11,11 @@ from dataclasses import replace
 from multiprocessing.shared_memory import SharedMemory
 from pathlib import Path
 
+import nibabel as nib
 import numpy as np
 import psutil
 import pytest
-from conftest import children
+from conftest import children, save_run
 from joblib import Parallel, delayed
 
 from benchmarks import Result, measure
@@ -459,3 +460,23 @@ def test_every_call_is_made_once_before_or_the_first_alone(warm_each, calls, tmp
     order = Order(note, (("a",), ("b",)), Batch(memory=1), warm_each=warm_each)
     execute.carry_out(prepare(order))
     assert path.read_text() == calls
+
+
+def opened(path):
+    return nib.load(path)
+
+
+def test_what_is_looked_up_in_a_proxy_image_is_no_need_of_the_method(tmp_path):
+    path = str(save_run(tmp_path / "bold.nii", shape=(64, 64, 40, 200)))  # 62.5 MiB
+    found = measure(opened, path, runs=1, bounds=Bounds(memory_bytes=120 * MIB))
+    assert found.status == "ok", found.message
+    assert found.peak_bytes.median < MIB
+
+
+def test_a_cold_cache_needs_a_file_and_another_word_is_refused(tmp_path):
+    with pytest.raises(MethodError, match="No argument is the path of a file"):
+        measure(nothing, cache="cold")
+    with pytest.raises(MethodError, match="cache is 'Cold'; it can be warm or cold"):
+        measure(nothing, cache="Cold")
+    paths = [save_run(tmp_path / "a.nii"), save_run(tmp_path / "b.nii")]
+    assert launch.files_of(1, paths) == tuple(map(str, paths))

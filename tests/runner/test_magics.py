@@ -100,6 +100,11 @@ def test_code_that_fails_is_a_sentence(shell, line, message):
         measured(shell, line)
 
 
+def test_a_line_above_a_cell_has_options_alone(shell):
+    with pytest.raises(UsageError, match=r"put print\(1\) below it"):
+        shell.run_cell_magic("measure", "-r 1 print(1)", "2")
+
+
 def test_the_number_of_runs_has_to_be_one(shell):
     with pytest.raises(UsageError, match="-r two"):
         shell.run_line_magic("measure", "-r two 1")

@@ -128,6 +128,19 @@ def test_figures_tables_and_claims_are_in_the_page(first):
     assert len(claims) == 2
 
 
+def test_tables_are_text_where_a_page_is_no_html(project):
+    _, answer = built(project, "-b", "text", MEASURE="0")
+    assert answer.returncode == 0, answer.stderr
+    (text,) = (project / "_build").glob("index.txt")
+    assert re.search(r"^ +chosen +[\d.]+ ", text.read_text(), re.MULTILINE)
+
+
+def test_the_style_sheet_comes_along(first):
+    folder, _, _ = first
+    assert "_static/figures.css" in (folder / "_build" / "index.html").read_text()
+    assert ".said {" in (folder / "_build" / "_static" / "figures.css").read_text()
+
+
 def test_nothing_is_measured_again_but_the_method_that_has_changed(project):
     before = times(project)
     write(project, example=EXAMPLE.replace("values.min()", "float(values.min())"))
@@ -151,10 +164,14 @@ def test_results_that_are_brought_along_are_shown_as_they_are(project, way):
     before = (project / "measured.json").read_bytes()
     if way == "setting":
         write(project, conf=f'{CONF}\nmeasured_when = "never"\n')
-    text, answer = built(project, **({"MEASURE": "0"} if way == "variable" else {}))
+    variables = {"MEASURE": "0"} if way == "variable" else {}
+    text, answer = built(project, **variables)
     assert answer.returncode == 0, answer.stderr
     assert (project / "measured.json").read_bytes() == before
     assert "Holds on the reference machine" in text
+    if way == "variable":  # pages that are there are made anew
+        assert "Holds here" in built(project)[0]
+        assert "Holds on the reference machine" in built(project, **variables)[0]
 
 
 def test_results_of_another_machine_do_not_stand_beside_those_of_this_one(project):
@@ -194,11 +211,19 @@ def test_a_claim_that_is_contradicted_is_a_warning_where_that_is_wanted(project)
         (CONF.replace("measured_examples", "other"), "measured_examples of conf.py has to name"),
         (f'{CONF}\nmeasured_when = "always"', "it can be 'changed' or 'never'"),
         (CONF.replace('"examples"', '"_empty"'), "has no plot_*.py with a list METHODS"),
+        (CONF.replace('"examples"', '"_broken"'), "cannot be run: RuntimeError: no luck."),
+        (CONF.replace('"examples"', '"_comma"'), "ARGUMENTS = (VALUES,) with a comma"),
     ],
 )
 def test_a_setting_that_is_not_right_is_a_sentence(tmp_path, conf, said):
     write(tmp_path, conf=conf, example=EXAMPLE, index=INDEX)
-    (tmp_path / "_empty").mkdir()
+    for name, text in (
+        ("_empty", ""),
+        ("_broken", "METHODS = []\nraise RuntimeError('no luck')\n"),
+        ("_comma", "def a(x):\n    return x\n\n\nARGUMENTS = (3)\nMETHODS = [a]\n"),
+    ):
+        (tmp_path / name).mkdir()
+        (tmp_path / name / "plot_it.py").write_text(text)
     _, answer = built(tmp_path)
     assert answer.returncode == 2
     assert said in answer.stderr

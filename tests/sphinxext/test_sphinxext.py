@@ -242,21 +242,6 @@ def test_a_snippet_of_workers_says_what_they_need_together(project):
     assert re.search(r"\n2\d\d ms, 300 MiB with its workers", plain(page))
 
 
-def test_a_snippet_may_have_what_ipython_would_print(project):
-    page, warnings, _ = project(
-        "T\n=\n\n.. snippet:: small.slow\n   :ipython:\n\n"
-        ".. snippet:: small.number\n   :ipython:\n"
-    )
-    assert warnings == ""
-    text = plain(page)
-    assert re.search(
-        r"%time slow\(fmri_path\)\nCPU times: total: .*\nWall time: 2\d\d ms\n"
-        r"%memit slow\(fmri_path\)\npeak memory: [\d.]+ MiB, increment: [\d.]+ MiB",
-        text,
-    )
-    assert "&gt;&gt;&gt; number(fmri_path)\n3" in text
-
-
 def test_parts_and_the_same_on_several_files_are_tables(project):
     page, warnings, _ = project(
         "T\n=\n\n.. parts:: small\n   :methods: slow\n\n"
@@ -522,6 +507,18 @@ def test_a_contradicted_claim_is_shown_reported_and_no_warning(project):
 def test_a_claim_about_other_releases_says_so(project):
     page, _, _ = project(PAGE.replace(":at-least: 2", ":at-least: 2\n   :nilearn: <0.1"))
     assert "Not about this file, or about what is not installed" in page
+
+
+def test_a_method_that_is_unknown_is_a_warning_whatever_releases_a_claim_is_about(project):
+    wrong = PAGE.replace("   :at-least: 2", "   :at-least: 2\n   :nilearn: <0.1")
+    _, warnings, _ = project(wrong.replace("small.quick.time", "small.gone.time"))
+    assert "gone" in warnings
+
+
+def test_a_recipe_that_is_not_there_is_a_warning_until_it_is(project):
+    for page in ("T\n=\n\n.. recipe:: small.gone\n", None):
+        _, warnings, _ = project(page)
+        assert "gone" in warnings
 
 
 def test_pages_read_in_parallel_keep_their_figures(project, tmp_path):

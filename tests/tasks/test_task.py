@@ -111,9 +111,20 @@ def test_caches_classes_closures_and_large_constants_belong_to_a_method(example,
     assert before != after
 
 
+def test_what_a_default_is_belongs_to_a_method(example):
+    code = (
+        "COUNT = 1\n\n\ndef method(path, count=COUNT):\n    return count\n\n\nMETHODS = [method]\n"
+    )
+    assert digest(example, code) == digest(example, code)
+    assert digest(example, code) != digest(example, code.replace("COUNT = 1", "COUNT = 2"))
+
+
 def test_a_set_has_the_same_digest_in_every_process(tmp_path):
     path = tmp_path / "mine.py"
-    path.write_text("NAMES = set('abcdefgh')\n\n\ndef method(_):\n    return NAMES\n")
+    path.write_text(
+        "NAMES = set('abcdefgh')\nMANY = {'a': [(NAMES,), NAMES]}\n\n\n"
+        "def method(_):\n    return NAMES, MANY\n"
+    )
     code = (
         "import runpy, sys; from benchmarks.tasks.source import source_sha256; "
         "print(source_sha256(runpy.run_path(sys.argv[1])['method']))"
@@ -181,6 +192,9 @@ def test_what_cannot_be_measured_is_refused(example, tmp_path):
     exec("def made(fmri_path): return 1", made)  # noqa: S102
     with pytest.raises(MethodError, match="source of made cannot be read"):
         tasks.from_functions([made["made"]])
+    (tmp_path / "broken.py").write_text("METHODS = []\n1 / 0\n")
+    with pytest.raises(MethodError, match=r"broken\.py cannot be run: ZeroDivisionError"):
+        tasks.from_example(tmp_path / "broken.py")
     (tmp_path / "none.py").write_text("x = 1\n")
     with pytest.raises(MethodError, match="no list METHODS"):
         tasks.from_example(tmp_path / "none.py")
