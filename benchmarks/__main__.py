@@ -225,6 +225,23 @@ def submit(
         click.echo(f"{found.title}: what can be handed in is in {path}.")
 
 
+def _check_words(
+    tasks: Sequence[str],
+    method: str | None,
+    limits: dict[str, str],
+    *,
+    slurm: bool,
+    verify: bool,
+) -> None:
+    """Refuse options of `predict` that do not go together."""
+    if slurm and not method:
+        raise click.UsageError("--slurm is about one method; name it with --method TASK.METHOD.")
+    if not verify and any(limits.values()):
+        raise click.UsageError("Limits are for the runs of --verify, and there are none.")
+    if method and tasks:
+        raise click.UsageError("--method names a task already; leave out --task.")
+
+
 @main.command(
     epilog=_examples(
         "predict my_bold.nii.gz",
@@ -265,13 +282,7 @@ def predict(  # noqa: PLR0913 - a command has as many options as it needs
     """
     from benchmarks.prediction import pipelines, request  # noqa: PLC0415
 
-    if slurm and not method:
-        raise click.UsageError("--slurm is about one method; name it with --method TASK.METHOD.")
-    for name in () if verify else sorted(name for name, amount in limits.items() if amount):
-        option = f"--{name.replace('_', '-')}"
-        raise click.UsageError(f"{option} is about the runs of --verify, and there are none.")
-    if method and tasks:
-        raise click.UsageError("--method names a task already; leave out --task.")
+    _check_words(tasks, method, limits, slurm=slurm, verify=verify)
     images, basis = pipelines.images(fmri_paths), pipelines.basis()
     if verify and (slurm or (method and len(images) > 1)):
         raise click.UsageError("--verify is about one file, and prints a table of its own.")

@@ -8,6 +8,7 @@ import gc
 import mmap
 import os
 import sys
+from typing import Any
 
 from benchmarks.errors import WarmError
 
@@ -15,13 +16,50 @@ from benchmarks.errors import WarmError
 COLD_FRACTION = 0.01
 
 
+#: What a worker evaluates, where no module of ours has to be. It sleeps, so that another worker
+#: takes the next of these, and says which it is.
+_GIVE_BACK = """[
+    __import__("gc").collect(),
+    __import__("ctypes").CDLL(None).malloc_trim(0),
+    __import__("time").sleep(0.005),
+    __import__("os").getpid(),
+].pop()"""
+
+#: A worker that was not met after so many rounds is busy, and no worker that waits.
+_ROUNDS = 20
+
+
 def give_back() -> None:
-    """Free what nothing refers to: freed memory that the allocator keeps hides the next use."""
+    """Free what nothing refers to: freed memory that the allocator keeps hides the next use.
+
+    Here, and in the workers that joblib and Dask keep for the next call.
+    """
     gc.collect()
-    if sys.platform == "linux":
-        trim = getattr(ctypes.CDLL(None), "malloc_trim", None)
-        if trim is not None:  # glibc alone has it
-            trim(0)
+    if sys.platform == "linux" and (trim := getattr(ctypes.CDLL(None), "malloc_trim", None)):
+        trim(0)  # glibc alone has it
+        _give_back_in_workers()
+
+
+def _give_back_in_workers() -> None:
+    loky = sys.modules.get("joblib.externals.loky.reusable_executor")
+    executor = loky and loky._executor  # noqa: SLF001 - asking for it would start it
+    if executor and not (executor._flags.broken or executor._flags.shutdown):  # noqa: SLF001
+        met: set[int] = set()
+        for _ in range(_ROUNDS):
+            there = set(executor._processes)  # noqa: SLF001 - nothing else tells
+            if there <= met:
+                break
+            met.update(executor.map(eval, [_GIVE_BACK] * len(there)))
+    if client := _client():
+        client.run(eval, _GIVE_BACK)
+
+
+def _client() -> Any:
+    """Return the client of Dask that is in use; None if there is none."""
+    if distributed := sys.modules.get("distributed"):
+        with contextlib.suppress(ValueError):
+            return distributed.default_client()
+    return None
 
 
 def end_workers() -> None:
@@ -29,13 +67,11 @@ def end_workers() -> None:
     loky = sys.modules.get("joblib.externals.loky.reusable_executor")
     if loky and (executor := loky._executor):  # noqa: SLF001 - asking for it would start it
         executor.shutdown(wait=True, kill_workers=True)
-    if distributed := sys.modules.get("distributed"):
-        with contextlib.suppress(ValueError):  # there is none
-            client = distributed.default_client()
-            cluster = client.cluster
-            client.close()
-            if cluster is not None:  # it was started here
-                cluster.close()
+    if client := _client():
+        cluster = client.cluster
+        client.close()
+        if cluster is not None:  # it was started here
+            cluster.close()
 
 
 def make_cold(path: str) -> None:

@@ -5,6 +5,7 @@ from __future__ import annotations
 import os
 import threading
 import time
+from dataclasses import replace
 from typing import TYPE_CHECKING, Any
 
 import psutil
@@ -97,7 +98,10 @@ def _look(watch: TreeSampler) -> None:
     baseline, *others = watch.ticks
     if all(tick.processes == 1 for tick in watch.ticks):
         # Of one process the highest mark is all that counts; to keep more would need memory.
-        watch.ticks = [baseline, max(others, key=lambda tick: tick.mark)]
+        highest = max(others, key=lambda tick: tick.mark)
+        # What lay between is left out, so that the mark is above what is kept.
+        spike = highest.mark - max(highest.resident, baseline.resident)
+        watch.ticks = [baseline, replace(highest, spike=max(0, spike))]
 
 
 def _coarse(function: Callable[[], Any]) -> tuple[float, Any]:

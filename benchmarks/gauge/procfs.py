@@ -55,17 +55,23 @@ class ProcessMemory:
         self._reset: int | None = None
         with contextlib.suppress(OSError):  # refused in some sandboxes: the mark then stays
             self._reset = os.open(f"/proc/{pid}/clear_refs", os.O_WRONLY)
+        #: Whether the mark rose since the last reading; one that was set back then did.
+        self.has_risen = True
+        self._known_kib = 0
         self.mark_kib = self.resident_kib = 0
         self.private_kib = self.file_kib = self.shmem_kib = 0
 
-    def read(self) -> bool:
-        """Read the counters and set the mark back; False once the process has ended."""
+    def read(self, *, reset: bool = True) -> bool:
+        """Read the counters, and set the mark back; False once the process has ended."""
         content = os.pread(self._status, _STATUS_BYTES, 0)
         self.mark_kib = field_kib(content, b"VmHWM:")
         if not self.mark_kib:  # a zombie has no memory
             return False
-        if self._reset is not None:
+        self.has_risen = self.mark_kib > self._known_kib
+        self._known_kib = self.mark_kib
+        if reset and self._reset is not None:
             os.pwrite(self._reset, _RESET_PEAK, 0)
+            self._known_kib = 0
         self.resident_kib = field_kib(content, b"VmRSS:")
         self.private_kib = field_kib(content, b"RssAnon:")
         self.file_kib = field_kib(content, b"RssFile:")

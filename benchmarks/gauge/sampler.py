@@ -46,7 +46,8 @@ class _Young:
 
     def read(self) -> bool:
         """Read how much it can have of its own; False once it has ended."""
-        if not self.memory.read():
+        # Before it starts a program, its memory can be its parent's, and so can the mark.
+        if not self.memory.read(reset=False):
             return False
         faults, private = self.memory.read_faults(), self.memory.private_kib
         self.first_kib = self.first_kib or private
@@ -96,6 +97,8 @@ class TreeSampler:
         self._copied_kib = 0
         self._counts_faults = False
         self._shared: tuple[int, int] | None = None
+        #: Whether a call is on.
+        self._measuring = False
         self.ticks: list[Tick] = []
         self.sharings: list[Sharing] = []
         self._wanted = threading.Event()
@@ -111,6 +114,7 @@ class TreeSampler:
         self.read_sharing()
         self.tick()
         self.ticks = self.ticks[-1:]
+        self._measuring = True
         self._shared = (len(self._processes), _may_have_moved(self.ticks[0]))
         self._stopped.clear()
         self._wanted.clear()
@@ -119,6 +123,7 @@ class TreeSampler:
 
     def end(self) -> None:
         """Stop reading the sharing, after a last time."""
+        self._measuring = False
         self._stopped.set()
         self._wanted.set()
         if self._reader:
@@ -141,7 +146,10 @@ class TreeSampler:
     def scan(self) -> None:
         """Look for processes that are new or gone."""
         seen = (self._itself | procfs.descendants(self._root)) - self._apart
-        for pid in seen - self._processes.keys() - self._young.keys():
+        new = seen - self._processes.keys() - self._young.keys()
+        if new and self._measuring and self._is_one:
+            self.tick(alone=False)  # its mark is of before there were others
+        for pid in new:
             with contextlib.suppress(OSError):  # it ended while it was looked at
                 self._take_in(pid, forked=pid != self._run and procfs.is_fork(pid))
         for pid in self._processes.keys() - seen:
@@ -169,22 +177,42 @@ class TreeSampler:
                 self._processes[pid] = self._young.pop(pid).memory
         return sum(fork.own_kib for fork in self._young.values())
 
-    def tick(self) -> Tick:
-        """Read and reset the counters of every process that is known."""
+    @property
+    def _is_one(self) -> bool:
+        return len(self._processes) == 1 and not self._young
+
+    def tick(self, *, alone: bool = True) -> Tick:
+        """Read and reset the counters of every process that is known.
+
+        The mark of a process that stays ``alone`` is not set back during a call: what it rose to
+        while the kernel waited to do so would be lost.
+        """
         young = self._look_at_young()
+        reset = not (alone and self._measuring and self._is_one)
         resident = {pid: process.resident_kib for pid, process in self._processes.items()}
-        for pid in [pid for pid in resident if not self._is_there(pid)]:
+        for pid in [pid for pid in resident if not self._is_there(pid, reset=reset)]:
             gone = self._processes.pop(pid)
             self._copied_kib -= gone.copied_kib
             gone.close()
+        row = self._row(resident, young)
+        self._forks, self._counts_faults = row.forks, bool(row.forks or self._young)
+        self.ticks.append(row)
+        self._want_sharing_if_moved(row)
+        return row
+
+    def _row(self, resident: dict[int, int], young: int) -> Tick:
+        """Add the counters up, given what was resident at the last tick."""
         now = self._processes
-        above = [max(0, p.mark_kib - max(p.resident_kib, resident[pid])) for pid, p in now.items()]
+        above = [
+            max(0, p.mark_kib - max(p.resident_kib, resident[pid])) if p.has_risen else 0
+            for pid, p in now.items()
+        ]
         changed = [abs(p.resident_kib - resident[pid]) for pid, p in now.items()]
         moved = [up > 0 or by > STILL_KIB for up, by in zip(above, changed, strict=True)]
         forks = frozenset(pid for pid, process in now.items() if process.forked)
         private = sum(process.private_kib for process in now.values())
         file = sum(process.file_kib for process in now.values())
-        row = Tick(
+        return Tick(
             seconds=time.monotonic(),
             processes=len(now) + len(self._young),
             private=private,
@@ -201,17 +229,13 @@ class TreeSampler:
             # The same object as long as nothing has changed: there is one for each tick.
             forks=self._forks if forks == self._forks else forks,
         )
-        self._forks, self._counts_faults = row.forks, bool(row.forks or self._young)
-        self.ticks.append(row)
-        self._want_sharing_if_moved(row)
-        return row
 
-    def _is_there(self, pid: int) -> bool:
+    def _is_there(self, pid: int, *, reset: bool) -> bool:
         """Read a process, and what it may have copied where there are forks; False at its end."""
         process = self._processes[pid]
         before_kib, faults_kib = process.private_kib, process.faults_kib
         try:
-            there = process.read()
+            there = process.read(reset=reset)
             if there and (self._counts_faults or self._young):
                 process.faults_kib = process.read_faults()
         except OSError:
@@ -246,8 +270,9 @@ class TreeSampler:
 
     def read_sharing(self) -> bool:
         """Read which pages are shared; tell whether nothing moved, so that the reading is kept."""
-        processes = self._processes | {
-            pid: fork.memory for pid, fork in self._young.items() if fork.is_ripe
+        # Copies, since the other thread takes processes in meanwhile.
+        processes = dict(self._processes) | {
+            pid: fork.memory for pid, fork in dict(self._young).items() if fork.is_ripe
         }
         has_forks = any(process.forked for process in processes.values())
         before, faults = self._moving_kib(processes, private=has_forks)

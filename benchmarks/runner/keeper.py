@@ -7,6 +7,7 @@ import ctypes
 import json
 import os
 import pickle
+import resource
 import select
 import shutil
 import signal
@@ -48,6 +49,9 @@ WAIT_SECONDS = 120.0
 MOST_TEMPLATES = 24
 TEMPLATE_BYTES = 512 << 20
 
+#: How many files this process may open, and could: there are three for each process of a run.
+_OPEN_FILES = resource.getrlimit(resource.RLIMIT_NOFILE)
+
 _EVENTS = select.POLLIN | select.POLLHUP
 _PR_SET_CHILD_SUBREAPER = 36
 _MESSAGE_BYTES = 64
@@ -76,6 +80,8 @@ class Template:
                 env=dict(origin.environment),
                 cwd=origin.folder,
             )
+        # Methods have the limit that the user has.
+        resource.prlimit(self.process.pid, resource.RLIMIT_NOFILE, _OPEN_FILES)
         #: Is ready to be read once it has ended; None where it has to be asked.
         self.exited = procfs.pidfd(self.process.pid)
         #: Whether its runs are forks; not known before it has imported.
@@ -383,6 +389,7 @@ def _reap(but: set[int]) -> None:
 
 def main() -> None:
     """Serve the runner at the other end of a socket."""
+    resource.setrlimit(resource.RLIMIT_NOFILE, (_OPEN_FILES[1],) * 2)
     ctypes.CDLL(None).prctl(_PR_SET_CHILD_SUBREAPER, 1, 0, 0, 0)
     with socket.socket(fileno=int(sys.argv[1])) as runner:
         runner.set_inheritable(False)

@@ -58,13 +58,19 @@ def measure(
         What cannot be sent to another interpreter, another word for ``cache``, or a cold cache
         without a file.
     """
-    if cache not in get_args(Cache):
-        raise MethodError(f"cache is {cache!r}; it can be {' or '.join(get_args(Cache))}.")
-    cold = launch.files_of(*args, *kwargs.values()) if cache == "cold" else ()
-    if cache == "cold" and not cold:
-        raise MethodError("No argument is the path of a file, so that none can be read cold.")
+    cold = _cold_files(cache, *args, *kwargs.values())
     order = Order(function, (args,), Batch(), kwargs, cold, cold_workers, reduced=True)
     return _measured(order, runs, bounds, cache)
+
+
+def _cold_files(cache: Cache, *given: Any) -> tuple[str, ...]:
+    """Return the files that are dropped before each run; raises MethodError if there are none."""
+    if cache not in get_args(Cache):
+        raise MethodError(f"cache is {cache!r}; it can be {' or '.join(get_args(Cache))}.")
+    cold = launch.files_of(*given) if cache == "cold" else ()
+    if cache == "cold" and not cold:
+        raise MethodError("No argument is the path of a file, so that none can be read cold.")
+    return cold
 
 
 def _measured(order: Order, runs: int, bounds: Bounds, cache: Cache) -> Result:

@@ -77,6 +77,8 @@ def calls(dataset: Dataset) -> list[Known]:
         Known("memory that was freed before", known.heap_again, (128,), 128 * MIB),
         Known("memory that threads freed before", known.heap_again_in_threads, (64,), 128 * MIB),
         Known("two workers together", known.two_workers, (128, 0.05), 256 * MIB, tree=True),
+        # Less than the allocator gives back by itself.
+        Known("two workers a second time", known.two_workers, (24, 0.05), 48 * MIB, tree=True),
         Known("two workers map a file", known.two_workers_map_a_file, file, mapped, tree=True),
         Known("a fork waits", known.forks, (1, 0, 0.0, 0.05), 0, tree=True, forks=1),
         *(_copying(f"{words} a half", n) for n, words in enumerate(_COPYING, 1)),

@@ -95,6 +95,21 @@ def test_workers_count_with_what_they_hold_together():
 
 
 @pytest.mark.alone
+def test_a_peak_is_not_forgotten_when_a_program_starts_later():
+    def call():
+        blocks = []
+        for _ in range(8):  # by steps, which many looks see
+            blocks.append(np.ones(20 << 17))
+            time.sleep(0.02)
+        blocks.clear()
+        time.sleep(0.1)
+        subprocess.run([sys.executable, "-c", "import time; time.sleep(0.3)"], check=True)
+
+    found, _ = needed(call)
+    assert found == pytest.approx(160, abs=3)
+
+
+@pytest.mark.alone
 def test_it_is_no_worse_than_memory_profiler():
     from memory_profiler import memory_usage
 

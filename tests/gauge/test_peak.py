@@ -1,9 +1,11 @@
 """The gauge against calls whose need is known: the promise that the site rests on."""
 
+import mmap
 import multiprocessing
 import os
 import subprocess
 import sys
+import threading
 import time
 from dataclasses import replace
 from pathlib import Path
@@ -39,6 +41,29 @@ def read(function, *args):
     outcome = execute.carry_out(prepare(Order(function, (args,), Batch(memory=1), reduced=True)))
     assert not isinstance(outcome, execute.Failure), outcome
     return outcome
+
+
+def populated(size_mib: int) -> None:
+    """Fill a block in one call of the kernel, and let go of it at once."""
+    flags = mmap.MAP_PRIVATE | mmap.MAP_ANONYMOUS | mmap.MAP_POPULATE
+    mmap.mmap(-1, size_mib * MIB, flags=flags).close()
+
+
+def spike_beside_programs(size_mib: int) -> None:
+    """Hold a block for a moment while a thread starts one program after the other."""
+    ended = threading.Event()
+
+    def start():
+        while not ended.is_set():
+            subprocess.run(["/bin/true"], check=True)
+
+    thread = threading.Thread(target=start)
+    thread.start()
+    time.sleep(0.02)
+    known_calls.hold(size_mib, 0)
+    time.sleep(0.02)
+    ended.set()
+    thread.join()
 
 
 def one_worker_after_the_other(size_mib: int, seconds: float) -> None:
@@ -81,6 +106,11 @@ def every(file):
             "memory that threads freed before", known_calls.heap_again_in_threads, (64,), 128 * MIB
         ),
         Known("memory that is never touched", known_calls.untouched, (512,), 0),
+        Known("filled by the kernel for a moment", populated, (32,), 32 * MIB),
+        Known("a spike beside programs", spike_beside_programs, (16,), 16 * MIB, tree=True),
+        Known(
+            "less than workers give back", known_calls.two_workers, (8, 0.1), 16 * MIB, tree=True
+        ),
         Known("two workers together", known_calls.two_workers, (512, 0.1), 1024 * MIB, tree=True),
         Known(
             "two workers in turn",

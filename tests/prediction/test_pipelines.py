@@ -84,7 +84,7 @@ def test_limits_are_about_runs_alone(dataset):
     for option in ("--memory-limit", "--time-limit"):
         answer = command("predict", dataset, option, "1")
         assert answer.exit_code == 2
-        assert f"{option} is about the runs of --verify" in answer.output
+        assert "Limits are for the runs of --verify" in answer.output
 
 
 def test_voxels_are_not_looked_at(tmp_path):
