@@ -225,7 +225,7 @@ def submit(
         click.echo(f"{found.title}: what can be handed in is in {path}.")
 
 
-def _check_words(
+def _check_options(
     tasks: Sequence[str],
     method: str | None,
     limits: dict[str, str],
@@ -282,7 +282,7 @@ def predict(  # noqa: PLR0913 - a command has as many options as it needs
     """
     from benchmarks.prediction import pipelines, request  # noqa: PLC0415
 
-    _check_words(tasks, method, limits, slurm=slurm, verify=verify)
+    _check_options(tasks, method, limits, slurm=slurm, verify=verify)
     images, basis = pipelines.images(fmri_paths), pipelines.basis()
     if verify and (slurm or (method and len(images) > 1)):
         raise click.UsageError("--verify is about one file, and prints a table of its own.")

@@ -171,7 +171,10 @@ def named(name: str, rows: Iterable[N], image: Image) -> N:
     task, _, method = name.partition(".")
     path = example_paths().get(task)
     if path and any(method in group for group in names_by_group(path)):
-        raise MethodError(f"{name} is not for {image.name}: it takes files of another ending.")
+        raise MethodError(
+            f"{name} is there, but not predicted for files such as {image.name}. List those that "
+            "are with: fmri-bench predict FILE."
+        )
     near = difflib.get_close_matches(name, by_name)
     advice = f"Did you mean {near[0]}?" if near else "List them with: fmri-bench predict FILE."
     raise MethodError(f"{printable(name)} is no method predicted for {image.name}. {advice}")
