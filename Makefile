@@ -52,8 +52,8 @@ check: html ## judge every claim of the site; fails when one is contradicted
 	@$(BIN)/python -m benchmarks check
 
 .PHONY: linkcheck
-linkcheck: $(BUILD) ## ask every outside link of the site whether it is still there
-	@MEASURE=0 $(BIN)/python -m sphinx -b linkcheck -q -c . -d doc/_build/linkcheck-doctrees doc doc/_build/linkcheck
+linkcheck: html ## ask every outside link of the site whether it is still there
+	@$(BIN)/python -m sphinx -b linkcheck -q -c . -d doc/_build/linkcheck-doctrees doc doc/_build/linkcheck
 
 .PHONY: measure
 measure: $(BUILD) ## measure every task without building the site

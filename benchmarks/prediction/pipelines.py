@@ -14,6 +14,7 @@ from benchmarks.gauge import machine, peak
 from benchmarks.images import header
 from benchmarks.report.table import Table
 from benchmarks.results import provenance
+from benchmarks.tasks.task import example_paths, names_by_group
 from benchmarks.units import GIB, format_bytes, format_seconds
 
 from . import predict, small_files
@@ -54,7 +55,7 @@ class Requests:
         return (self.largest.request_bytes or 0) / GIB
 
     def table(self) -> Table:
-        """Return the table: file, raw size, time, what to request."""
+        """Return the table: file, raw size, time, what to request, whether it fits."""
         rows = [
             (
                 image.name,
@@ -62,10 +63,11 @@ class Requests:
                 format_seconds(row.wall_seconds or 0),
                 format_bytes(row.whole_bytes or 0),
                 format_bytes(row.request_bytes or 0),
+                row.verdict,
             )
             for image, row in self.rows
         ]
-        headings = ("file", "raw size", "time, about", "all memory, about", "request")
+        headings = ("file", "raw size", "time, about", "all memory, about", "request", "here")
         return Table(headings, tuple(rows))
 
     @property
@@ -184,10 +186,22 @@ def images(fmri_paths: Paths) -> list[Image]:
         try:
             found.append(header.read(path))
         except DataError as error:
-            refused.append(str(error))
+            refused.append(f"{error}{_option_meant(path)}")
     if refused:  # all at once, so that they need not be found one by one
         raise DataError("\n".join(refused))
     return found
+
+
+def _option_meant(path: Path) -> str:
+    """Return a hint where the name of a task or of a method stands in the place of a file."""
+    task, dot, method = path.name.partition(".")
+    example = example_paths().get(task)
+    if example is None or path.exists():
+        return ""
+    if dot and not any(method in group for group in names_by_group(example)):
+        return ""
+    option = "--method" if dot else "--task"
+    return f" Or is it what to predict: fmri-bench predict FILE {option} {path.name}?"
 
 
 def _paths(path: Path) -> Sequence[Path]:

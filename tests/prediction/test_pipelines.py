@@ -2,6 +2,7 @@
 
 import gzip
 import json
+import re
 import subprocess
 import sys
 import textwrap
@@ -62,6 +63,7 @@ def test_of_a_data_set_the_largest_run_decides_and_each_has_a_row(dataset):
     assert mem_gb(dataset / "derivatives" / "fmriprep", WHOLE) > found.gb
     assert "sub-02_ses-1_task-rest_bold.nii" in str(found)
     assert f"{WHOLE}, 2 files: request" in str(found)
+    assert [row[-1] for row in found.table().rows] == [row.verdict for _, row in found.rows]
     assert "<table" in found._repr_html_()
 
 
@@ -78,6 +80,18 @@ def test_the_command_has_a_row_for_each_file_or_all_ways_for_the_largest(dataset
     text = command("predict", dataset).output
     assert "sub-02_ses-1_task-rest_bold.nii: " in text
     assert "It is the largest of 2 files." in text
+
+
+@pytest.mark.parametrize(("word", "option"), [("load", "--task"), (WHOLE, "--method")])
+def test_a_task_or_method_in_the_place_of_a_file_is_told_its_option(dataset, word, option):
+    with pytest.raises(DataError, match=re.escape(f"predict FILE {option} {word}?")):
+        pipelines.images([dataset, word])
+
+
+def test_a_file_that_is_named_like_a_task_may_be_missing_as_any_other(tmp_path):
+    with pytest.raises(DataError, match="does not exist") as caught:
+        pipelines.images(tmp_path / "load.nii.gz")
+    assert "--" not in str(caught.value)
 
 
 def test_limits_are_about_runs_alone(dataset):
