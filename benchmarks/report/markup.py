@@ -23,6 +23,10 @@ _BEGINS = re.compile(
 )
 
 
+#: Before a line that would be a transition, or the underline of the one above it.
+_RULES = re.compile(r"^(?=([!-/:-@\[-`{-~])\1*$)", re.MULTILINE)
+
+
 def escaped(text: str) -> str:
     """Return text no character of which is markup within a line."""
     text = text.translate(_STRAIGHT)
@@ -37,7 +41,8 @@ def paragraph(text: str) -> str:
         text = f"\\{text}"
     if text.endswith("::"):
         text = f"{text[:-1]}\\:"
-    return textwrap.fill(text, _WIDTH, break_long_words=False, break_on_hyphens=False)
+    lines = textwrap.fill(text, _WIDTH, break_long_words=False, break_on_hyphens=False)
+    return _RULES.sub(r"\\ ", lines)
 
 
 def plain_paragraph(text: str) -> str:
