@@ -236,7 +236,7 @@ def kill(pid):
 
 def wait_for(path):
     deadline = time.monotonic() + 30
-    while not path.exists() and time.monotonic() < deadline:
+    while not (path.exists() and path.read_text()) and time.monotonic() < deadline:
         time.sleep(0.005)
 
 
