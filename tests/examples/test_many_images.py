@@ -335,8 +335,8 @@ def scheduler(tmp_path):
     start("scheduler", "--host", "127.0.0.1", "--port", "0", "--no-dashboard",
           "--scheduler-file", str(file))  # fmt: skip
     deadline = time.monotonic() + 30
-    while not file.exists() and time.monotonic() < deadline:
-        time.sleep(0.05)
+    while not (file.exists() and file.read_text().endswith("}")) and time.monotonic() < deadline:
+        time.sleep(0.05)  # it is written in several parts
     address = json.loads(file.read_text())["address"]
 
     def workers(count):
