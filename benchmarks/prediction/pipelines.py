@@ -14,7 +14,7 @@ from benchmarks.gauge import machine, peak
 from benchmarks.images import header
 from benchmarks.report.table import Table
 from benchmarks.results import provenance
-from benchmarks.tasks.task import example_paths, names_by_group
+from benchmarks.tasks.task import example_paths
 from benchmarks.units import GIB, format_bytes, format_seconds
 
 from . import predict, small_files
@@ -195,10 +195,8 @@ def images(fmri_paths: Paths) -> list[Image]:
 def _option_meant(path: Path) -> str:
     """Return a hint where the name of a task or of a method stands in the place of a file."""
     task, dot, method = path.name.partition(".")
-    example = example_paths().get(task)
-    if example is None or path.exists():
-        return ""
-    if dot and not any(method in group for group in names_by_group(example)):
+    is_meant = predict.same_group(task, method) if dot else task in example_paths()
+    if not is_meant or path.exists():
         return ""
     option = "--method" if dot else "--task"
     return f" Or is it what to predict: fmri-bench predict FILE {option} {path.name}?"

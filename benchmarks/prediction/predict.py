@@ -169,8 +169,7 @@ def named(name: str, rows: Iterable[N], image: Image) -> N:
     if name in by_name:
         return by_name[name]
     task, _, method = name.partition(".")
-    path = example_paths().get(task)
-    if path and any(method in group for group in names_by_group(path)):
+    if same_group(task, method):
         raise MethodError(
             f"{name} is there, but not predicted for files such as {image.name}. List those that "
             "are with: fmri-bench predict FILE."

@@ -22,7 +22,6 @@ _BEGINS = re.compile(
     r"[-+=#_/>•‣⃯]|\.\.|:(?![a-z:]+:`)|\(?(\d+|[a-zA-Z]|[ivxlcdmIVXLCDM]+)[.)](\s|$)"
 )
 
-
 #: Before a line that would be a transition, or the underline of the one above it.
 _RULES = re.compile(r"^(?=([!-/:-@\[-`{-~])\1*$)", re.MULTILINE)
 
